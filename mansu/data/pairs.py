@@ -1,0 +1,136 @@
+"""Clean/corrupted prompt pairs for attribution.
+
+Both prompts state the same relation with the same template about different subjects, have equally
+many tokens, and call for answers that differ in their first token, so that activations can be
+exchanged position by position and a logit difference tells the answers apart [O]
+(Hanna et al. 2024 ask the same of their pairs).
+"""
+
+import random
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from transformers import PreTrainedTokenizerBase
+
+from mansu.data.encoding import encode, token_ids
+from mansu.data.facts import Fact, FactSet, Template
+from mansu.errors import InputError
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two prompts of equal length, as token ids.
+
+    Attributes:
+        fact_id: The clean prompt's fact.
+        template_id: The template of both.
+        clean: The prompt of the fact itself.
+        corrupted: The prompt of another subject, ``len(corrupted) == len(clean)``.
+        clean_answer: First token of the clean prompt's answer.
+        corrupted_answer: First token of the corrupted prompt's answer, another token.
+    """
+
+    fact_id: str
+    template_id: str
+    clean: tuple[int, ...]
+    corrupted: tuple[int, ...]
+    clean_answer: int
+    corrupted_answer: int
+
+
+@dataclass(frozen=True)
+class _Prompt:
+    """A fact under a template: its prompt, and the first token of its answer."""
+
+    fact_id: str
+    tokens: tuple[int, ...]
+    answer: int
+
+
+def build_pairs(
+    fact_set: FactSet, tokenizer: PreTrainedTokenizerBase, count: int, seed: int
+) -> tuple[Pair, ...]:
+    """Draws pairs, spread evenly over the set's facts and seen templates.
+
+    Every fact is used once before any is used twice, and its template moves on by one each time,
+    so no clean prompt occurs twice. Fewer than ``count`` pairs come back when there are no more.
+
+    Raises:
+        InputError: ``count`` is not positive, or the set gives no pair with this tokenizer.
+    """
+    if count < 1:
+        raise InputError(f"At least 1 attribution pair is needed, not {count}.")
+    rng = random.Random(seed)
+    templates = rng.sample(fact_set.seen, len(fact_set.seen))
+    facts = rng.sample(fact_set.facts, len(fact_set.facts))
+    prompts = {template.id: _prompts(template, facts, tokenizer) for template in templates}
+    partners = {template.id: _by_length(prompts[template.id].values()) for template in templates}
+    pairs: list[Pair] = []
+    for turn in range(len(templates)):
+        for place, fact in enumerate(facts):
+            template = templates[(place + turn) % len(templates)]
+            clean = prompts[template.id].get(fact.id)
+            if clean is None:
+                continue
+            others = [p for p in partners[template.id][len(clean.tokens)] if _contrast(clean, p)]
+            if others:
+                corrupted = rng.choice(others)
+                pairs.append(_pair(template, clean, corrupted))
+            if len(pairs) == count:
+                return tuple(pairs)
+    if not pairs:
+        raise InputError(_why_none(fact_set, prompts))
+    return tuple(pairs)
+
+
+def _prompts(
+    template: Template, facts: list[Fact], tokenizer: PreTrainedTokenizerBase
+) -> dict[str, _Prompt]:
+    """Prompts by fact, without those whose own tokens do not survive the answer."""
+    prompts = {}
+    for fact in facts:
+        text = template.render(fact)
+        encoded = encode(tokenizer, text, f" {fact.answer}")
+        joint = token_ids(tokenizer, f"{text} {fact.answer}")
+        intact = joint[: len(encoded.prompt_ids)] == encoded.prompt_ids
+        if intact and encoded.continuation_ids:
+            prompts[fact.id] = _Prompt(fact.id, encoded.prompt_ids, encoded.continuation_ids[0])
+    return prompts
+
+
+def _by_length(prompts: Iterable[_Prompt]) -> dict[int, list[_Prompt]]:
+    groups: dict[int, list[_Prompt]] = defaultdict(list)
+    for prompt in prompts:
+        groups[len(prompt.tokens)].append(prompt)
+    return groups
+
+
+def _contrast(clean: _Prompt, other: _Prompt) -> bool:
+    return clean.answer != other.answer and clean.tokens != other.tokens
+
+
+def _pair(template: Template, clean: _Prompt, corrupted: _Prompt) -> Pair:
+    return Pair(
+        clean.fact_id,
+        template.id,
+        clean.tokens,
+        corrupted.tokens,
+        clean.answer,
+        corrupted.answer,
+    )
+
+
+def _why_none(fact_set: FactSet, prompts: dict[str, dict[str, _Prompt]]) -> str:
+    start = f"The fact set {fact_set.name!r} gives no clean/corrupted pair"
+    if len(fact_set.facts) < 2:
+        return f"{start}: it has a single fact, and a pair needs two subjects."
+    by_template = [list(group.values()) for group in prompts.values()]
+    if not any(by_template):
+        return f"{start}: this model's tokenizer merges every prompt with its answer."
+    if len({prompt.answer for group in by_template for prompt in group}) < 2:
+        return f"{start}: all answers begin with the same token in this model's tokenizer."
+    return (
+        f"{start}: no two prompts of a seen template have equally many tokens and answers that "
+        "begin with different ones; add facts with subjects of similar length."
+    )

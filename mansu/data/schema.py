@@ -1,0 +1,106 @@
+"""What a line of a fact file may hold.
+
+A file is JSON Lines: first the set's own record, then a record for each fact. Unknown fields are
+errors, because a misspelt optional field would otherwise be ignored in silence.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+
+def _require_text(value: str) -> str:
+    if not value.strip():
+        raise ValueError("must not be blank")
+    if value != value.strip():
+        raise ValueError("must not begin or end with white space")
+    return value
+
+
+def _require_one_subject(text: str) -> str:
+    if text.count("{subject}") != 1:
+        raise ValueError("must contain {subject} exactly once")
+    return text
+
+
+def _require_distinct(values: tuple[str, ...]) -> tuple[str, ...]:
+    if len(set(values)) < len(values):
+        raise ValueError("must not repeat an entry")
+    return values
+
+
+Text = Annotated[str, AfterValidator(_require_text)]
+# A set's name becomes a folder's name.
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class TemplateRecord(_Record):
+    """One phrasing of the set's relation."""
+
+    id: Text
+    kind: Literal["cloze", "possessive", "question"]
+    role: Literal["seen", "held_out"]
+    text: Annotated[Text, AfterValidator(_require_one_subject)]
+
+
+class SetRecord(_Record):
+    """The first line of a file."""
+
+    record: Literal["set"]
+    name: Name
+    description: str = ""
+    source: str = ""
+    license: str = ""
+    command: str = ""
+    templates: tuple[TemplateRecord, ...]
+
+
+class FactRecord(_Record):
+    """Every other line."""
+
+    record: Literal["fact"]
+    id: Text
+    subject: Text
+    answer: Text
+    distractors: Annotated[tuple[Text, ...], Field(min_length=3), AfterValidator(_require_distinct)]
+    group: Text | None = None
+    split: Literal["train", "held_out"] | None = None
+
+
+_LINE = TypeAdapter(Annotated[SetRecord | FactRecord, Field(discriminator="record")])
+
+# pydantic's words for the most likely mistakes, in this project's.
+_PLAINER = {
+    "extra_forbidden": "unknown field",
+    "missing": "missing",
+    "dict_type": "not a JSON object",
+    "too_short": "needs at least 3 entries",
+    "string_pattern_mismatch": "must be letters, digits, '-' and '_', 64 at most",
+    "union_tag_invalid": 'record: must be "set" or "fact"',
+    "union_tag_not_found": 'record: must be "set" or "fact"',
+}
+
+
+def parse_line(line: bytes) -> SetRecord | FactRecord:
+    """Reads one line.
+
+    Raises:
+        ValueError: with one sentence on the first thing that is wrong.
+    """
+    try:
+        line.decode()
+        return _LINE.validate_json(line)
+    except UnicodeDecodeError:
+        raise ValueError("not UTF-8") from None
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        # Where there is a location, the union's tag leads it; it is not part of the file.
+        place = "".join(f"{part}: " for part in first["loc"][1:])
+        # A column of this line: pydantic knows of no other, so its line number is always 1.
+        words = first["msg"].removeprefix("Value error, ").replace("at line 1 column", "at column")
+        message = _PLAINER.get(first["type"], words)
+        raise ValueError(place + message) from None

@@ -1,0 +1,16 @@
+"""The plain English text on which perplexity is measured."""
+
+from mansu.data.folder import require_data_folder
+from mansu.errors import InputError
+
+
+def utility_text() -> str:
+    """A short passage in the public domain (``data/README.md`` says which).
+
+    Raises:
+        InputError: The file is not there.
+    """
+    path = require_data_folder() / "utility_text.txt"
+    if not path.is_file():
+        raise InputError(f"The utility text {path} is missing; restore it from the repository.")
+    return path.read_text(encoding="utf-8")

@@ -1,0 +1,154 @@
+"""Charts of phase 2: who may move, and how training went."""
+
+import re
+from collections.abc import Mapping, Sequence
+
+import altair as alt
+import numpy as np
+import pandas as pd
+import torch
+from altair.typing import ChartType
+
+from mansu.lab.theme import BLUE, GREEN, GREY, INK, PURPLE, VERMILION, WIDTH, heading
+from mansu.unlearn.fisher import Movable
+from mansu.unlearn.trainer import MAX_RETAIN_DROP, StepRecord, Validation
+
+SMOOTHED = 10  # steps of the running mean drawn over the raw losses
+
+
+def movable_share(movable: Movable, weights: Mapping[str, torch.Tensor]) -> ChartType:
+    """Share of each circuit matrix that training may move."""
+    rows = [
+        {
+            "layer": int(re.findall(r"\.(\d+)\.", name)[0]),
+            "projection": name.split(".")[-2],
+            "share": movable.index[name].numel() / weight.numel(),
+            "weights": movable.index[name].numel(),
+        }
+        for name, weight in weights.items()
+    ]
+    total = sum(weight.numel() for weight in weights.values())
+    title = heading(
+        "Which weights may move",
+        f"{movable.count:,} of the circuit's {total:,} weights ({movable.count / total:.2%}). "
+        f"Mask: retain Fisher at most {movable.threshold:.2g} nats² per weight².",
+    )
+    return matrix_map(pd.DataFrame(rows), "share", "share that may move", ".1%", None, title)
+
+
+def matrix_map(
+    frame: pd.DataFrame, value: str, label: str, number: str, top: float | None, title: alt.Title
+) -> ChartType:
+    """One number a weight matrix, projection × layer, written into its cell.
+
+    Args:
+        frame: Columns ``layer``, ``projection`` and ``value``.
+        value: The column to show.
+        label: What it is.
+        number: Its d3 format.
+        top: Where the colours end; default the largest value.
+        title: The chart's title.
+    """
+    order = list(dict.fromkeys(frame["projection"]))
+    cells = alt.Chart(frame).encode(
+        x=alt.X("layer:O", title="layer", axis=alt.Axis(labelAngle=0)),
+        y=alt.Y("projection:N", title=None, sort=order),
+    )
+    top = top or float(np.max(frame[value].to_numpy())) or 1.0
+    rect = cells.mark_rect(stroke="white").encode(
+        color=alt.Color(
+            f"{value}:Q",
+            title=label,
+            scale=alt.Scale(scheme="blues", domain=[0, top]),
+            legend=alt.Legend(format=number),
+        ),
+        tooltip=list(frame.columns),
+    )
+    dark = f"datum['{value}'] > {0.6 * top}"
+    written = cells.mark_text().encode(
+        text=alt.Text(f"{value}:Q", format=number),
+        color=alt.condition(dark, alt.value("white"), alt.value(INK)),
+    )
+    return (rect + written).properties(width=WIDTH - 20, height=34 * len(order), title=title)
+
+
+def training_curves(history: Sequence[StepRecord]) -> ChartType:
+    """Forget term, retain KL and gradient norm by step."""
+    frame = pd.DataFrame([vars(record) for record in history])
+    panels = [
+        _curve(frame, "forget", "forget term (nats)", VERMILION),
+        _curve(frame, "retain", "retain KL (nats)", BLUE),
+        _curve(frame, "gradient_norm", "gradient norm", PURPLE, last=True),
+    ]
+    title = heading(
+        "How training went",
+        f"{len(frame)} steps, means over the precisions trained in. Pale: every step; dark: "
+        f"running mean of {SMOOTHED} steps. The norm is taken before clipping.",
+    )
+    return alt.vconcat(*panels, title=title, spacing=14)
+
+
+def _curve(
+    frame: pd.DataFrame, column: str, label: str, colour: str, last: bool = False
+) -> ChartType:
+    smooth = frame[[column]].rolling(SMOOTHED, min_periods=1, center=True).mean()
+    shown = pd.DataFrame({"step": frame["step"], "raw": frame[column], "smooth": smooth[column]})
+    base = alt.Chart(shown).encode(x=_steps(last))
+    raw = base.mark_line(color=colour, opacity=0.3, strokeWidth=1).encode(
+        y=alt.Y("raw:Q", title=label)
+    )
+    line = base.mark_line(color=colour).encode(y="smooth:Q", tooltip=["step", "raw"])
+    return (raw + line).properties(width=WIDTH, height=110)
+
+
+def _steps(last: bool) -> alt.X:
+    """The shared axis of stacked panels; only the last one names it."""
+    axis = alt.Axis(tickMinStep=1, labels=last, ticks=last)
+    return alt.X("step:Q", title="step" if last else None, axis=axis)
+
+
+def validation_curve(
+    validations: Sequence[Validation], best: Validation | None, chance: float
+) -> ChartType:
+    """Forget accuracy and retain drop at every check; the kept checkpoint is marked."""
+    frame = pd.DataFrame(
+        [{"step": v.step, "forget": v.forget, "drop": v.retain_drop} for v in validations],
+        columns=["step", "forget", "drop"],
+    )
+    kept = pd.DataFrame([vars(best)] if best else [], columns=["step", "forget", "retain_drop"])
+
+    def panel(column: str, label: str, colour: str, limit: float, name: str) -> ChartType:
+        axis = alt.Y(f"{column}:Q", title=label, axis=alt.Axis(format="%"))
+        dots = alt.OverlayMarkDef(color=colour, size=40)
+        x = _steps(last=column == "drop")
+        line = alt.Chart(frame).mark_line(point=dots, color=colour).encode(x=x, y=axis)
+        rule = alt.Chart(pd.DataFrame({"y": [limit], "name": [name]}))
+        bound = rule.mark_rule(strokeDash=[4, 3], color=GREY).encode(y="y:Q")
+        words = rule.mark_text(align="right", x=WIDTH - 2, dy=-6, color=GREY).encode(
+            y="y:Q", text="name:N"
+        )
+        chosen = alt.Chart(kept)
+        mark = chosen.mark_rule(color=GREEN, strokeWidth=2).encode(x="step:Q")
+        return (mark + bound + words + line).properties(width=WIDTH, height=130)
+
+    if best is None:
+        outcome = (
+            "No check kept the retain accuracy, so the original weights stay: "
+            "nothing was unlearned."
+        )
+    else:
+        outcome = (
+            f"Kept (green line): step {best.step}, forget accuracy {best.forget:.1%}, "
+            f"retain drop {best.retain_drop:+.1%}."
+        )
+    return alt.vconcat(
+        panel("forget", "forget accuracy", VERMILION, chance, "chance"),
+        panel("drop", "retain drop", BLUE, MAX_RETAIN_DROP, "largest drop allowed"),
+        title=heading(
+            "Which checkpoint is kept",
+            "The lowest forget accuracy among the checks whose retain accuracy fell by at most "
+            f"{MAX_RETAIN_DROP * 100:g} pp. Both on small samples of training prompts.",
+            outcome,
+        ),
+        spacing=14,
+    )

@@ -1,0 +1,53 @@
+"""Opens a run from a notebook's parameters."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import transformers
+
+from mansu.errors import InputError
+from mansu.lab.places import repository
+from mansu.lab.progress import progress
+from mansu.study.config import FIELDS, make_config
+from mansu.study.folders import Folders, study_folders
+from mansu.study.run import Run
+
+STUDY = "default"  # whose folders hold what a notebook computes when it is given none
+PLACES = ("out", "shared")
+
+
+def parameters(namespace: Mapping[str, Any]) -> dict[str, Any]:
+    """The notebook parameters among a notebook's variables: ``parameters(globals())``.
+
+    Raises:
+        InputError: The parameters cell was not run, or a line of it was deleted.
+    """
+    names = [*(field.name for field in FIELDS), *PLACES]
+    if missing := [name for name in names if name not in namespace]:
+        raise InputError(f"Run the parameters cell first; it does not set {', '.join(missing)}.")
+    return {name: namespace[name] for name in names}
+
+
+def open_run(*, out: str = "", shared: str = "", **fields: Any) -> Run:
+    """Opens the run of a configuration; everything is checked before any long work.
+
+    Args:
+        out: Folder of the run's results; empty for the default study's layout.
+        shared: Folder of results that runs on the same model and data share; empty for
+            ``out/shared``, or the default study's layout.
+        fields: Fields of :class:`mansu.study.config.StudyConfig`.
+
+    Raises:
+        InputError: A field is unknown or out of range, or model, facts or folder do not fit.
+    """
+    # Weights load in a second; their bars would stay in every executed notebook.
+    transformers.logging.disable_progress_bar()
+    config = make_config(fields)
+    if shared and not out:
+        raise InputError("shared: give out as well, or leave both empty.")
+    if out:
+        folders = Folders(Path(out).resolve(), Path(shared or Path(out) / "shared").resolve())
+    else:
+        folders = study_folders(config, repository() / "papermill_runs" / STUDY)
+    return Run(config, folders, progress())

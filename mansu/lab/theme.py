@@ -1,0 +1,89 @@
+"""How charts look: one palette that colour-blind readers can tell apart, one set of defaults.
+
+The colours are Okabe and Ito's (2008). Every colour of text and lines is stated, because a dark
+notebook theme would otherwise paint them white on the chart's white ground.
+"""
+
+import textwrap
+from typing import Any
+
+import altair as alt
+
+BLUE, VERMILION, GREEN = "#0072B2", "#D55E00", "#009E73"
+ORANGE, PURPLE = "#E69F00", "#CC79A7"
+INK, GREY, PALE = "#1f2933", "#7b8794", "#c5ccd3"
+
+# A colour means the same on every chart.
+PRECISIONS = alt.Scale(domain=["full precision", "NF4"], range=[BLUE, VERMILION])
+# Signed scores: orange helps (negative), blue hinders; white is zero.
+SIGNED = ["#B35806", "#F1A340", "#FEE0B6", "#FFFFFF", "#D1E5F0", "#67A9CF", "#2166AC"]
+
+WIDTH = 640  # of the plotted area, in pixels; axes and labels add about a hundred
+
+_CONFIG: dict[str, Any] = {
+    "background": "white",
+    "padding": 12,
+    "font": "Helvetica, Arial, sans-serif",
+    "view": {"stroke": None},
+    "title": {
+        "anchor": "start",
+        "frame": "group",
+        "fontSize": 16,
+        "subtitleFontSize": 12,
+        "color": INK,
+        "subtitleColor": "#52606d",
+        "subtitlePadding": 4,
+        "subtitleLineHeight": 16,
+        "offset": 12,
+    },
+    "axis": {
+        "labelFontSize": 11,
+        "titleFontSize": 12,
+        "titleFontWeight": "normal",
+        "labelColor": INK,
+        "titleColor": INK,
+        "gridColor": "#e4e7eb",
+        "domainColor": GREY,
+        "tickColor": GREY,
+    },
+    "legend": {
+        "orient": "top",
+        "labelFontSize": 12,
+        "titleFontSize": 12,
+        "titleFontWeight": "normal",
+        "labelColor": INK,
+        "titleColor": INK,
+        "symbolStrokeWidth": 2,
+        "gradientLength": 160,
+    },
+    "header": {
+        "labelFontSize": 12,
+        "titleFontSize": 12,
+        "labelColor": INK,
+        "titleColor": INK,
+        "labelFontWeight": "bold",
+    },
+    "text": {"color": INK, "fontSize": 11},
+    "rule": {"color": GREY},
+    "bar": {"color": BLUE},
+    "line": {"color": BLUE, "strokeWidth": 2},
+    "point": {"color": BLUE, "filled": True, "size": 50},
+}
+
+
+def heading(title: str, *notes: str, width: int = 112) -> alt.Title:
+    """A chart's title, with notes below it broken into lines of ``width`` characters."""
+    lines = [line for note in notes for line in textwrap.wrap(note, width)]
+    return alt.Title(title, subtitle=lines)
+
+
+def to_spec(chart: alt.TopLevelMixin) -> dict[str, Any]:
+    """A chart as a Vega-Lite specification with the project's looks.
+
+    The schema is declared as version 5, which JupyterLab shows without a network; the charts use
+    nothing that came later.
+    """
+    spec: dict[str, Any] = chart.to_dict()  # pyright: ignore
+    spec["config"] = _CONFIG
+    spec["$schema"] = "https://vega.github.io/schema/vega-lite/v5.20.1.json"
+    return spec

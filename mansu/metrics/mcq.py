@@ -1,0 +1,148 @@
+"""Multiple-choice accuracy by likelihood, in lm-evaluation-harness' convention.
+
+Each option's continuation is encoded jointly with the prompt; its log-probabilities are summed;
+the most likely option is the answer. ``acc`` compares the sums, ``acc_norm`` the sums divided by
+the option's length in characters.
+
+A prompt is run once; its options continue from its cached keys and values.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from mansu.data.encoding import Encoded, encode
+from mansu.data.items import Item
+from mansu.errors import RunError
+from mansu.models import LanguageModel, pad
+
+# Prompts per forward pass. Fixed, because in low precision the batch size changes scores.
+BATCH_PROMPTS = 32
+
+
+@dataclass(frozen=True)
+class McqScores:
+    """What a model made of multiple-choice items.
+
+    Attributes:
+        log_probs: Summed log-probability of each option, ``[items, options]``, in nats.
+        correct: Whether the most likely option is the right one (``acc``), ``[items]``.
+        correct_norm: The same per character (``acc_norm``), ``[items]``.
+        facts: The fact each item asks about.
+        templates: The template each item uses.
+    """
+
+    log_probs: np.ndarray
+    correct: np.ndarray
+    correct_norm: np.ndarray
+    facts: tuple[str, ...]
+    templates: tuple[str, ...]
+
+    @property
+    def accuracy(self) -> float:
+        """Share of items answered right (``acc``)."""
+        return float(self.correct.mean())
+
+
+def score_items(
+    model: LanguageModel,
+    items: Sequence[Item],
+    progress: Callable[[int, int], None] | None = None,
+) -> McqScores:
+    """Scores every option of every item.
+
+    Args:
+        model: The model as it is to be judged (wrap it in ``deployed`` to judge its NF4 form).
+        items: The questions; all have the same number of options.
+        progress: Called with (prompts done, prompts in all).
+
+    Raises:
+        RunError: A logit is not finite. Argmax over NaN would pick option 0 and a broken model
+            would look perfectly forgotten.
+    """
+    encoded = [[encode(model.tokenizer, i.prompt, option) for option in i.options] for i in items]
+    flat = [option for row in encoded for option in row]
+    sums = _continuation_log_probs(model, flat, progress)
+    log_probs = np.array(sums).reshape(len(items), -1)
+    # The harness' length excludes nothing: it counts the characters of the continuation as given.
+    lengths = np.array([[len(option) for option in item.options] for item in items])
+    answers = np.array([item.answer for item in items])
+    return McqScores(
+        log_probs=log_probs,
+        correct=log_probs.argmax(1) == answers,
+        correct_norm=(log_probs / lengths).argmax(1) == answers,
+        facts=tuple(item.fact_id for item in items),
+        templates=tuple(item.template_id for item in items),
+    )
+
+
+def _continuation_log_probs(
+    model: LanguageModel,
+    encoded: Sequence[Encoded],
+    progress: Callable[[int, int], None] | None,
+) -> list[float]:
+    """Summed log-probability of each continuation after its prompt."""
+    asking: dict[tuple[int, ...], list[int]] = {}
+    for index, option in enumerate(encoded):
+        asking.setdefault(option.prompt_ids, []).append(index)
+    prompts = sorted(asking, key=lambda prompt: (len(prompt), prompt))
+    sums = [0.0] * len(encoded)
+    for start in range(0, len(prompts), BATCH_PROMPTS):
+        chosen = prompts[start : start + BATCH_PROMPTS]
+        indices = [asking[prompt] for prompt in chosen]
+        with torch.no_grad():
+            values = _score_batch(model, chosen, [[encoded[i] for i in row] for row in indices])
+        if not np.isfinite(values).all():
+            raise RunError("The model's logits are not finite; no accuracy can be measured.")
+        for index, value in zip((i for row in indices for i in row), values, strict=True):
+            sums[index] = value
+        if progress is not None:
+            progress(min(start + BATCH_PROMPTS, len(prompts)), len(prompts))
+    return sums
+
+
+def _score_batch(
+    model: LanguageModel, prompts: Sequence[tuple[int, ...]], options: Sequence[Sequence[Encoded]]
+) -> list[float]:
+    """Scores every option of a batch of prompts, in order."""
+    batch = pad(prompts, model.pad_id, model.device)
+    decoder = model.module.get_decoder()
+    read = decoder(**batch.inputs(), use_cache=True)
+    rows = torch.arange(len(prompts), device=model.device)
+    first = model.log_probs(read.last_hidden_state[rows, batch.last])  # [prompts, vocabulary]
+    # The last token of a continuation is only ever predicted, never read; options that differ in
+    # it alone share a row, and most options of one token need none.
+    tails = sorted(
+        {
+            (row, option.continuation_ids[:-1])
+            for row, listed in enumerate(options)
+            for option in listed
+            if len(option.continuation_ids) > 1
+        }
+    )
+    place = {tail: index for index, tail in enumerate(tails)}
+    if tails:
+        parents = torch.tensor([row for row, _ in tails], device=model.device)
+        end = pad([tokens for _, tokens in tails], model.pad_id, model.device)
+        read.past_key_values.batch_select_indices(parents)
+        hidden = decoder(
+            input_ids=end.input_ids,
+            attention_mask=torch.cat([batch.attention_mask[parents], end.attention_mask], 1),
+            position_ids=end.position_ids + batch.last[parents, None] + 1,
+            past_key_values=read.past_key_values,
+            use_cache=True,
+        ).last_hidden_state
+        rest = model.log_probs(hidden[end.attention_mask.bool()])  # [tail tokens, vocabulary]
+        offsets = [0, *np.cumsum([len(tokens) for _, tokens in tails]).tolist()]
+    values = []
+    for row, listed in enumerate(options):
+        for option in listed:
+            value = first[row, option.continuation_ids[0]]
+            if len(option.continuation_ids) > 1:
+                line = offsets[place[row, option.continuation_ids[:-1]]]
+                later = torch.tensor(option.continuation_ids[1:], device=model.device)
+                value = value + rest[line : line + len(later)].gather(1, later[:, None]).sum()
+            values.append(value)
+    return torch.stack(values).tolist()

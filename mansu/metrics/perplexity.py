@@ -1,0 +1,41 @@
+"""Perplexity on plain text, a utility measure that no multiple choice can hide."""
+
+import math
+
+import torch
+
+from mansu.errors import InputError, RunError
+from mansu.models import LanguageModel, pad
+
+WINDOW = 256
+BATCH_WINDOWS = 4
+
+
+def perplexity(model: LanguageModel, text: str) -> float:
+    """exp of the mean next-token loss over consecutive windows of 256 tokens.
+
+    Args:
+        model: The model as it is to be judged.
+        text: Any text of at least two tokens.
+
+    Raises:
+        InputError: The text has fewer than two tokens.
+        RunError: The loss is not finite.
+    """
+    tokens: list[int] = list(model.tokenizer(text)["input_ids"])  # pyright: ignore
+    windows = [tokens[i : i + WINDOW] for i in range(0, len(tokens), WINDOW)]
+    windows = [window for window in windows if len(window) > 1]
+    if not windows:
+        raise InputError("A text of at least two tokens is needed to measure perplexity.")
+    total, count = 0.0, 0
+    for start in range(0, len(windows), BATCH_WINDOWS):
+        batch = pad(windows[start : start + BATCH_WINDOWS], model.pad_id, model.device)
+        with torch.no_grad():
+            log_probs = model.log_probs(model.hidden(batch)[:, :-1])  # [rows, length-1, vocabulary]
+        picked = log_probs.gather(2, batch.input_ids[:, 1:, None])[..., 0]
+        real = batch.attention_mask[:, 1:].bool()
+        total -= picked[real].double().sum().item()
+        count += int(real.sum())
+    if not math.isfinite(total):
+        raise RunError("The model's loss on plain text is not finite.")
+    return math.exp(total / count)

@@ -1,0 +1,154 @@
+"""How sure a measured accuracy, gap or divergence is. [O]
+
+Items about one fact, asked through several templates, are not independent: a model that knows the
+fact tends to answer all of them. Intervals therefore come from a bootstrap that resamples facts
+and takes all items of a drawn fact together. Two models are compared on the same items with the
+same draws, so what is common to both cancels.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.stats import binomtest
+
+from mansu.errors import InputError
+
+LEVEL = 0.95
+RESAMPLES = 2000
+# Bounds the memory of a statistic that keeps many numbers a draw, such as a score for each edge.
+DRAWS_AT_ONCE = 250
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A number with its 95 % interval.
+
+    Attributes:
+        value: The statistic on all items.
+        n: Number of items.
+        low: Lower end of the interval.
+        high: Upper end of the interval.
+    """
+
+    value: float
+    n: int
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Gap:
+    """Accuracy of model a minus accuracy of model b on the same items.
+
+    Attributes:
+        value: The gap on all items.
+        low: Lower end of its 95 % interval.
+        high: Upper end of its 95 % interval.
+        p_mcnemar: Exact two-sided McNemar p-value over the items on which the two disagree.
+    """
+
+    value: float
+    low: float
+    high: float
+    p_mcnemar: float
+
+
+def accuracy_interval(
+    correct: ArrayLike, facts: Sequence[str], seed: int, resamples: int = RESAMPLES
+) -> Estimate:
+    """Accuracy with an interval clustered by fact.
+
+    Args:
+        correct: Whether each item was answered correctly, ``[items]``.
+        facts: The fact each item asks about, ``[items]``.
+        seed: Seed of the bootstrap.
+        resamples: Number of bootstrap draws.
+
+    Raises:
+        InputError: Nothing to average, lengths differ, or a value is not finite.
+    """
+    return cluster_bootstrap(_mean(_finite(correct, len(facts))), facts, seed, resamples)
+
+
+def paired_gap(
+    correct_a: ArrayLike,
+    correct_b: ArrayLike,
+    facts: Sequence[str],
+    seed: int,
+    resamples: int = RESAMPLES,
+) -> Gap:
+    """Accuracy gap a − b of two models on the same items.
+
+    Args:
+        correct_a: Whether model a answered each item correctly, ``[items]``.
+        correct_b: The same for model b, in the same order, ``[items]``.
+        facts: The fact each item asks about, ``[items]``.
+        seed: Seed of the bootstrap.
+        resamples: Number of bootstrap draws.
+
+    Raises:
+        InputError: Nothing to compare, lengths differ, or a value is not finite.
+    """
+    a, b = _finite(correct_a, len(facts)), _finite(correct_b, len(facts))
+    estimate = cluster_bootstrap(_mean(a - b), facts, seed, resamples)
+    only_a, only_b = int((a > b).sum()), int((b > a).sum())
+    disagreements = only_a + only_b
+    p = float(binomtest(only_a, disagreements).pvalue) if disagreements else 1.0
+    return Gap(estimate.value, estimate.low, estimate.high, p)
+
+
+def cluster_bootstrap(
+    statistic: Callable[[Floats], Floats],
+    clusters: Sequence[object],
+    seed: int,
+    resamples: int = RESAMPLES,
+) -> Estimate:
+    """Percentile interval of a statistic of weighted items, resampling whole clusters.
+
+    Drawing clusters with replacement weighs each item by how often its cluster was drawn, so a
+    weighted mean, or a ratio of weighted sums, needs no loop over draws.
+
+    Args:
+        statistic: Maps item weights ``[draws, items]`` to values ``[draws]``; weights of 1 stand
+            for the items as they are.
+        clusters: The cluster of each item, ``[items]``.
+        seed: Seed of the draws.
+        resamples: Number of draws.
+
+    Raises:
+        InputError: No item, no draw, or a draw on which the statistic is not finite.
+    """
+    if not len(clusters):
+        raise InputError("An interval needs at least one item.")
+    if resamples < 1:
+        raise InputError(f"{resamples} resamples give no interval; ask for at least 1.")
+    # Numbered in order of appearance, so that the labels themselves cannot change the draws.
+    numbers: dict[object, int] = {}
+    index = np.array([numbers.setdefault(label, len(numbers)) for label in clusters])
+    even = np.full(len(numbers), 1 / len(numbers))
+    counts = np.random.default_rng(seed).multinomial(len(numbers), even, size=resamples)
+
+    pieces = np.array_split(counts, -(-resamples // DRAWS_AT_ONCE))  # [draws, clusters] each
+    drawn = np.concatenate([statistic(piece[:, index].astype(float)) for piece in pieces])
+    value = statistic(np.ones((1, len(clusters))))[0]
+    if not np.isfinite(drawn).all() or not np.isfinite(value):
+        raise InputError("The statistic is not finite on some draw, so it has no interval.")
+    low, high = np.quantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return Estimate(float(value), len(clusters), float(low), float(high))
+
+
+def _mean(values: Floats) -> Callable[[Floats], Floats]:
+    return lambda weights: weights @ values / weights.sum(axis=1)
+
+
+def _finite(values: ArrayLike, items: int) -> Floats:
+    array = np.asarray(values, dtype=np.float64)
+    if array.shape != (items,):
+        raise InputError(f"{items} fact labels need as many values; got shape {array.shape}.")
+    if not np.isfinite(array).all():
+        raise InputError(f"{(~np.isfinite(array)).sum()} of {items} values are not finite.")
+    return array

@@ -1,0 +1,57 @@
+"""Token sequences of unequal length as one padded batch with explicit positions.
+
+Positions are passed to the model explicitly: a left-padded sequence then gets the same rotary
+angles as a right-padded one, so results do not depend on the side of the padding.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+
+PaddingSide = Literal["left", "right"]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """A padded batch.
+
+    Attributes:
+        input_ids: Tokens, ``[batch, length]``.
+        attention_mask: 1 on tokens, 0 on padding, ``[batch, length]``.
+        position_ids: 0, 1, 2, … on the tokens of each row, 0 on padding, ``[batch, length]``.
+        last: Index of each row's last token, ``[batch]``.
+    """
+
+    input_ids: torch.Tensor
+    attention_mask: torch.Tensor
+    position_ids: torch.Tensor
+    last: torch.Tensor
+
+    def inputs(self) -> dict[str, torch.Tensor]:
+        """Keyword arguments of a model's forward pass."""
+        return {
+            "input_ids": self.input_ids,
+            "attention_mask": self.attention_mask,
+            "position_ids": self.position_ids,
+        }
+
+
+def pad(
+    sequences: Sequence[Sequence[int]],
+    pad_id: int,
+    device: torch.device | str = "cpu",
+    side: PaddingSide = "right",
+) -> Batch:
+    """Pads token sequences to the longest of them."""
+    length = max(len(sequence) for sequence in sequences)
+    input_ids = torch.full((len(sequences), length), pad_id, dtype=torch.long)
+    mask = torch.zeros(len(sequences), length, dtype=torch.long)
+    for row, sequence in enumerate(sequences):
+        start = length - len(sequence) if side == "left" else 0
+        input_ids[row, start : start + len(sequence)] = torch.tensor(list(sequence))
+        mask[row, start : start + len(sequence)] = 1
+    positions = (mask.cumsum(1) - 1).clamp(min=0) * mask
+    last = (mask * torch.arange(length)).argmax(1)
+    return Batch(*(t.to(device) for t in (input_ids, mask, positions, last)))

@@ -1,0 +1,5 @@
+"""Llama 2 and 3, and what shares their architecture (SmolLM2, tiny-llama)."""
+
+from mansu.models.families.base import Family
+
+LLAMA = Family(name="Llama", model_types=("llama",))

@@ -1,0 +1,43 @@
+"""A decoder cut in two, so that the frozen lower blocks run once per sequence.
+
+Training touches only the circuit's MLPs. Everything below the lowest of them computes the same
+residual stream at every step; :func:`split` makes that part a module of its own. Both halves
+share the weights of the model they come from.
+"""
+
+import copy
+
+from torch import nn
+
+from mansu.models.language_model import LanguageModel
+
+
+def split(model: LanguageModel, layer: int) -> tuple[nn.Module, nn.Module]:
+    """Cuts the decoder in front of a block.
+
+    Args:
+        model: The model to cut.
+        layer: Index of the first block of the upper half.
+
+    Returns:
+        The lower half (tokens to residual stream, no final norm) and the upper half (residual
+        stream, passed as ``inputs_embeds``, to the normalised final hidden state). Block ``i`` of
+        the upper half is block ``layer + i`` of the model.
+    """
+    decoder = model.module.get_decoder()
+    count = model.layers
+    lower = _slice(decoder, range(layer))
+    lower.norm = nn.Identity()
+    return lower, _slice(decoder, range(layer, count))
+
+
+def _slice(decoder: nn.Module, blocks: range) -> nn.Module:
+    part = copy.copy(decoder)
+    part._modules = dict(decoder._modules)
+    part.config = copy.copy(decoder.config)
+    part.config.num_hidden_layers = len(blocks)
+    layer_types = getattr(decoder.config, "layer_types", None)
+    if layer_types is not None:
+        part.config.layer_types = [layer_types[i] for i in blocks]
+    part.layers = nn.ModuleList(decoder.layers[i] for i in blocks)  # pyright: ignore
+    return part

@@ -1,0 +1,141 @@
+"""The configuration of one run. Its fields are the notebooks' parameters and the options of
+``mansu run``; nothing else steers a run."""
+
+import dataclasses
+import typing
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass
+
+from mansu.errors import InputError
+from mansu.unlearn.objectives import ForgetLoss
+
+Name = Annotated[str, Field(min_length=1, max_length=4096)]
+Count = Annotated[int, Field(ge=1, le=1_000_000)]
+Positive = Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)]
+NonNegative = Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)]
+
+
+def _field(default: Any, help: str) -> Any:
+    return Field(default=default, description=help)
+
+
+@dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))
+class StudyConfig:
+    """Everything that decides what a run computes.
+
+    Raises:
+        InputError: From :func:`make_config`, when a value is of the wrong type or out of range.
+    """
+
+    model: Name = _field("smollm2-135m", "packaged or tiny model, local folder, or hub id")
+    forget: Name = _field("elements", "fact set to unlearn: a built-in name or a JSON Lines file")
+    retain: Name = _field("capitals", "fact set to keep; its train facts steer the training")
+    utility: Name = _field("cities", "fact set that is only ever measured")
+    method: Literal["mansu"] = _field("mansu", "unlearning method")
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = _field(0, "order of the training examples")
+
+    attribution: Literal["eap", "eap-ig"] = _field("eap-ig", "edge attribution method")
+    pairs: Count = _field(48, "clean/corrupted prompt pairs that edges are scored on")
+    ig_steps: Annotated[int, Field(ge=1, le=200)] = _field(5, "integrated-gradients steps K")
+    alpha_grid: Literal["k/K", "midpoint"] = _field("k/K", "where on the path the steps lie")
+    top_k: Count = _field(8, "MLP sublayers in the circuit")
+    circuit: Literal["causal", "random", "inverse"] = _field(
+        "causal", "circuit: highest attribution mass, a random one, or the lowest"
+    )
+
+    tau: Annotated[float, Field(gt=0, le=1)] = _field(
+        0.5, "retain-Fisher quantile of the circuit up to which weights may move"
+    )
+    rho: Annotated[float, Field(gt=0, le=1)] = _field(
+        0.03, "share of those, by forget/retain Fisher ratio, that in_loop moves"
+    )
+    fisher_examples: Count = _field(192, "examples the Fisher information is averaged over")
+    forget_loss: ForgetLoss = _field("npo", "forget term")
+    beta: Positive = _field(0.5, "NPO's inverse temperature")
+    margin: NonNegative = _field(6.0, "nats per token below θ₀ at which NPO lets go")
+    retain_weight: NonNegative = _field(2.0, "λ, the weight of the retain KL")
+    learning_rate: Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)] = _field(
+        8e-4, "AdamW's learning rate"
+    )
+    steps: Annotated[int, Field(ge=1, le=100_000)] = _field(140, "training steps at most")
+    forget_batch: Annotated[int, Field(ge=1, le=4096)] = _field(16, "forget examples a step")
+    retain_batch: Annotated[int, Field(ge=1, le=4096)] = _field(16, "retain examples a step")
+    validate_every: Count = _field(20, "steps between checks, and between saved states")
+
+    floor: Literal["in_loop", "boundary", "paper", "none"] = _field(
+        "in_loop", "magnitude floor; 'none' is the ablation without it"
+    )
+
+    device: Name = _field("cpu", "torch device")
+    dtype: Literal["float32", "bfloat16", "float16", "float64"] = _field(
+        "float32", "full precision: what weights are held and trained in"
+    )
+    memory_mb: Annotated[int, Field(ge=64)] = _field(
+        2048, "memory that attribution may take on top of the model, in MB"
+    )
+
+
+FIELDS: tuple[dataclasses.Field[Any], ...] = dataclasses.fields(StudyConfig)  # pyright: ignore
+_ADAPTER = TypeAdapter(StudyConfig)
+
+
+def make_config(values: dict[str, Any]) -> StudyConfig:
+    """Builds a configuration from loosely typed values (a file's, the shell's, a notebook's).
+
+    Raises:
+        InputError: An unknown key, a wrong type, or a value out of range; names all of them.
+    """
+    try:
+        return _ADAPTER.validate_python(values)
+    except ValidationError as error:
+        known = {f.name for f in FIELDS}
+        told = []
+        for problem in error.errors(include_url=False):
+            key = str(problem["loc"][0]) if problem["loc"] else "configuration"
+            if key not in known:
+                told.append(f"{key!r} is not a configuration key")
+            else:
+                told.append(f"{key}: {problem['msg'].lower()}, not {problem['input']!r:.80}")
+        raise InputError("; ".join(told) + ". See mansu run --help.") from error
+
+
+def read_config(path: str | Path) -> dict[str, Any]:
+    """Reads a YAML file of configuration values.
+
+    Raises:
+        InputError: The file is missing, unreadable, or not a mapping of keys to values.
+    """
+    try:
+        values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"Configuration {path} cannot be read: {error}.") from error
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        line = getattr(getattr(error, "problem_mark", None), "line", None)
+        where = "" if line is None else f" (line {line + 1})"
+        raise InputError(f"Configuration {path} is not valid YAML{where}.") from error
+    if values is None:
+        return {}
+    if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):
+        raise InputError(f"Configuration {path} must be a mapping of keys to values.")
+    return values
+
+
+def to_yaml(config: StudyConfig) -> str:
+    """The configuration as YAML that :func:`read_config` reads back."""
+    return yaml.safe_dump(dataclasses.asdict(config), sort_keys=False)  # pyright: ignore
+
+
+def describe(field: dataclasses.Field[Any]) -> str:
+    """A field's one-line description."""
+    return field.default.description
+
+
+def choices(field: dataclasses.Field[Any]) -> tuple[str, ...] | None:
+    """The values a field may take, where they are a fixed few."""
+    if typing.get_origin(field.type) is Literal:
+        return typing.get_args(field.type)
+    return None

@@ -1,0 +1,53 @@
+"""Writes a finished run's unlearned model as a Hugging Face folder, in full precision or NF4."""
+
+import tempfile
+from pathlib import Path
+from typing import Literal
+
+import torch
+
+from mansu.errors import InputError, RunError
+from mansu.models import load_model
+from mansu.models.swap import swapped
+from mansu.quant.deployed import load_real_4bit
+from mansu.study.config import make_config, read_config
+from mansu.study.stages.floor import read_checkpoint
+
+Format = Literal["fp", "nf4"]
+
+
+def export_run(folder: Path, target: Path, form: Format = "fp") -> None:
+    """Writes the unlearned model of a run.
+
+    Args:
+        folder: The run's folder; its floor stage must be finished.
+        target: The folder to write; it must not exist. It appears only when it is complete.
+        form: ``fp`` keeps the training dtype; ``nf4`` stores bitsandbytes' 4-bit weights.
+
+    Raises:
+        InputError: No finished run there, or the target exists.
+        RunError: The target cannot be written.
+    """
+    values = read_config(folder / "config.json")
+    values.pop("mansu", None)
+    config = make_config(values)
+    if target.exists():
+        raise InputError(f"{target} exists already; give a folder that does not.")
+    model = load_model(config.model, config.device, getattr(torch, config.dtype))
+    checkpoint = read_checkpoint(folder, model)
+    if checkpoint is None:
+        raise InputError(f"{folder} has no unlearned checkpoint yet; finish the run first.")
+    originals = {name: model.module.get_parameter(name).data for name in checkpoint.index}
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as scratch:
+            full, packed = Path(scratch) / "fp", Path(scratch) / "nf4"
+            with swapped(model.module, checkpoint.matrices(originals)):
+                model.module.save_pretrained(full)
+            if form == "nf4":
+                load_real_4bit(full).save_pretrained(packed)
+            finished = packed if form == "nf4" else full
+            model.tokenizer.save_pretrained(finished)
+            finished.rename(target)
+    except OSError as error:
+        raise RunError(f"{target} cannot be written ({error.strerror}); free space.") from error

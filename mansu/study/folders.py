@@ -1,0 +1,47 @@
+"""Where a study keeps its results: one shared folder per model and data, one folder per run."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from mansu.study.config import FIELDS, StudyConfig
+
+# Fields that name the shared folder or the seed's folder, or do not change what is computed.
+_NAMED = {"model", "forget", "retain", "method", "seed", "memory_mb"}
+
+
+@dataclass(frozen=True)
+class Folders:
+    """The two folders of a run.
+
+    Attributes:
+        run: Results of this configuration.
+        shared: Results that do not depend on the method, shared by every run on the same model
+            and data.
+    """
+
+    run: Path
+    shared: Path
+
+
+def study_folders(config: StudyConfig, study: Path) -> Folders:
+    """The folders of a run inside a study, by the study's layout."""
+    place = study / _slug(config.model) / f"{_slug(config.forget)}+{_slug(config.retain)}"
+    return Folders(place / variant(config) / f"seed{config.seed}", place / "shared")
+
+
+def variant(config: StudyConfig) -> str:
+    """The method, followed by the fields that differ from its defaults, e.g. ``mansu-top_k=4``."""
+    changed = [
+        f"{field.name}={_slug(str(value))}"
+        for field in FIELDS
+        if field.name not in _NAMED
+        and (value := getattr(config, field.name)) != getattr(StudyConfig(), field.name)
+    ]
+    return "-".join([config.method, *changed])
+
+
+def _slug(text: str) -> str:
+    """A file name for a model or fact set: its last path component, plain characters only."""
+    last = text.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1].removesuffix(".jsonl")
+    return re.sub(r"[^A-Za-z0-9._-]+", "_", last) or "_"

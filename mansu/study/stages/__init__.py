@@ -1,0 +1,9 @@
+"""The stages of a run, one file each: draw, base, localize, train, floor, quantize, analyse."""
+
+from mansu.study.stages.analyse import analyse as analyse
+from mansu.study.stages.base import measure_base as measure_base
+from mansu.study.stages.draw import draw as draw
+from mansu.study.stages.floor import floor as floor
+from mansu.study.stages.localize import localize as localize
+from mansu.study.stages.quantize import quantize as quantize
+from mansu.study.stages.train import train as train

@@ -1,0 +1,72 @@
+"""Phase 1: scores every edge on the forget pairs and takes the circuit from the ranking."""
+
+from dataclasses import asdict, dataclass
+
+from mansu.circuit import Circuit, EdgeScores, Graph, attribute, select
+from mansu.study.run import Run, once
+from mansu.study.stages.draw import draw
+
+FIELDS = ("attribution", "ig_steps", "alpha_grid")
+
+
+@dataclass(frozen=True)
+class Localized:
+    """Where the forget set lives in θ₀.
+
+    Attributes:
+        scores: Edge scores in full precision.
+        circuit: The chosen MLP sublayers.
+        key: The stage's key.
+    """
+
+    scores: EdgeScores
+    circuit: Circuit
+    key: str
+
+
+@once
+def localize(run: Run) -> Localized:
+    """Attributes and selects, or reads what was found."""
+    scores, scores_key = score_original(run)
+    stage = run.stage("circuit", ("top_k", "circuit"), ["circuit"], scores_key)
+    path = run.folder / "circuit.json"
+    stored = stage.read_json(path)
+    if stored is not None:
+        circuit = Circuit(tuple(stored["layers"]), stored["kind"])
+        return Localized(scores, circuit, stage.key)
+    circuit = select(scores, run.config.top_k, run.config.circuit)
+    run.open()
+    stage.write_json(path, asdict(circuit))
+    return Localized(scores, circuit, stage.key)
+
+
+@once
+def score_original(run: Run) -> tuple[EdgeScores, str]:
+    """Edge scores of θ₀ in full precision, with the stage's key."""
+    drawn = draw(run)
+    stage = run.stage("localize", FIELDS, ["circuit"], drawn.key)
+    path = stage.path("scores", ".safetensors")
+    stored = stage.read_tensors(path)
+    if stored is not None:
+        return EdgeScores(graph=Graph(**stored.extra), **stored.tensors), stage.key
+    scores = attribute_now(run, "edge attribution")
+    tensors = {name: getattr(scores, name) for name in _TENSORS}
+    stage.write_tensors(path, tensors, asdict(scores.graph))
+    return scores, stage.key
+
+
+_TENSORS = ("scores", "mlp_scores", "metric", "metric_corrupted")
+
+
+def attribute_now(run: Run, task: str) -> EdgeScores:
+    """Attributes the model as it is now, with the run's settings and pairs."""
+    config = run.config
+    return attribute(
+        run.model,
+        draw(run).pairs,
+        method=config.attribution,
+        steps=config.ig_steps,
+        grid=config.alpha_grid,
+        memory_mb=config.memory_mb,
+        progress=run.report(task),
+    )

@@ -1,0 +1,258 @@
+"""Phase 2: who may move by the Fisher mask, then training. Resumes from the last check."""
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from mansu.data.items import Item
+
+from mansu.metrics.mcq import score_items
+from mansu.models.swap import swapped
+from mansu.study.records import StoredTensors
+from mansu.study.run import Run, once
+from mansu.study.stages.draw import draw
+from mansu.study.stages.localize import localize
+from mansu.unlearn.examples import Example, build_examples
+from mansu.unlearn.fisher import Movable, diagonal_fisher, most_forgetful, retain_mask
+from mansu.unlearn.floor import movable as may_move
+from mansu.unlearn.in_loop import InLoopLatents
+from mansu.unlearn.latents import Latents
+from mansu.unlearn.trainer import (
+    StepRecord,
+    Trainer,
+    TrainSettings,
+    TrainState,
+    Validation,
+)
+from mansu.unlearn.view import View, in_precision
+
+FISHER_SEED = 0
+TRAIN_FIELDS = (
+    *("forget_loss", "beta", "margin", "retain_weight", "learning_rate", "steps"),
+    *("forget_batch", "retain_batch", "validate_every", "seed"),
+)
+
+
+@dataclass(frozen=True)
+class Fisher:
+    """Diagonal Fisher information of the circuit's weights, by weight name.
+
+    Attributes:
+        retain: On the retain set.
+        forget: On the forget set.
+        key: The stage's key.
+    """
+
+    retain: dict[str, torch.Tensor]
+    forget: dict[str, torch.Tensor]
+    key: str
+
+
+@dataclass(frozen=True)
+class Trained:
+    """The best checkpoint of training.
+
+    Attributes:
+        index: Flat indices of the movable weights, by weight name.
+        values: Their latents, ``[movable]``, in the order of ``index``.
+        history: Losses of every step.
+        validations: Accuracies of every check.
+        best: The check the checkpoint comes from; None when no check kept the retain set, in
+            which case ``values`` are the original weights.
+        key: The stage's key.
+    """
+
+    index: dict[str, torch.Tensor]
+    values: torch.Tensor
+    history: list[StepRecord]
+    validations: list[Validation]
+    best: Validation | None
+    key: str
+
+    def matrices(self, originals: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        """The circuit's matrices with the latents written in, in the originals' dtype."""
+        parts = self.values.split([index.numel() for index in self.index.values()])
+        result = {name: weight.clone() for name, weight in originals.items()}
+        for (name, index), part in zip(self.index.items(), parts, strict=True):
+            flat = result[name].view(-1)
+            flat[index.to(flat.device)] = part.to(flat.device, flat.dtype)
+        return result
+
+
+@once
+def circuit_weights(run: Run) -> dict[str, torch.Tensor]:
+    """The circuit's original weights by name; shares the model's storage."""
+    layers = localize(run).circuit.layers
+    names = [name for layer in layers for name in run.model.family.mlp_weight_names(layer)]
+    return {name: run.model.module.get_parameter(name).data for name in names}
+
+
+@once
+def measure_fisher(run: Run) -> Fisher:
+    """Diagonal Fisher information on both sets, or the stored one."""
+    located = localize(run)
+    circuit = [str(layer) for layer in located.circuit.layers]
+    stage = run.stage("fisher", ["fisher_examples"], ["unlearn"], draw(run).key, *circuit)
+    path = stage.path("fisher", ".safetensors")
+    stored = stage.read_tensors(path)
+    if stored is not None:
+        parts = {"retain": {}, "forget": {}}
+        for name, tensor in stored.tensors.items():
+            side, weight = name.split("/", 1)
+            parts[side][weight] = tensor.to(run.model.device)
+        return Fisher(**parts, key=stage.key)
+    weights = circuit_weights(run)
+    view = View(run.model, list(weights), min(located.circuit.layers), "fp")
+    sides = {
+        side: diagonal_fisher(
+            view,
+            _some(examples, run.config.fisher_examples),
+            weights,
+            run.report(f"Fisher, {side}"),
+        )
+        for side, examples in zip(("forget", "retain"), _examples(run), strict=True)
+    }
+    flat = {f"{side}/{name}": f for side, part in sides.items() for name, f in part.items()}
+    stage.write_tensors(path, flat)
+    return Fisher(sides["retain"], sides["forget"], stage.key)
+
+
+def select_movable(run: Run, fisher: Fisher) -> Movable:
+    """The weights that training may move, by the floor's rule."""
+    weights = circuit_weights(run)
+    if run.config.floor == "in_loop":
+        allowed = {name: may_move(weight) for name, weight in weights.items()}
+        mask = retain_mask(fisher.retain, run.config.tau, allowed)
+        return most_forgetful(mask, fisher.forget, fisher.retain, run.config.rho)
+    allowed = {name: torch.ones_like(weight, dtype=torch.bool) for name, weight in weights.items()}
+    return retain_mask(fisher.retain, run.config.tau, allowed)
+
+
+@once
+def train(run: Run) -> Trained:
+    """Trains, resumes training, or reads the finished checkpoint."""
+    fisher = measure_fisher(run)
+    # Only in_loop trains differently; the other floors are applied to the same plain training.
+    through = run.config.floor == "in_loop"
+    fields = (*TRAIN_FIELDS, "tau", *(["rho"] if through else []))
+    code = ["unlearn", "quant", "metrics"]
+    kind = "through the quantizer" if through else "plain"
+    stage = run.stage("train", fields, code, fisher.key, draw(run).key, kind)
+    done = run.folder / "trained.safetensors"
+    stored = stage.read_tensors(done)
+    if stored is not None:
+        return _trained(stored.tensors, stored.extra, stage.key)
+    run.open()
+    movable = select_movable(run, fisher)
+    weights = circuit_weights(run)
+    latents = (InLoopLatents if through else Latents)(weights, movable)
+    lowest = min(localize(run).circuit.layers)
+    views = [View(run.model, list(weights), lowest, p) for p in latents.precisions]
+    forget, retain = _examples(run)
+    config = run.config
+    settings = TrainSettings(**{name: getattr(config, name) for name in TRAIN_FIELDS})
+    half_way = run.folder / "training.safetensors"
+
+    def save(state: TrainState) -> None:
+        stage.write_tensors(half_way, *_pack(state))
+
+    trainer = Trainer(
+        latents,
+        views,
+        forget,
+        retain,
+        settings,
+        validate=_validator(run),
+        save=save,
+        chance=1 / len(draw(run).items["check_forget"][0].options),
+    )
+    report = run.report("training")
+    state = trainer.run(
+        _resume(stage.read_tensors(half_way)), lambda r: report(r.step, settings.steps)
+    )
+    kept = latents.original if state.best is None else state.best
+    extra = {
+        "history": [dataclasses.asdict(r) for r in state.history],
+        "validations": [dataclasses.asdict(v) for v in state.validations],
+        "kept": state.best is not None,
+    }
+    tensors = {f"index/{name}": index for name, index in movable.index.items()}
+    tensors["values"] = kept
+    stage.write_tensors(done, tensors, extra)
+    half_way.unlink(missing_ok=True)
+    return _trained(tensors, extra, stage.key)
+
+
+def _examples(run: Run) -> tuple[tuple[Example, ...], tuple[Example, ...]]:
+    """Forget and retain examples: seen templates only; of the retain set, train facts only."""
+    tokenizer = run.model.tokenizer
+    forget = build_examples(tokenizer, run.forget.facts, run.forget.seen)
+    return forget, build_examples(tokenizer, run.retain.train, run.retain.seen)
+
+
+def _some(examples: tuple[Example, ...], count: int) -> tuple[Example, ...]:
+    if len(examples) <= count:
+        return examples
+    chosen = np.random.default_rng(FISHER_SEED).choice(len(examples), count, replace=False)
+    return tuple(examples[i] for i in sorted(chosen))
+
+
+def _validator(run: Run) -> Callable[[Latents, int], Validation]:
+    items = draw(run).items
+    base: dict[str, float] = {}
+
+    def accuracy(role: tuple[Item, ...]) -> float:
+        return score_items(run.model, role).accuracy
+
+    def validate(current: Latents, step: int) -> Validation:
+        forget, drops = [], []
+        for precision in current.precisions:
+            if precision not in base:
+                with in_precision(run.model, precision):
+                    base[precision] = accuracy(items["check_retain"])
+            # The NF4 model is made from the FP weights, as deployment will make it.
+            unlearned = swapped(run.model.module, current.weights["fp"])
+            with unlearned, in_precision(run.model, precision):
+                forget.append(accuracy(items["check_forget"]))
+                drops.append(base[precision] - accuracy(items["check_retain"]))
+        return Validation(step, sum(forget) / len(forget), max(drops))
+
+    return validate
+
+
+def _pack(state: TrainState) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
+    tensors = {name: getattr(state, name) for name in ("values", "momentum", "variance")}
+    if state.best is not None:
+        tensors["best"] = state.best
+    extra = {
+        "step": state.step,
+        "history": [dataclasses.asdict(r) for r in state.history],
+        "validations": [dataclasses.asdict(v) for v in state.validations],
+    }
+    return tensors, extra
+
+
+def _resume(stored: StoredTensors | None) -> TrainState | None:
+    if stored is None:
+        return None
+    return TrainState(
+        step=stored.extra["step"],
+        history=[StepRecord(**r) for r in stored.extra["history"]],
+        validations=[Validation(**v) for v in stored.extra["validations"]],
+        best=stored.tensors.pop("best", None),
+        **stored.tensors,
+    )
+
+
+def _trained(tensors: dict[str, torch.Tensor], extra: dict[str, Any], key: str) -> Trained:
+    validations = [Validation(**v) for v in extra["validations"]]
+    best = None
+    if extra["kept"]:
+        probe = TrainState(0, *(tensors["values"],) * 3, validations=validations)
+        best = probe.best_validation
+    index = {n.removeprefix("index/"): t for n, t in tensors.items() if n.startswith("index/")}
+    history = [StepRecord(**r) for r in extra["history"]]
+    return Trained(index, tensors["values"], history, validations, best, key)

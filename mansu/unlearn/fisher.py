@@ -1,0 +1,141 @@
+"""Diagonal Fisher information of the circuit's weights, and who may move by it (phase 2).
+
+F_ii is the mean over examples of (∂ℓ/∂θ_i)², ℓ an example's mean answer loss [P]. The square is
+taken per example, before the mean: per-example gradients of a linear layer are rebuilt one at a
+time from its inputs and output gradients, so memory holds one gradient per matrix, never one per
+example.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from mansu.unlearn.examples import Example, answer_targets
+from mansu.unlearn.view import BATCH_ROWS, View
+
+
+def diagonal_fisher(
+    view: View,
+    examples: Sequence[Example],
+    weights: Mapping[str, torch.Tensor],
+    progress: Callable[[int, int], None] | None = None,
+) -> dict[str, torch.Tensor]:
+    """Diagonal Fisher of each weight, same shapes as ``weights``, in squared nats per weight².
+
+    Args:
+        view: The model in full precision.
+        examples: What the loss is taken on.
+        weights: The circuit's original weights by name.
+        progress: Called with (examples done, examples in all).
+    """
+    total = {
+        name: torch.zeros_like(weight, dtype=torch.promote_types(weight.dtype, torch.float32))
+        for name, weight in weights.items()
+    }
+    leaves = {name: weight.detach().requires_grad_() for name, weight in weights.items()}
+    streams = view.streams([example.tokens for example in examples])
+    for start in range(0, len(examples), BATCH_ROWS):
+        rows = range(start, min(start + BATCH_ROWS, len(examples)))
+        targets = answer_targets(
+            [examples[i].tokens for i in rows],
+            [examples[i].answer_start for i in rows],
+            view.model.pad_id,
+            view.model.device,
+        )
+        with _Recorder(view.modules(leaves)) as recorded:
+            hidden = view.hidden(targets.batch, [streams.lower[i] for i in rows], leaves)
+        log_probs = view.model.log_probs(hidden[targets.row, targets.position])
+        picked = log_probs.gather(1, targets.token[:, None])[:, 0]
+        # Rows do not touch each other, so one backward pass holds every example's gradients.
+        loss = -targets.mean_per_row(picked).sum()
+        names = list(leaves)
+        gradients = torch.autograd.grad(loss, [recorded.outputs[name] for name in names])
+        for name, gradient in zip(names, gradients, strict=True):
+            for g, x in zip(gradient, recorded.inputs[name], strict=True):
+                per_example = (g.T @ x).to(total[name].dtype)  # [out, in]
+                total[name].addcmul_(per_example, per_example)
+        if progress is not None:
+            progress(rows.stop, len(examples))
+    return {name: value / len(examples) for name, value in total.items()}
+
+
+@dataclass(frozen=True)
+class Movable:
+    """The weights that training may move.
+
+    Attributes:
+        index: Flat indices into each matrix, ascending, by weight name.
+        threshold: The retain-Fisher percentile that cut the mask.
+    """
+
+    index: dict[str, torch.Tensor]
+    threshold: float
+
+    @property
+    def count(self) -> int:
+        """How many weights may move."""
+        return sum(index.numel() for index in self.index.values())
+
+
+def retain_mask(
+    retain: Mapping[str, torch.Tensor], tau: float, allowed: Mapping[str, torch.Tensor]
+) -> Movable:
+    """The diagonal-Fisher mask of phase 2: F_ii at most the τ-th quantile over the circuit [P].
+
+    Args:
+        retain: Retain Fisher by weight name.
+        tau: Quantile in (0, 1]; 1 lets every weight move.
+        allowed: Weights that may move at all (bool, same shapes), e.g. all but block maxima.
+    """
+    every = torch.cat([fisher.flatten() for fisher in retain.values()])
+    rank = max(1, round(tau * every.numel()))
+    threshold = every.kthvalue(rank).values.item()
+    index = {
+        name: ((fisher <= threshold) & allowed[name]).flatten().nonzero()[:, 0]
+        for name, fisher in retain.items()
+    }
+    return Movable(index, threshold)
+
+
+def most_forgetful(
+    mask: Movable,
+    forget: Mapping[str, torch.Tensor],
+    retain: Mapping[str, torch.Tensor],
+    rho: float,
+) -> Movable:
+    """Keeps the share ρ of the mask with the largest forget/retain Fisher ratio [O]."""
+    ratios = {
+        name: forget[name].flatten()[index]
+        / (retain[name].flatten()[index] + torch.finfo(retain[name].dtype).tiny)
+        for name, index in mask.index.items()
+    }
+    every = torch.cat(list(ratios.values()))
+    keep = max(1, round(rho * every.numel()))
+    cut = every.kthvalue(every.numel() - keep + 1).values
+    index = {name: index[ratios[name] >= cut] for name, index in mask.index.items()}
+    return Movable(index, mask.threshold)
+
+
+class _Recorder:
+    """Keeps the input and output of linear modules while it is open."""
+
+    def __init__(self, modules: Mapping[str, nn.Module]) -> None:
+        self.inputs: dict[str, torch.Tensor] = {}
+        self.outputs: dict[str, torch.Tensor] = {}
+        self._modules = modules
+        self._handles: list[torch.utils.hooks.RemovableHandle] = []
+
+    def __enter__(self) -> "_Recorder":
+        for name, module in self._modules.items():
+
+            def keep(_module, arguments, output, name=name) -> None:
+                self.inputs[name], self.outputs[name] = arguments[0].detach(), output
+
+            self._handles.append(module.register_forward_hook(keep))
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        for handle in self._handles:
+            handle.remove()

@@ -1,0 +1,220 @@
+"""Phase 3: lift an update over the NF4 bins so that quantization cannot undo it.
+
+Three forms:
+
+1. `paper` [P]: Δ ← sign(Δ)·max(|Δ|, bin width). The block scale may move and an update of an
+   outermost code may have no boundary to cross, so survival is high but not guaranteed.
+2. `boundary` [O]: Δ ← at least the smallest change in the same direction that crosses the next
+   boundary and lands a stated margin beyond it. The block's largest weights are pinned and
+   everything stays within ±a, so the scale cannot move and every remaining update survives.
+3. `in_loop` [O]: a weight whose code changed takes its new level, every other weight its
+   original value. level·a is a fixed point of the quantizer.
+
+The guarantees of 2 and 3 hold in the dtype in which the weights are stored, which is why that
+dtype is an argument: the original is rounded to it first, and codes are those of the result.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from mansu.errors import InputError, RunError
+from mansu.quant import nf4
+
+FloorKind = Literal["paper", "boundary", "in_loop"]
+BinScale = Literal["block", "tensor"]
+
+# How far beyond the boundary an update lands, as a share of the way to the next level.
+MARGIN = 0.1
+# Weights worked on at a time: temporaries stay in cache and memory does not grow with the matrix.
+CHUNK = 1 << 20
+
+
+@dataclass(frozen=True)
+class Floored:
+    """A matrix after the floor.
+
+    Attributes:
+        weight: The result, in the stored dtype.
+        excluded: Updates of an outermost code outward. They cannot cross: `boundary` resets them,
+            `paper` leaves them as trained. 0 for `in_loop`.
+        pinned: Updates reset because the weight sets its block's scale. 0 for `paper`.
+    """
+
+    weight: Tensor
+    excluded: int
+    pinned: int
+
+
+def apply_floor(
+    kind: FloorKind, original: Tensor, updated: Tensor, dtype: torch.dtype | None = None
+) -> Floored:
+    """Applies one form of the floor with its defaults.
+
+    Args:
+        kind: Which form.
+        original: The matrix before unlearning.
+        updated: The matrix after training; the latent weights for ``in_loop``.
+        dtype: The dtype in which the result will be stored; default the original's.
+    """
+    forms = {"paper": paper, "boundary": boundary, "in_loop": in_loop}
+    if kind not in forms:
+        raise InputError(f"Floor '{kind}' is unknown; choose one of {', '.join(forms)}.")
+    return forms[kind](original, updated, dtype)
+
+
+def movable(weight: Tensor) -> Tensor:
+    """Which weights may change without moving their block's scale, bool, in the weight's shape.
+
+    Not those as large as the block's largest (all of them, where several are equally large), and
+    none of a block whose scale is too small for its levels to be told apart in the dtype.
+    """
+    flat = weight.reshape(-1)
+    absmax = nf4.per_weight(nf4.block_absmax(weight), flat.numel())
+    return _movable(flat.float(), absmax, weight.dtype).view(weight.shape)
+
+
+def _movable(values: Tensor, absmax: Tensor, dtype: torch.dtype) -> Tensor:
+    return (values.abs() < absmax) & nf4.resolves(absmax, dtype)
+
+
+def paper(
+    original: Tensor,
+    updated: Tensor,
+    dtype: torch.dtype | None = None,
+    scale: BinScale = "block",
+) -> Floored:
+    """The published floor. [P; per-tensor bins are its own approximation, for comparison]"""
+    result, pieces = _pieces(original, updated, dtype)
+    tensor_width = torch.tensor(nf4.per_tensor_bin_width(original), device=original.device)
+    excluded = 0
+    for start, base, before, after in pieces:
+        codes = nf4.codes(base)
+        absmax = nf4.per_weight(nf4.block_absmax(base), base.numel())
+        width = nf4.width(codes, absmax) if scale == "block" else tensor_width
+        delta = after - before
+        outward = _outward(codes, delta > 0, delta < 0)
+        floored = torch.where(outward, delta, delta.sign() * delta.abs().clamp(min=width))
+        excluded += int(outward.sum())
+        value = (base.float() + floored).to(base.dtype)
+        result[start : start + base.numel()] = torch.where(delta == 0, base, value)
+    return Floored(result.view(original.shape), excluded, pinned=0)
+
+
+def boundary(
+    original: Tensor,
+    updated: Tensor,
+    dtype: torch.dtype | None = None,
+    margin: float = MARGIN,
+) -> Floored:
+    """The exact floor. [O]
+
+    Args:
+        original: The matrix before unlearning.
+        updated: The matrix after training, same shape.
+        dtype: The stored dtype; default the original's.
+        margin: Where to land: 0 is the boundary, 1 the next level.
+
+    Raises:
+        InputError: The margin is smaller than the dtype's rounding error, or above 1.
+    """
+    result, pieces = _pieces(original, updated, dtype)
+    smallest = smallest_margin(result.dtype)
+    if not smallest <= margin <= 1:
+        raise InputError(
+            f"Margin {margin} does not survive storage as {result.dtype}; "
+            f"choose one between {smallest:.2g} and 1."
+        )
+    landings = _landings(margin, original.device)
+    excluded = pinned = 0
+    for start, base, before, after in pieces:
+        codes = nf4.codes(base)
+        absmax = nf4.per_weight(nf4.block_absmax(base), base.numel())
+        up, down = after > before, after < before
+        case = codes + nf4.LEVELS * up.to(torch.uint8)  # the row of the landing table
+        landing = landings.index_select(0, case.int()) * absmax
+        value = torch.where(up, landing.maximum(after), landing.minimum(after))
+        value = value.clamp_(-absmax, absmax).to(base.dtype)
+        fixed = ~_movable(base.float(), absmax, base.dtype) & (up | down)
+        outward = _outward(codes, up, down) & ~fixed
+        moves = (up | down) & ~fixed & ~outward
+        pinned += int(fixed.sum())
+        excluded += int(outward.sum())
+        result[start : start + base.numel()] = torch.where(moves, value, base)
+    return Floored(result.view(original.shape), excluded, pinned)
+
+
+def in_loop(original: Tensor, latent: Tensor, dtype: torch.dtype | None = None) -> Floored:
+    """The snap that ends training through the quantizer. [O]"""
+    result, pieces = _pieces(original, latent, dtype)
+    pinned = 0
+    for start, base, before, after in pieces:
+        absmax = nf4.per_weight(nf4.block_absmax(base), base.numel())
+        value = snap_subset(after, base, nf4.codes(base), absmax)
+        fixed = ~_movable(base.float(), absmax, base.dtype) | (after == before)
+        pinned += int((fixed & (after != before)).sum())
+        result[start : start + base.numel()] = torch.where(fixed, base, value)
+    return Floored(result.view(original.shape), excluded=0, pinned=pinned)
+
+
+def snap_subset(latent: Tensor, original: Tensor, codes: Tensor, absmax: Tensor) -> Tensor:
+    """Weights that the latent ones stand for, in the original's dtype, ``[m]``.
+
+    Where the code changed, the new level; elsewhere the original. Latents beyond their block's
+    scale count as clamped to it. Callers pass movable weights only.
+
+    Args:
+        latent: Latent weights, ``[m]``.
+        original: The same weights before unlearning, ``[m]``.
+        codes: Codes of the originals from the library, uint8, ``[m]``.
+        absmax: Scales of their blocks, ``[m]``.
+    """
+    new = nf4.codes_of(latent, absmax)
+    # An untouched weight on a boundary stays, even if the library rounded it the other way.
+    moved = (new != codes) & (latent != original)
+    return torch.where(moved, nf4.level(new, absmax).to(original.dtype), original)
+
+
+def smallest_margin(dtype: torch.dtype) -> float:
+    """The smallest margin that rounding to a dtype cannot eat, for the narrowest bin."""
+    # Half a unit in the last place for storing, a few float32 ones for computing x = w·(1/a).
+    error = 0.5 * torch.finfo(dtype).eps + 4 * torch.finfo(torch.float32).eps
+    return error / float(nf4.codebook().diff().min() / 2)
+
+
+@cache
+def _landings(margin: float, device: torch.device) -> Tensor:
+    """Where an update lands, in units of the scale: 16 codes downward, then 16 upward, [32]."""
+    levels, middles = nf4.codebook(device), nf4.boundaries(device)
+    downward = middles.lerp(levels[:-1], margin)  # crossing from code c + 1 into c
+    upward = middles.lerp(levels[1:], margin)  # crossing from code c into c + 1
+    return torch.cat((levels[:1], downward, upward, levels[-1:]))
+
+
+def _outward(codes: Tensor, up: Tensor, down: Tensor) -> Tensor:
+    return ((codes == nf4.LEVELS - 1) & up) | ((codes == 0) & down)
+
+
+def _pieces(
+    original: Tensor, updated: Tensor, dtype: torch.dtype | None
+) -> tuple[Tensor, Iterator[tuple[int, Tensor, Tensor, Tensor]]]:
+    """An empty flat result and, chunk by chunk: offset, stored original, original, updated."""
+    if original.shape != updated.shape:
+        raise InputError(
+            f"The update has shape {tuple(updated.shape)}, the weight {tuple(original.shape)}."
+        )
+    if not torch.stack(torch.aminmax(updated.detach())).isfinite().all():
+        raise RunError("The trained weights are not finite, so no floor applies to them.")
+    before, after = original.detach().reshape(-1), updated.detach().reshape(-1)
+    result = torch.empty_like(before, dtype=dtype or original.dtype)
+
+    def pieces() -> Iterator[tuple[int, Tensor, Tensor, Tensor]]:
+        for start in range(0, before.numel(), CHUNK):
+            piece = before[start : start + CHUNK]
+            yield start, piece.to(result.dtype), piece.float(), after[start : start + CHUNK].float()
+
+    return result, pieces()

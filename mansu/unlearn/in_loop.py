@@ -1,0 +1,47 @@
+"""Training through the quantizer: the default floor [O].
+
+1. A latent starts at its weight's original value and is stepped by the optimizer.
+2. It is clamped to its block's ±absmax; the absmax elements themselves never move, so no block's
+   scale can change.
+3. A weight whose latent has left its original bin takes the level of its new bin, in the FP model
+   and in the NF4 model alike: a level is a fixed point of the quantizer. Every other weight keeps
+   its original value.
+4. Gradients pass the snap unchanged (straight-through); the loss is taken in both precisions.
+"""
+
+from collections.abc import Mapping
+
+import torch
+
+from mansu.quant.nf4 import BLOCK, block_absmax, codes, codes_of, dequantize, level, quantize
+from mansu.unlearn.fisher import Movable
+from mansu.unlearn.latents import Latents, _leaves
+from mansu.unlearn.view import Precision
+
+
+class InLoopLatents(Latents):
+    """Movable weights that are either original or snapped to another NF4 level."""
+
+    precisions: tuple[Precision, ...] = ("fp", "nf4")
+
+    def __init__(self, originals: Mapping[str, torch.Tensor], movable: Movable) -> None:
+        super().__init__(originals, movable)
+        quantized = {name: dequantize(quantize(weight)) for name, weight in originals.items()}
+        self.weights["nf4"] = _leaves(quantized)
+        self.deployed = self._gather(quantized).float()  # [movable]
+        self.code = self._gather({name: codes(weight) for name, weight in originals.items()})
+        self.absmax = torch.cat(
+            [block_absmax(originals[name])[index // BLOCK] for name, index in self.index.items()]
+        ).float()  # [movable]
+
+    def clamp(self) -> None:
+        """Keeps every latent within its block's ±absmax."""
+        torch.clamp(self.values, -self.absmax, self.absmax, out=self.values)
+
+    def write(self) -> None:
+        """Snaps the latents that changed bins and puts them into both precisions."""
+        code = codes_of(self.values, self.absmax)
+        changed = code != self.code
+        snapped = level(code, self.absmax)
+        self._scatter("fp", torch.where(changed, snapped, self.original))
+        self._scatter("nf4", torch.where(changed, snapped, self.deployed))

@@ -1,0 +1,61 @@
+"""What training moves: the movable weights of the circuit as one flat vector.
+
+``Latents`` is plain training: a weight is its latent. ``InLoopLatents`` (``in_loop.py``) trains
+through the quantizer. Both write the latents into the circuit's matrices and gather the matrices'
+gradients back, so the trainer knows nothing of floors.
+"""
+
+from collections.abc import Mapping
+
+import torch
+
+from mansu.unlearn.fisher import Movable
+from mansu.unlearn.view import Precision
+
+
+class Latents:
+    """Movable weights, trained as they are.
+
+    Args:
+        originals: The circuit's original weights by name.
+        movable: Which of them may move.
+
+    Attributes:
+        values: The latents, ``[movable]``; what the optimizer steps.
+        weights: The circuit's matrices with the latents written in, by precision and name.
+    """
+
+    precisions: tuple[Precision, ...] = ("fp",)
+
+    def __init__(self, originals: Mapping[str, torch.Tensor], movable: Movable) -> None:
+        self.index = movable.index
+        self.sizes = [index.numel() for index in movable.index.values()]
+        # Masters are float32 even where the model is bf16: AdamW's steps would vanish in bf16.
+        self.original = self._gather(originals).float()  # [movable]
+        self.values = self.original.clone()
+        self.weights: dict[Precision, dict[str, torch.Tensor]] = {"fp": _leaves(originals)}
+
+    def write(self) -> None:
+        """Puts the latents into the matrices."""
+        self._scatter("fp", self.values)
+
+    def clamp(self) -> None:
+        """Keeps the latents where the method allows them; plain training allows everything."""
+
+    def gradient(self, gradients: Mapping[str, torch.Tensor]) -> torch.Tensor:
+        """The latents' share of the matrices' gradients, ``[movable]``."""
+        return self._gather(gradients).float()
+
+    def _gather(self, matrices: Mapping[str, torch.Tensor]) -> torch.Tensor:
+        return torch.cat([matrices[name].flatten()[index] for name, index in self.index.items()])
+
+    def _scatter(self, precision: Precision, values: torch.Tensor) -> None:
+        parts = values.split(self.sizes)
+        with torch.no_grad():
+            for (name, index), part in zip(self.index.items(), parts, strict=True):
+                matrix = self.weights[precision][name]
+                matrix.view(-1)[index] = part.to(matrix.dtype)
+
+
+def _leaves(matrices: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    return {name: m.detach().clone().requires_grad_() for name, m in matrices.items()}

@@ -1,0 +1,55 @@
+"""Forget and retain terms. Each takes mean answer log-probabilities and gives one loss a row.
+
+Forget terms (``L_forget``), log-probabilities in nats per answer token:
+
+* ``npo``: -(2/β) log σ(-β (log p_θ - log p_ref + margin)), the preference form of Zhang et al.
+  2024 over mean instead of summed log-probabilities, with a margin (ours): its pull ends only when
+  an answer has become ``margin`` nats less likely than it was, not merely less likely.
+* ``gradient_ascent``: log p_θ itself; unbounded, as published.
+* ``cross_entropy``: -log p_θ of a distractor in the answer's place (relabelling).
+
+The retain term is KL(p_θ₀ ‖ p_θ) over the retain examples' tokens [R].
+"""
+
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+
+ForgetLoss = Literal["npo", "gradient_ascent", "cross_entropy"]
+
+
+def forget_term(
+    kind: ForgetLoss,
+    log_prob: torch.Tensor,
+    reference: torch.Tensor,
+    beta: float,
+    margin: float,
+) -> torch.Tensor:
+    """The forget loss of each row.
+
+    Args:
+        kind: Which term.
+        log_prob: Mean log-probability of the target under θ, ``[rows]``. The target is the answer,
+            or for ``cross_entropy`` the distractor.
+        reference: The same under θ₀, ``[rows]``; only ``npo`` uses it.
+        beta: NPO's inverse temperature.
+        margin: NPO's margin in nats per token.
+    """
+    match kind:
+        case "npo":
+            return 2 / beta * F.softplus(beta * (log_prob - reference + margin))
+        case "gradient_ascent":
+            return log_prob
+        case "cross_entropy":
+            return -log_prob
+
+
+def retain_term(log_probs: torch.Tensor, reference: torch.Tensor) -> torch.Tensor:
+    """KL(p_θ₀ ‖ p_θ) at each position.
+
+    Args:
+        log_probs: Under θ, ``[positions, vocabulary]``.
+        reference: Under θ₀, same shape.
+    """
+    return F.kl_div(log_probs, reference, log_target=True, reduction="none").sum(-1)

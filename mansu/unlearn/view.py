@@ -1,0 +1,139 @@
+"""The model in one precision, reduced to what training has to compute.
+
+A ``View`` holds, for one precision (FP or the deployed NF4), the residual streams that enter the
+circuit's lowest block, computed once, and runs only the blocks above them. The circuit's weights
+are handed in at every step; all other weights are the model's own (FP) or come from packed NF4
+codes (deployed), so no second model is ever kept. What θ₀ says, which the NPO and KL terms compare
+with, is kept as final hidden states: log-probabilities over the vocabulary would not fit.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch.func import functional_call
+
+from mansu.models import Batch, LanguageModel, pad
+from mansu.models.split import split
+from mansu.quant.deployed import PackedTwin, deployed
+
+Precision = Literal["fp", "nf4"]
+BATCH_ROWS = 32
+
+
+def in_precision(
+    model: LanguageModel, precision: Precision
+) -> AbstractContextManager[LanguageModel]:
+    """The model in full precision, or as deployed, for the length of a ``with`` block."""
+    return deployed(model) if precision == "nf4" else nullcontext(model)
+
+
+@dataclass(frozen=True)
+class Streams:
+    """Residual streams of token sequences, kept without padding.
+
+    Attributes:
+        lower: Residual stream entering the circuit's lowest block, each ``[length, width]``.
+        final: θ₀'s final hidden states, each ``[length, width]``.
+    """
+
+    lower: tuple[torch.Tensor, ...]
+    final: tuple[torch.Tensor, ...]
+
+
+class View:
+    """One precision of a model, seen from the circuit's lowest block upwards.
+
+    Args:
+        model: The original model θ₀.
+        weights: Names of the weights that will be handed in at each step.
+        layer: The circuit's lowest block.
+        precision: ``fp`` or ``nf4``.
+    """
+
+    def __init__(
+        self, model: LanguageModel, weights: Sequence[str], layer: int, precision: Precision
+    ) -> None:
+        self.model = model
+        self.precision: Precision = precision
+        self._lower, self._upper = split(model, layer)
+        self._local = {name: _local_name(name, layer) for name in weights}
+        above = {
+            _local_name(name, layer): model.module.get_parameter(name).data
+            for name in model.family.linear_weight_names(model.module)
+            if precision == "nf4" and name not in self._local and _layer_of(name) >= layer
+        }
+        self._twin = PackedTwin.of(above)
+
+    def modules(self, names: Iterable[str]) -> dict[str, torch.nn.Module]:
+        """The modules that own the named circuit weights."""
+        return {
+            name: self._upper.get_submodule(self._local[name].removesuffix(".weight"))
+            for name in names
+        }
+
+    def streams(
+        self,
+        sequences: Sequence[tuple[int, ...]],
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Streams:
+        """Runs θ₀ in this precision over sequences and keeps what training reads."""
+        lower: list[torch.Tensor] = []
+        final: list[torch.Tensor] = []
+        # Sorted by length so that rows are hardly padded; kept in the order given.
+        order = sorted(range(len(sequences)), key=lambda i: len(sequences[i]))
+        with in_precision(self.model, self.precision), torch.no_grad():
+            for start in range(0, len(order), BATCH_ROWS):
+                rows = [sequences[i] for i in order[start : start + BATCH_ROWS]]
+                batch = pad(rows, self.model.pad_id, self.model.device)
+                entering = self._lower(**batch.inputs(), use_cache=False).last_hidden_state
+                leaving = self._upper(**_with_stream(batch, entering)).last_hidden_state
+                for row, tokens in enumerate(rows):
+                    lower.append(entering[row, : len(tokens)].clone())
+                    final.append(leaving[row, : len(tokens)].clone())
+                if progress is not None:
+                    progress(start + len(rows), len(order))
+        place = {index: spot for spot, index in enumerate(order)}
+        indices = [place[i] for i in range(len(sequences))]
+        return Streams(tuple(lower[i] for i in indices), tuple(final[i] for i in indices))
+
+    def hidden(
+        self,
+        batch: Batch,
+        lower: Sequence[torch.Tensor],
+        weights: Mapping[str, torch.Tensor],
+    ) -> torch.Tensor:
+        """Final hidden states with the given circuit weights, ``[rows, length, width]``.
+
+        Args:
+            batch: Right-padded tokens of the rows.
+            lower: Each row's residual stream from :meth:`streams`.
+            weights: The circuit's weights by name; gradients flow into them.
+        """
+        entering = torch.nn.utils.rnn.pad_sequence(list(lower), batch_first=True)
+        swapped = {self._local[name]: weight for name, weight in weights.items()}
+        swapped |= self._twin.weights()
+        return functional_call(
+            self._upper, swapped, kwargs=_with_stream(batch, entering)
+        ).last_hidden_state
+
+
+def _with_stream(batch: Batch, stream: torch.Tensor) -> dict[str, object]:
+    return {
+        "inputs_embeds": stream,
+        "attention_mask": batch.attention_mask,
+        "position_ids": batch.position_ids,
+        "use_cache": False,
+    }
+
+
+def _layer_of(name: str) -> int:
+    return int(name.split(".layers.")[1].split(".")[0])
+
+
+def _local_name(name: str, layer: int) -> str:
+    """A weight's name inside the upper half."""
+    tail = name.split(".layers.")[1].split(".", 1)[1]
+    return f"layers.{_layer_of(name) - layer}.{tail}"

@@ -1,0 +1,125 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#   kernelspec:
+#     display_name: mansu
+#     language: python
+#     name: mansu
+# ---
+
+# %% [markdown]
+# # 1 · Where does the knowledge live?
+#
+# A language model adds the outputs of attention heads and MLPs to one *residual stream*; each of them
+# reads what the earlier ones wrote. The knowledge to be forgotten does not sit everywhere in this
+# graph. This notebook scores every connection, ranks the MLPs, and takes the best ones as the
+# **circuit**, the only weights that later steps may touch.
+#
+# How a connection is scored (EAP-IG [P]): take two prompts that differ only in their subject, one
+# *clean*, one *corrupted*. **M** is how much more the model believes the clean prompt's answer than the
+# corrupted one's, in logits. The score of an edge estimates how M would change if that edge alone
+# carried the corrupted prompt. So an edge that **helps** the answer scores **negative**.
+#
+# Marks: **[P]** the paper states it; **[R]** reconstructed from its words; **[O]** ours.
+
+# %% tags=["parameters"]
+model: str = "smollm2-135m"  # packaged or tiny model, local folder, or hub id
+forget: str = "elements"  # fact set to unlearn: a built-in name or a JSON Lines file
+retain: str = "capitals"  # fact set to keep; its train facts steer the training
+utility: str = "cities"  # fact set that is only ever measured
+method: str = "mansu"  # unlearning method
+seed: int = 0  # order of the training examples
+attribution: str = "eap-ig"  # edge attribution method (eap, eap-ig)
+pairs: int = 48  # clean/corrupted prompt pairs that edges are scored on
+ig_steps: int = 5  # integrated-gradients steps K
+alpha_grid: str = "k/K"  # where on the path the steps lie (k/K, midpoint)
+top_k: int = 8  # MLP sublayers in the circuit
+circuit: str = "causal"  # circuit: highest attribution mass, a random one, or the lowest (causal, random, inverse)
+tau: float = 0.5  # retain-Fisher quantile of the circuit up to which weights may move
+rho: float = 0.03  # share of those, by forget/retain Fisher ratio, that in_loop moves
+fisher_examples: int = 192  # examples the Fisher information is averaged over
+forget_loss: str = "npo"  # forget term (npo, gradient_ascent, cross_entropy)
+beta: float = 0.5  # NPO's inverse temperature
+margin: float = 6.0  # nats per token below θ₀ at which NPO lets go
+retain_weight: float = 2.0  # λ, the weight of the retain KL
+learning_rate: float = 0.0008  # AdamW's learning rate
+steps: int = 140  # training steps at most
+forget_batch: int = 16  # forget examples a step
+retain_batch: int = 16  # retain examples a step
+validate_every: int = 20  # steps between checks, and between saved states
+floor: str = "in_loop"  # magnitude floor; 'none' is the ablation without it (in_loop, boundary, paper, none)
+device: str = "cpu"  # torch device
+dtype: str = "float32"  # full precision: what weights are held and trained in (float32, bfloat16, float16, float64)
+memory_mb: int = 2048  # memory that attribution may take on top of the model, in MB
+out: str = ""  # folder of the run's results; empty: papermill_runs/default/…
+shared: str = ""  # folder shared by runs on the same data; empty: out/shared, or as above
+
+# %% [markdown]
+# The next cell checks every parameter and opens the run. Results that exist already are read, not
+# computed again, so the notebook also works alone: what comes before it is loaded or made on the way.
+
+# %%
+from mansu.lab import charts
+from mansu.lab.open import open_run, parameters
+from mansu.lab.show import show, table
+
+run = open_run(**parameters(globals()))
+
+# %% [markdown]
+# ## Score the edges, choose the circuit
+#
+# The attribution mass of an MLP is the sum of |score| over all edges that enter it [P]. The circuit is
+# the `top_k` MLPs with the largest mass; `circuit="random"` and `circuit="inverse"` are the controls.
+
+# %%
+from mansu.study.stages import draw, localize
+
+drawn = draw(run)
+facts = [pair.fact_id for pair in drawn.pairs]
+located = localize(run)
+show(charts.mlp_ranking(located.scores, located.circuit))
+
+# %%
+tokenizer = run.model.tokenizer
+table(
+    [
+        {
+            "clean prompt": tokenizer.decode(pair.clean),
+            "answer": tokenizer.decode([pair.clean_answer]),
+            "corrupted prompt": tokenizer.decode(pair.corrupted),
+            "its answer": tokenizer.decode([pair.corrupted_answer]),
+        }
+        for pair in drawn.pairs[:5]
+    ],
+    title=f"The first of {len(drawn.pairs)} pairs",
+)
+
+# %%
+show(charts.mass_map(located.scores))
+
+# %% [markdown]
+# ## Does the circuit carry the answer? [O]
+#
+# Scores are estimates. The direct test: let every MLP outside the circuit write what it wrote on the
+# corrupted prompt, and see how much of M is left; then the other way round. The paper leaves this open.
+
+# %%
+from mansu.study.stages.faithfulness import measure_faithfulness
+
+show(charts.faithfulness(measure_faithfulness(run), located.circuit, facts))
+
+# %% [markdown]
+# ## Explore
+#
+#
+# *Controls for `top_k`, the number of pairs and the IG steps will stand here. Until then: change the
+# parameters cell and run the notebook again.*
+
+# %% [markdown]
+# ## Where the results lie
+
+# %%
+print("circuit:     ", run.folder / "circuit.json")
+print("edge scores: ", run.shared)
+print("next:         02_inspect_attribution, a closer look; or 03_train, which changes the circuit")

@@ -1,0 +1,117 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#   kernelspec:
+#     display_name: mansu
+#     language: python
+#     name: mansu
+# ---
+
+# %% [markdown]
+# # 2 · A closer look at the attribution
+#
+# Notebook 1 scored every edge of the model's graph and chose a circuit. Before anything is changed, look
+# at what was found: which single edges are strong, which way they push, and whether other examples
+# would have led to the same circuit.
+#
+# On every chart: **M** is the logit difference between the right answer and the corrupted prompt's, and
+# a score says how M changes when the edge carries the corrupted prompt. An edge that **helps** scores
+# **negative** [P].
+#
+# Marks: **[P]** the paper states it; **[R]** reconstructed from its words; **[O]** ours.
+
+# %% tags=["parameters"]
+model: str = "smollm2-135m"  # packaged or tiny model, local folder, or hub id
+forget: str = "elements"  # fact set to unlearn: a built-in name or a JSON Lines file
+retain: str = "capitals"  # fact set to keep; its train facts steer the training
+utility: str = "cities"  # fact set that is only ever measured
+method: str = "mansu"  # unlearning method
+seed: int = 0  # order of the training examples
+attribution: str = "eap-ig"  # edge attribution method (eap, eap-ig)
+pairs: int = 48  # clean/corrupted prompt pairs that edges are scored on
+ig_steps: int = 5  # integrated-gradients steps K
+alpha_grid: str = "k/K"  # where on the path the steps lie (k/K, midpoint)
+top_k: int = 8  # MLP sublayers in the circuit
+circuit: str = "causal"  # circuit: highest attribution mass, a random one, or the lowest (causal, random, inverse)
+tau: float = 0.5  # retain-Fisher quantile of the circuit up to which weights may move
+rho: float = 0.03  # share of those, by forget/retain Fisher ratio, that in_loop moves
+fisher_examples: int = 192  # examples the Fisher information is averaged over
+forget_loss: str = "npo"  # forget term (npo, gradient_ascent, cross_entropy)
+beta: float = 0.5  # NPO's inverse temperature
+margin: float = 6.0  # nats per token below θ₀ at which NPO lets go
+retain_weight: float = 2.0  # λ, the weight of the retain KL
+learning_rate: float = 0.0008  # AdamW's learning rate
+steps: int = 140  # training steps at most
+forget_batch: int = 16  # forget examples a step
+retain_batch: int = 16  # retain examples a step
+validate_every: int = 20  # steps between checks, and between saved states
+floor: str = "in_loop"  # magnitude floor; 'none' is the ablation without it (in_loop, boundary, paper, none)
+device: str = "cpu"  # torch device
+dtype: str = "float32"  # full precision: what weights are held and trained in (float32, bfloat16, float16, float64)
+memory_mb: int = 2048  # memory that attribution may take on top of the model, in MB
+out: str = ""  # folder of the run's results; empty: papermill_runs/default/…
+shared: str = ""  # folder shared by runs on the same data; empty: out/shared, or as above
+
+# %% [markdown]
+# The next cell checks every parameter and opens the run. Results that exist already are read, not
+# computed again, so the notebook also works alone: what comes before it is loaded or made on the way.
+
+# %%
+from mansu.lab import charts
+from mansu.lab.open import open_run, parameters
+from mansu.lab.show import show, table
+
+run = open_run(**parameters(globals()))
+
+# %%
+from mansu.study.stages import draw, localize
+
+located = localize(run)
+scores = located.scores
+facts = [pair.fact_id for pair in draw(run).pairs]
+
+# %% [markdown]
+# ## The strongest edges
+#
+# `a3.h5` is head 5 of layer 3, `m7` the MLP of layer 7, `emb` the token embedding; `q`, `k` and `v` are
+# the inputs of a head. The score is a mean over the pairs. For edges into MLPs every pair's own score is
+# kept, hence an interval.
+
+# %%
+table(charts.strongest_edges(scores, facts))
+
+# %% [markdown]
+# ## Heads and MLPs, with their sign
+
+# %%
+show(charts.source_map(scores))
+show(charts.signed_mass(scores, located.circuit))
+
+# %% [markdown]
+# ## Can the ranking be trusted? [O]
+#
+# The pairs are a sample. Drawn again with replacement a thousand times, how often does each layer make it
+# into the circuit? A bar near 0 % or 100 % is settled; one near 50 % could have gone either way.
+
+# %%
+from mansu.circuit import stability
+
+RESAMPLES = 1000
+found = stability(scores, run.config.top_k, RESAMPLES)
+show(charts.ranking_stability(found, located.circuit, RESAMPLES))
+show(charts.score_distribution(scores))
+
+# %% [markdown]
+# ## Explore
+#
+#
+# *The circuit as a graph to click through will stand here.*
+
+# %% [markdown]
+# ## Where the results lie
+
+# %%
+print("edge scores: ", run.shared)
+print("circuit:     ", run.folder / "circuit.json")
+print("next:         03_train, which changes the circuit")

@@ -1,0 +1,116 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#   kernelspec:
+#     display_name: mansu
+#     language: python
+#     name: mansu
+# ---
+
+# %% [markdown]
+# # 3 · Train the circuit to forget
+#
+# Everything outside the circuit is frozen. Inside it, two questions decide what happens: **which weights
+# may move**, and **what they are trained on**.
+#
+# **Who may move.** The diagonal Fisher information of a weight says how strongly the retain set depends on
+# it. Only weights up to the `tau` quantile of the circuit may move [P]; of these, the default keeps the
+# share `rho` that matters most to the forget set compared with the retain set [O].
+#
+# **What is minimised.** L = L_forget + λ · KL(θ₀ ‖ θ on the retain set) [R]. The forget term pushes the
+# answers' likelihood down and lets go of an example once it is `margin` nats per token below the original
+# model [O]; the KL term holds the retain set in place.
+#
+# **Through the quantizer** [O, `floor="in_loop"`]. Each step takes the loss twice, on the model in full
+# precision and on its 4-bit form. A weight counts as changed only when it has reached another 4-bit level,
+# so what is learnt is learnt in a form that quantization keeps.
+#
+# Marks: **[P]** the paper states it; **[R]** reconstructed from its words; **[O]** ours.
+
+# %% tags=["parameters"]
+model: str = "smollm2-135m"  # packaged or tiny model, local folder, or hub id
+forget: str = "elements"  # fact set to unlearn: a built-in name or a JSON Lines file
+retain: str = "capitals"  # fact set to keep; its train facts steer the training
+utility: str = "cities"  # fact set that is only ever measured
+method: str = "mansu"  # unlearning method
+seed: int = 0  # order of the training examples
+attribution: str = "eap-ig"  # edge attribution method (eap, eap-ig)
+pairs: int = 48  # clean/corrupted prompt pairs that edges are scored on
+ig_steps: int = 5  # integrated-gradients steps K
+alpha_grid: str = "k/K"  # where on the path the steps lie (k/K, midpoint)
+top_k: int = 8  # MLP sublayers in the circuit
+circuit: str = "causal"  # circuit: highest attribution mass, a random one, or the lowest (causal, random, inverse)
+tau: float = 0.5  # retain-Fisher quantile of the circuit up to which weights may move
+rho: float = 0.03  # share of those, by forget/retain Fisher ratio, that in_loop moves
+fisher_examples: int = 192  # examples the Fisher information is averaged over
+forget_loss: str = "npo"  # forget term (npo, gradient_ascent, cross_entropy)
+beta: float = 0.5  # NPO's inverse temperature
+margin: float = 6.0  # nats per token below θ₀ at which NPO lets go
+retain_weight: float = 2.0  # λ, the weight of the retain KL
+learning_rate: float = 0.0008  # AdamW's learning rate
+steps: int = 140  # training steps at most
+forget_batch: int = 16  # forget examples a step
+retain_batch: int = 16  # retain examples a step
+validate_every: int = 20  # steps between checks, and between saved states
+floor: str = "in_loop"  # magnitude floor; 'none' is the ablation without it (in_loop, boundary, paper, none)
+device: str = "cpu"  # torch device
+dtype: str = "float32"  # full precision: what weights are held and trained in (float32, bfloat16, float16, float64)
+memory_mb: int = 2048  # memory that attribution may take on top of the model, in MB
+out: str = ""  # folder of the run's results; empty: papermill_runs/default/…
+shared: str = ""  # folder shared by runs on the same data; empty: out/shared, or as above
+
+# %% [markdown]
+# The next cell checks every parameter and opens the run. Results that exist already are read, not
+# computed again, so the notebook also works alone: what comes before it is loaded or made on the way.
+
+# %%
+from mansu.lab import charts
+from mansu.lab.open import open_run, parameters
+from mansu.lab.show import show
+
+run = open_run(**parameters(globals()))
+
+# %% [markdown]
+# ## Who may move
+#
+# Fisher information on both sets, then the mask.
+
+# %%
+from mansu.study.stages import draw, train
+from mansu.study.stages.train import circuit_weights, measure_fisher, select_movable
+
+movable = select_movable(run, measure_fisher(run))
+show(charts.movable_share(movable, circuit_weights(run)))
+
+# %% [markdown]
+# ## Training
+#
+# Long work: it is saved at every check, and goes on from there when it is interrupted.
+
+# %%
+trained = train(run)
+show(charts.training_curves(trained.history))
+
+# %% [markdown]
+# ## Which checkpoint is kept
+#
+# Every `validate_every` steps the forget and retain accuracies are measured. The checkpoint kept is the
+# one with the lowest forget accuracy among those that keep the retain accuracy [P].
+
+# %%
+chance = 1 / len(draw(run).items["check_forget"][0].options)
+show(charts.validation_curve(trained.validations, trained.best, chance))
+
+# %% [markdown]
+# ## Explore
+#
+#
+# *Sliders for `tau`, `rho` and λ, and a Stop button that keeps the best checkpoint, will stand here.*
+
+# %% [markdown]
+# ## Where the results lie
+
+# %%
+print("trained weights: ", run.folder / "trained.safetensors")
+print("next:             04_floor, which makes the update safe from quantization")

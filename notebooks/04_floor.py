@@ -1,0 +1,112 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#   kernelspec:
+#     display_name: mansu
+#     language: python
+#     name: mansu
+# ---
+
+# %% [markdown]
+# # 4 · Lift the update over the quantizer's bins
+#
+# A 4-bit format (NF4) rounds every weight to one of 16 levels times the scale of its block of 64 weights.
+# Between two levels lies a **boundary**; the stretch between two boundaries is a **bin**. An update that
+# stays inside its bin is rounded away: the deployed model still knows. That is why much unlearning comes
+# back after quantization.
+#
+# The **floor** makes each update large enough to leave its bin:
+#
+# - `paper` [P]: |Δ| at least one bin width, in the direction of training.
+# - `boundary` [O]: just across the nearest boundary, the block's scale pinned, so that it holds exactly.
+# - `in_loop` [O, default]: training already went through the quantizer; the weights that reached another
+#   level are put on it, all others back to where they were.
+# - `none`: no floor, the ablation.
+#
+# Two numbers tell whether it worked. **Survival**: the share of changed weights whose 4-bit code changed.
+# **Collateral**: weights that nobody changed and whose code changed all the same, because their block's
+# scale moved.
+#
+# Marks: **[P]** the paper states it; **[R]** reconstructed from its words; **[O]** ours.
+
+# %% tags=["parameters"]
+model: str = "smollm2-135m"  # packaged or tiny model, local folder, or hub id
+forget: str = "elements"  # fact set to unlearn: a built-in name or a JSON Lines file
+retain: str = "capitals"  # fact set to keep; its train facts steer the training
+utility: str = "cities"  # fact set that is only ever measured
+method: str = "mansu"  # unlearning method
+seed: int = 0  # order of the training examples
+attribution: str = "eap-ig"  # edge attribution method (eap, eap-ig)
+pairs: int = 48  # clean/corrupted prompt pairs that edges are scored on
+ig_steps: int = 5  # integrated-gradients steps K
+alpha_grid: str = "k/K"  # where on the path the steps lie (k/K, midpoint)
+top_k: int = 8  # MLP sublayers in the circuit
+circuit: str = "causal"  # circuit: highest attribution mass, a random one, or the lowest (causal, random, inverse)
+tau: float = 0.5  # retain-Fisher quantile of the circuit up to which weights may move
+rho: float = 0.03  # share of those, by forget/retain Fisher ratio, that in_loop moves
+fisher_examples: int = 192  # examples the Fisher information is averaged over
+forget_loss: str = "npo"  # forget term (npo, gradient_ascent, cross_entropy)
+beta: float = 0.5  # NPO's inverse temperature
+margin: float = 6.0  # nats per token below θ₀ at which NPO lets go
+retain_weight: float = 2.0  # λ, the weight of the retain KL
+learning_rate: float = 0.0008  # AdamW's learning rate
+steps: int = 140  # training steps at most
+forget_batch: int = 16  # forget examples a step
+retain_batch: int = 16  # retain examples a step
+validate_every: int = 20  # steps between checks, and between saved states
+floor: str = "in_loop"  # magnitude floor; 'none' is the ablation without it (in_loop, boundary, paper, none)
+device: str = "cpu"  # torch device
+dtype: str = "float32"  # full precision: what weights are held and trained in (float32, bfloat16, float16, float64)
+memory_mb: int = 2048  # memory that attribution may take on top of the model, in MB
+out: str = ""  # folder of the run's results; empty: papermill_runs/default/…
+shared: str = ""  # folder shared by runs on the same data; empty: out/shared, or as above
+
+# %% [markdown]
+# The next cell checks every parameter and opens the run. Results that exist already are read, not
+# computed again, so the notebook also works alone: what comes before it is loaded or made on the way.
+
+# %%
+from mansu.lab import charts
+from mansu.lab.open import open_run, parameters
+from mansu.lab.show import show, table
+
+run = open_run(**parameters(globals()))
+
+# %%
+from mansu.study import stages
+
+unlearned = stages.floor(run)
+accounts = unlearned.accounts
+print(f"{unlearned.excluded:,} updates had no boundary to cross; {unlearned.pinned:,} were pinned.")
+
+# %% [markdown]
+# ## How large are the updates?
+
+# %%
+show(charts.ratio_histogram(accounts))
+show(charts.crossings(accounts))
+
+# %% [markdown]
+# ## Matrix by matrix
+
+# %%
+show(charts.survival_map(accounts))
+show(charts.changed_map(accounts))
+
+# %%
+table(charts.matrix_table(accounts), title="The account of every matrix, the total last")
+
+# %% [markdown]
+# ## Explore
+#
+#
+# *Controls that apply another floor to the same training result will stand here.*
+
+# %% [markdown]
+# ## Where the results lie
+
+# %%
+print("unlearned weights: ", run.folder / "delta.safetensors")
+print("accounts:          ", run.folder / "bins.parquet")
+print("next:               05_quantize, which asks the deployed model")

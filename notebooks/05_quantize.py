@@ -1,0 +1,101 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#   kernelspec:
+#     display_name: mansu
+#     language: python
+#     name: mansu
+# ---
+
+# %% [markdown]
+# # 5 · Is it still forgotten after quantization?
+#
+# Four models answer the same four-way questions: the original θ₀ and the unlearned θ, each in full
+# precision and as deployed in NF4. The questions are asked by likelihood: the option that the model finds
+# most likely is its answer.
+#
+# - **forget** should fall to chance, in both precisions, also under prompts that training never saw [O].
+#   If only the trained prompts fail, the model was taught to be silent, not to forget.
+# - **retain** (facts near the forget set) and **utility** (never trained on) should stay where they were.
+# - The **PTQ gap** is the NF4 accuracy minus the full-precision accuracy on the forget set [P]. Above zero,
+#   quantization brought knowledge back. The original model has a gap of its own, so a gap proves nothing
+#   until it is compared with that.
+#
+# Marks: **[P]** the paper states it; **[R]** reconstructed from its words; **[O]** ours.
+
+# %% tags=["parameters"]
+model: str = "smollm2-135m"  # packaged or tiny model, local folder, or hub id
+forget: str = "elements"  # fact set to unlearn: a built-in name or a JSON Lines file
+retain: str = "capitals"  # fact set to keep; its train facts steer the training
+utility: str = "cities"  # fact set that is only ever measured
+method: str = "mansu"  # unlearning method
+seed: int = 0  # order of the training examples
+attribution: str = "eap-ig"  # edge attribution method (eap, eap-ig)
+pairs: int = 48  # clean/corrupted prompt pairs that edges are scored on
+ig_steps: int = 5  # integrated-gradients steps K
+alpha_grid: str = "k/K"  # where on the path the steps lie (k/K, midpoint)
+top_k: int = 8  # MLP sublayers in the circuit
+circuit: str = "causal"  # circuit: highest attribution mass, a random one, or the lowest (causal, random, inverse)
+tau: float = 0.5  # retain-Fisher quantile of the circuit up to which weights may move
+rho: float = 0.03  # share of those, by forget/retain Fisher ratio, that in_loop moves
+fisher_examples: int = 192  # examples the Fisher information is averaged over
+forget_loss: str = "npo"  # forget term (npo, gradient_ascent, cross_entropy)
+beta: float = 0.5  # NPO's inverse temperature
+margin: float = 6.0  # nats per token below θ₀ at which NPO lets go
+retain_weight: float = 2.0  # λ, the weight of the retain KL
+learning_rate: float = 0.0008  # AdamW's learning rate
+steps: int = 140  # training steps at most
+forget_batch: int = 16  # forget examples a step
+retain_batch: int = 16  # retain examples a step
+validate_every: int = 20  # steps between checks, and between saved states
+floor: str = "in_loop"  # magnitude floor; 'none' is the ablation without it (in_loop, boundary, paper, none)
+device: str = "cpu"  # torch device
+dtype: str = "float32"  # full precision: what weights are held and trained in (float32, bfloat16, float16, float64)
+memory_mb: int = 2048  # memory that attribution may take on top of the model, in MB
+out: str = ""  # folder of the run's results; empty: papermill_runs/default/…
+shared: str = ""  # folder shared by runs on the same data; empty: out/shared, or as above
+
+# %% [markdown]
+# The next cell checks every parameter and opens the run. Results that exist already are read, not
+# computed again, so the notebook also works alone: what comes before it is loaded or made on the way.
+
+# %%
+from mansu.lab import charts
+from mansu.lab.open import open_run, parameters
+from mansu.lab.show import show, table
+
+run = open_run(**parameters(globals()))
+
+# %%
+from mansu.study.stages import draw, measure_base, quantize
+
+base, now = measure_base(run), quantize(run)
+chance = 1 / len(draw(run).items["forget_seen"][0].options)
+show(charts.slopes(base, now, chance))
+
+# %%
+show(charts.gap_chart(base, now))
+
+# %% [markdown]
+# ## Fact by fact
+
+# %%
+table(charts.fact_table(run.forget, now), title="Forget facts that the unlearned model answers")
+
+# %%
+table(charts.template_table(run.forget, base, now), title="Forget accuracy by prompt")
+
+# %% [markdown]
+# ## Explore
+#
+#
+# *A prompt of your own, answered by all four models side by side, will stand here.*
+
+# %% [markdown]
+# ## Where the results lie
+
+# %%
+print("answers of the unlearned model: ", run.folder / "behaviour.json")
+print("answers of the original model:  ", run.shared)
+print("next:                            06_cad_analysis, which looks inside")

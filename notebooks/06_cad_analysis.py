@@ -1,0 +1,125 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#   kernelspec:
+#     display_name: mansu
+#     language: python
+#     name: mansu
+# ---
+
+# %% [markdown]
+# # 6 · Is the circuit gone?
+#
+# A model can be silent about what it still knows. To tell forgetting from silence, score the edges once
+# more, on the unlearned model, with the same prompts, and compare.
+#
+# - **CAD** = 1 − Σ sign(s)·s′ / Σ |s| over the edges into the circuit, s before and s′ after [R]. 0: the
+#   circuit works as before. 1: it is dismantled. Above 1: it works the other way.
+# - **Normalised CAD** divides by Σ |s′| instead [O]. CAD also rises when the model's logits merely shrink;
+#   this form does not.
+# - **AS-C / AS-NC**: how much the nodes inside / outside the circuit changed their response [R].
+# - The **noise floor** is the CAD between the original model and its own NF4 form: what quantization does
+#   to a model that forgot nothing [O].
+#
+# Read together [P]: high CAD with low AS-NC is *localized erasure*; high CAD with high AS-NC is *broad
+# damage*; CAD at its noise floor with forgotten behaviour is *suppression*.
+#
+# Marks: **[P]** the paper states it; **[R]** reconstructed from its words; **[O]** ours.
+
+# %% tags=["parameters"]
+model: str = "smollm2-135m"  # packaged or tiny model, local folder, or hub id
+forget: str = "elements"  # fact set to unlearn: a built-in name or a JSON Lines file
+retain: str = "capitals"  # fact set to keep; its train facts steer the training
+utility: str = "cities"  # fact set that is only ever measured
+method: str = "mansu"  # unlearning method
+seed: int = 0  # order of the training examples
+attribution: str = "eap-ig"  # edge attribution method (eap, eap-ig)
+pairs: int = 48  # clean/corrupted prompt pairs that edges are scored on
+ig_steps: int = 5  # integrated-gradients steps K
+alpha_grid: str = "k/K"  # where on the path the steps lie (k/K, midpoint)
+top_k: int = 8  # MLP sublayers in the circuit
+circuit: str = "causal"  # circuit: highest attribution mass, a random one, or the lowest (causal, random, inverse)
+tau: float = 0.5  # retain-Fisher quantile of the circuit up to which weights may move
+rho: float = 0.03  # share of those, by forget/retain Fisher ratio, that in_loop moves
+fisher_examples: int = 192  # examples the Fisher information is averaged over
+forget_loss: str = "npo"  # forget term (npo, gradient_ascent, cross_entropy)
+beta: float = 0.5  # NPO's inverse temperature
+margin: float = 6.0  # nats per token below θ₀ at which NPO lets go
+retain_weight: float = 2.0  # λ, the weight of the retain KL
+learning_rate: float = 0.0008  # AdamW's learning rate
+steps: int = 140  # training steps at most
+forget_batch: int = 16  # forget examples a step
+retain_batch: int = 16  # retain examples a step
+validate_every: int = 20  # steps between checks, and between saved states
+floor: str = "in_loop"  # magnitude floor; 'none' is the ablation without it (in_loop, boundary, paper, none)
+device: str = "cpu"  # torch device
+dtype: str = "float32"  # full precision: what weights are held and trained in (float32, bfloat16, float16, float64)
+memory_mb: int = 2048  # memory that attribution may take on top of the model, in MB
+out: str = ""  # folder of the run's results; empty: papermill_runs/default/…
+shared: str = ""  # folder shared by runs on the same data; empty: out/shared, or as above
+
+# %% [markdown]
+# The next cell checks every parameter and opens the run. Results that exist already are read, not
+# computed again, so the notebook also works alone: what comes before it is loaded or made on the way.
+
+# %%
+from mansu.lab import charts
+from mansu.lab.open import open_run, parameters
+from mansu.lab.reading import joint_reading
+from mansu.lab.show import show, table
+
+run = open_run(**parameters(globals()))
+
+# %%
+from mansu.study.stages import localize
+from mansu.study.stages.analyse import analyse, attribute_states, compare_states
+
+states = attribute_states(run)
+structure = compare_states(run, states)
+show(charts.edge_scatter(states, localize(run).circuit))
+
+# %%
+show(charts.divergence_chart(structure))
+show(charts.shift_chart(structure))
+
+# %% [markdown]
+# ## The reading
+
+# %%
+from IPython.display import Markdown, display
+
+card = analyse(run)
+display(Markdown(joint_reading(card)))
+
+# %% [markdown]
+# ## The scorecard
+#
+# Four properties, each decided by its rule from the numbers alone. The thresholds are ours [O]. What fails
+# is shown as failed.
+
+# %%
+from mansu.study.tables import property_rows, scorecard_table
+
+table(
+    [
+        {"property": name, "verdict": verdict, "rule": rule, "this run": reason}
+        for name, verdict, rule, reason in property_rows(card)
+    ]
+)
+
+# %%
+print(scorecard_table(card))
+
+# %% [markdown]
+# ## Explore
+#
+#
+# *The circuit before and after as two graphs in one layout will stand here.*
+
+# %% [markdown]
+# ## Where the results lie
+
+# %%
+print("scorecard: ", run.folder / "scorecard.json")
+print("next:       change a parameter and compare, or span a grid: mansu sweep STUDY.yaml")

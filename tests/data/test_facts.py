@@ -1,0 +1,290 @@
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+from tokenizers import Tokenizer, models, pre_tokenizers
+from transformers import PreTrainedTokenizerFast
+
+from mansu.data.facts import check_tokenizes, load_fact_set, require_disjoint
+from mansu.errors import InputError
+
+TEMPLATE = {"id": "t", "kind": "cloze", "role": "seen", "text": "The colour of {subject} is"}
+HEADER = {"record": "set", "name": "colours", "templates": [TEMPLATE]}
+GRASS = {
+    "record": "fact",
+    "id": "grass",
+    "subject": "grass",
+    "answer": "green",
+    "distractors": ["red", "blue", "white"],
+}
+SNOW = GRASS | {"id": "snow", "subject": "snow", "answer": "white", "distractors": ["a", "b", "c"]}
+
+
+@pytest.fixture
+def write(tmp_path):
+    """Writes records (or raw lines) as a file and returns its path."""
+
+    def write(*records: dict | str, name: str = "facts.jsonl") -> str:
+        lines = [r if isinstance(r, str) else json.dumps(r) for r in records]
+        path = tmp_path / name
+        path.write_text("\n".join(lines), encoding="utf-8")
+        return str(path)
+
+    return write
+
+
+def test_a_users_own_file_is_read_with_the_least_it_must_say(write):
+    facts = load_fact_set(write(HEADER, GRASS, SNOW))
+    assert facts.name == "colours"
+    assert [fact.answer for fact in facts.facts] == ["green", "white"]
+    assert facts.facts[0].options == ("green", "red", "blue", "white")
+    assert facts.templates[0].render(facts.facts[0]) == "The colour of grass is"
+    assert facts.held_out == ()
+    assert facts.description == facts.source == facts.license == ""
+
+
+def test_stated_splits_and_groups_are_kept(write):
+    stated = GRASS | {"split": "held_out", "group": "plants"}
+    facts = load_fact_set(write(HEADER, stated, SNOW | {"split": "train"}))
+    assert [fact.id for fact in facts.held_out_facts] == ["grass"]
+    assert [fact.id for fact in facts.train] == ["snow"]
+    assert facts.facts[0].group == "plants"
+
+
+def test_an_unstated_split_depends_on_the_id_alone_and_halves_the_set(write):
+    many = [GRASS | {"id": f"f{i}", "subject": f"thing {i}"} for i in range(200)]
+    whole = load_fact_set(write(HEADER, *many))
+    assert 70 < len(whole.train) < 130
+    part = load_fact_set(write(HEADER, *many[:20], name="part.jsonl"))
+    assert [fact.split for fact in part.facts] == [fact.split for fact in whole.facts[:20]]
+
+
+def test_the_fingerprint_changes_with_any_byte_of_the_file(write):
+    first = load_fact_set(write(HEADER, GRASS)).fingerprint
+    assert load_fact_set(write(HEADER, GRASS, name="copy.jsonl")).fingerprint == first
+    assert load_fact_set(write(HEADER, GRASS, "")).fingerprint != first
+
+
+def test_blank_lines_windows_line_ends_and_a_byte_order_mark_are_taken(tmp_path):
+    path = tmp_path / "facts.jsonl"
+    lines = ["", json.dumps(HEADER), "  ", json.dumps(GRASS), ""]
+    path.write_bytes(b"\xef\xbb\xbf" + "\r\n".join(lines).encode())
+    assert len(load_fact_set(str(path)).facts) == 1
+
+
+def test_unicode_line_separators_inside_a_text_do_not_end_the_line(write):
+    odd = json.dumps(GRASS | {"subject": "a\u2028b"}, ensure_ascii=False)
+    assert load_fact_set(write(HEADER, odd)).facts[0].subject == "a\u2028b"
+
+
+def without(record: dict, field: str) -> dict:
+    return {key: value for key, value in record.items() if key != field}
+
+
+def template(**changes: object) -> dict:
+    return HEADER | {"templates": [TEMPLATE | changes]}
+
+
+BAD = {
+    "not JSON": ([HEADER, "{"], 2, "Invalid JSON"),
+    "JSON that is no object": ([HEADER, "[1]"], 2, "not a JSON object"),
+    "too deep": ([HEADER, "[" * 100_000], 2, "Invalid JSON"),
+    "a number too long": ([HEADER, "1" * 5000], 2, "Invalid JSON"),
+    "half a surrogate pair": ([HEADER, json.dumps(GRASS | {"id": "\ud800"})], 2, "Invalid JSON"),
+    "no set record": ([GRASS], 1, '"set" in the first'),
+    "two set records": ([HEADER, GRASS, HEADER], 3, '"fact" in all others'),
+    "an unknown record": ([HEADER, {"record": "note"}], 2, '"set" or "fact"'),
+    "a record without its kind": ([HEADER, {}], 2, '"set" or "fact"'),
+    "no facts": ([HEADER], 1, "no facts"),
+    "an unknown field": ([HEADER, GRASS | {"sbuject": "x"}], 2, "sbuject: unknown field"),
+    "an unknown field called set": ([HEADER, GRASS | {"set": "x"}], 2, "set: unknown field"),
+    "a missing field": ([HEADER, without(GRASS, "answer")], 2, "answer: missing"),
+    "a missing name": ([without(HEADER, "name"), GRASS], 1, "name: missing"),
+    "no distractors": ([HEADER, without(GRASS, "distractors")], 2, "distractors: missing"),
+    "a number for a text": ([HEADER, GRASS | {"answer": 3}], 2, "answer: .*string"),
+    "a text for a list": ([HEADER, GRASS | {"distractors": "abc"}], 2, "distractors: .*array"),
+    "a blank answer": ([HEADER, GRASS | {"answer": " "}], 2, "answer: must not be blank"),
+    "a space before an answer": ([HEADER, GRASS | {"answer": " green"}], 2, "answer: .*space"),
+    "a blank distractor": (
+        [HEADER, GRASS | {"distractors": ["a", "b", ""]}],
+        2,
+        "distractors: 2: must not be blank",
+    ),
+    "two distractors": ([HEADER, GRASS | {"distractors": ["a", "b"]}], 2, "at least 3"),
+    "a repeated distractor": ([HEADER, GRASS | {"distractors": list("abca")}], 2, "repeat"),
+    "a distractor that is right": (
+        [HEADER, GRASS | {"distractors": ["a", "b", "green"]}],
+        2,
+        "'green' is the answer",
+    ),
+    "an unknown split": ([HEADER, GRASS | {"split": "test"}], 2, "split: .*'train'"),
+    "a repeated id": ([HEADER, GRASS, SNOW | {"id": "grass"}], 3, "'grass' was already used"),
+    "a repeated subject": ([HEADER, GRASS, SNOW | {"subject": "Grass"}], 3, "'Grass' already"),
+    "a name that is a path": ([HEADER | {"name": "../x"}, GRASS], 1, "name: must be letters"),
+    "no templates": ([HEADER | {"templates": []}, GRASS], 1, 'one must have "role": "seen"'),
+    "no seen template": ([template(role="held_out"), GRASS], 1, 'one must have "role": "seen"'),
+    "a template without subject": ([template(text="It is"), GRASS], 1, "exactly once"),
+    "a template with two": ([template(text="{subject} {subject}"), GRASS], 1, "exactly once"),
+    "a template that ends in a space": (
+        [template(text="{subject} is "), GRASS],
+        1,
+        "templates: 0: text: must not begin or end with white space",
+    ),
+    "an unknown kind": ([template(kind="poem"), GRASS], 1, "kind: .*'cloze'"),
+    "a repeated template id": (
+        [HEADER | {"templates": [TEMPLATE, TEMPLATE | {"text": "{subject}"}]}, GRASS],
+        1,
+        "the id 't' is used twice",
+    ),
+    "a repeated template": (
+        [HEADER | {"templates": [TEMPLATE, TEMPLATE | {"id": "u"}]}, GRASS],
+        1,
+        "the text .* is used twice",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_a_wrong_line_is_refused_naming_file_line_and_fault(write, case):
+    records, line, fault = BAD[case]
+    with pytest.raises(InputError, match=rf"facts\.jsonl, line {line}: .*{fault}") as caught:
+        load_fact_set(write(*records))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("content", [b"", b"\n \n", b"\xef\xbb\xbf"])
+def test_an_empty_file_is_refused(tmp_path, content):
+    path = tmp_path / "facts.jsonl"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=r"facts\.jsonl, line 1: the file is empty"):
+        load_fact_set(str(path))
+
+
+def test_bytes_that_are_not_utf8_are_refused_naming_the_line(tmp_path):
+    path = tmp_path / "facts.jsonl"
+    latin = json.dumps(GRASS | {"subject": "été"}, ensure_ascii=False).encode("latin-1")
+    path.write_bytes(json.dumps(HEADER).encode() + b"\n" + latin)
+    with pytest.raises(InputError, match="line 2: not UTF-8"):
+        load_fact_set(str(path))
+
+
+@pytest.mark.parametrize("place", ["absent.jsonl", ".", "a\0b.jsonl", "x" * 5000 + ".jsonl"])
+def test_a_path_that_cannot_be_read_is_refused_listing_the_built_in_sets(tmp_path, place):
+    with pytest.raises(InputError, match=r"cannot be read .* atomic_numbers, capitals, cities"):
+        load_fact_set(str(tmp_path / place))
+
+
+@pytest.mark.parametrize("name", ["element", "", "Elements"])
+def test_an_unknown_name_is_refused_listing_the_built_in_sets(name):
+    with pytest.raises(InputError, match="atomic_numbers, capitals, cities, elements"):
+        load_fact_set(name)
+
+
+def test_a_file_in_the_working_folder_does_not_hide_a_built_in_set(write, monkeypatch, tmp_path):
+    write(HEADER, GRASS, name="elements")
+    monkeypatch.chdir(tmp_path)
+    assert len(load_fact_set("elements").facts) == 100
+
+
+def only_input_error(path: Path, content: bytes) -> None:
+    path.write_bytes(content)
+    try:
+        facts = load_fact_set(str(path))
+    except InputError:
+        return
+    assert facts.facts
+    assert facts.seen
+
+
+fuzz = settings(
+    max_examples=100,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+
+
+@fuzz
+@given(content=st.binary(max_size=400))
+@example(content=b"\xff\xfe")
+@example(content=b"[" * 3000)
+def test_no_bytes_bring_out_anything_but_an_input_error(tmp_path, content):
+    only_input_error(tmp_path / "facts.jsonl", content)
+
+
+@fuzz
+@given(data=st.data())
+def test_no_damage_to_a_good_file_brings_out_anything_but_an_input_error(tmp_path, data):
+    good = "\n".join(json.dumps(record) for record in (HEADER, GRASS, SNOW)).encode()
+    start = data.draw(st.integers(0, len(good)))
+    end = data.draw(st.integers(start, min(start + 40, len(good))))
+    patch = data.draw(st.binary(max_size=8) | st.sampled_from([b'"', b"\\ud800", b"null", b"\n"]))
+    only_input_error(tmp_path / "facts.jsonl", good[:start] + patch + good[end:])
+
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=4),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner),
+    max_leaves=5,
+)
+
+
+@fuzz
+@given(
+    field=st.sampled_from([*HEADER, *GRASS, "split", "group", "license"]),
+    value=values,
+    in_header=st.booleans(),
+)
+def test_no_value_of_any_field_brings_out_anything_but_an_input_error(
+    tmp_path, field, value, in_header
+):
+    changed = {field: value}
+    records = (HEADER | changed, GRASS) if in_header else (HEADER, GRASS | changed)
+    content = "\n".join(json.dumps(record) for record in records).encode()
+    only_input_error(tmp_path / "facts.jsonl", content)
+
+
+OTHER = HEADER | {"name": "other", "templates": [TEMPLATE | {"text": "Everyone sees {subject} as"}]}
+
+
+def test_sets_about_different_facts_are_disjoint(write):
+    one, two = write(HEADER, GRASS), write(OTHER, SNOW, name="other.jsonl")
+    require_disjoint(load_fact_set(one), load_fact_set(two))
+
+
+def test_a_subject_may_be_in_both_sets_with_another_answer_under_other_templates(write):
+    other = write(OTHER, GRASS | {"answer": "tall"}, name="other.jsonl")
+    require_disjoint(load_fact_set(write(HEADER, GRASS)), load_fact_set(other))
+
+
+@pytest.mark.parametrize(
+    ("header", "fact"),
+    [
+        (HEADER, GRASS),
+        (OTHER, GRASS),
+        (OTHER, GRASS | {"id": "g", "subject": "Grass", "answer": "GREEN"}),
+        (HEADER, GRASS | {"answer": "brown"}),
+        (OTHER | {"templates": [TEMPLATE | {"text": "the colour  of {subject} is"}]},
+         GRASS | {"answer": "brown"}),
+    ],
+    ids=["the same", "other words", "other case", "other answer", "other spacing of a prompt"],
+)  # fmt: skip
+def test_a_shared_fact_is_refused_and_named(write, header, fact):
+    first = load_fact_set(write(HEADER, SNOW, GRASS))
+    second = load_fact_set(write(header, fact, name="other.jsonl"))
+    for pair in ((first, second), (second, first)):
+        with pytest.raises(InputError, match=r"(?i)share the fact 'grass' →"):
+            require_disjoint(*pair)
+
+
+def test_an_option_that_tokenizes_to_nothing_is_refused_naming_the_fact(write):
+    letters = models.BPE({c: i for i, c in enumerate("abcdefghijklmnopqrstuvwxyzT")}, [])
+    tokenizer = Tokenizer(letters)
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()  # pyright: ignore
+    blind = PreTrainedTokenizerFast(tokenizer_object=tokenizer)
+    check_tokenizes(load_fact_set(write(HEADER, SNOW, GRASS)), blind)
+    for change in ({"answer": "緑"}, {"distractors": ["red", "緑", "white"]}):
+        facts = load_fact_set(write(HEADER, SNOW, GRASS | change))
+        with pytest.raises(InputError, match="'緑', an option of the fact 'grass', tokenizes"):
+            check_tokenizes(facts, blind)

@@ -1,0 +1,143 @@
+"""Charts of made-up results: they draw, they say what they must, they stay small."""
+
+import json
+import struct
+
+import pytest
+import torch
+import vl_convert
+from mansu.circuit.stability import stability
+
+from mansu.circuit import Graph, select
+from mansu.lab import charts
+from mansu.lab.charts.structure import POINTS
+from mansu.lab.theme import to_spec
+
+from conftest import MARKUP, Made, make_scores  # isort: skip
+
+DRAWN = {
+    "mlp_ranking": lambda m: charts.mlp_ranking(m.scores, m.circuit),
+    "mass_map": lambda m: charts.mass_map(m.scores),
+    "faithfulness": lambda m: charts.faithfulness(m.curve, m.circuit, m.pair_facts),
+    "source_map": lambda m: charts.source_map(m.scores),
+    "signed_mass": lambda m: charts.signed_mass(m.scores, m.circuit),
+    "ranking_stability": lambda m: charts.ranking_stability(
+        stability(m.scores, 2, 50), m.circuit, 50
+    ),
+    "score_distribution": lambda m: charts.score_distribution(m.scores),
+    "movable_share": lambda m: charts.movable_share(m.movable, m.weights),
+    "training_curves": lambda m: charts.training_curves(m.history),
+    "validation_curve": lambda m: charts.validation_curve(m.validations, m.validations[1], 0.25),
+    "ratio_histogram": lambda m: charts.ratio_histogram(m.accounts),
+    "crossings": lambda m: charts.crossings(m.accounts),
+    "survival_map": lambda m: charts.survival_map(m.accounts),
+    "changed_map": lambda m: charts.changed_map(m.accounts),
+    "slopes": lambda m: charts.slopes(m.base, m.now, 0.25),
+    "gap_chart": lambda m: charts.gap_chart(m.base, m.now),
+    "edge_scatter": lambda m: charts.edge_scatter(m.states, m.circuit),
+    "divergence_chart": lambda m: charts.divergence_chart(m.structure),
+    "shift_chart": lambda m: charts.shift_chart(m.structure),
+}
+ATTRIBUTION = (
+    *("mlp_ranking", "mass_map", "source_map", "signed_mass", "ranking_stability"),
+    *("score_distribution", "edge_scatter"),
+)
+
+
+def said(spec: dict) -> str:
+    """Title and notes of a chart."""
+    return " ".join([spec["title"]["text"], *spec["title"]["subtitle"]])
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_a_chart_is_drawn_at_a_width_that_fits_a_notebook(made: Made, name: str) -> None:
+    image = vl_convert.vegalite_to_png(to_spec(DRAWN[name](made)), scale=1)
+    width, height = struct.unpack(">II", image[16:24])
+    assert 600 <= width <= 860
+    assert 150 <= height <= 700
+
+
+@pytest.mark.parametrize("name", ATTRIBUTION)
+def test_a_chart_of_scores_says_that_a_helpful_edge_is_negative(made: Made, name: str) -> None:
+    assert "helps the answer scores negative" in said(to_spec(DRAWN[name](made)))
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_a_chart_looks_the_same_in_a_dark_theme(made: Made, name: str) -> None:
+    spec = to_spec(DRAWN[name](made))
+    assert vl_convert.vegalite_to_svg(spec, theme="dark") == vl_convert.vegalite_to_svg(spec)
+
+
+def test_a_scatter_of_a_large_model_draws_few_points_and_keeps_the_strongest(made: Made) -> None:
+    generator = torch.Generator().manual_seed(1)
+    large = make_scores(Graph(24, 16, 4), generator)
+    circuit = select(large, 12)
+    state = type(made.states.original)(large, torch.zeros(1))
+    states = type(made.states)(state, state, state, state)
+    spec = to_spec(charts.edge_scatter(states, circuit))
+    points = [rows for rows in spec["datasets"].values() if len(rows) > 10]
+    assert all(len(rows) <= POINTS for rows in points)
+    readers = [large.graph.mlp_reader(layer) for layer in circuit.layers]
+    strongest = large.scores[:, readers].abs().max().item()
+    assert max(abs(row["before"]) for row in points[0]) == pytest.approx(strongest)
+    assert "keep the strongest" in said(spec)
+
+
+def test_the_circuit_alone_is_highlighted_in_the_ranking(made: Made) -> None:
+    rows = next(iter(to_spec(charts.mlp_ranking(made.scores, made.circuit))["datasets"].values()))
+    assert tuple(r["layer"] for r in rows if r["part"] == "circuit") == made.circuit.layers
+    assert {r["rank"] for r in rows if r["part"] == "circuit"} == {1, 2}
+
+
+def test_training_that_kept_nothing_says_so(made: Made) -> None:
+    text = said(to_spec(charts.validation_curve(made.validations, None, 0.25)))
+    assert "nothing was unlearned" in text
+    assert "Kept (green" not in text
+
+
+def test_new_prompts_that_the_original_model_does_not_know_are_left_out(made: Made) -> None:
+    base = made.base
+    lost = base.fp.roles["forget_held_out"]
+    roles = {**base.fp.roles, "forget_held_out": type(lost)(
+        lost.log_probs, lost.correct & False, lost.correct_norm, lost.facts, lost.templates
+    )}
+    unknown = type(base)(type(base.fp)(roles, 20.0), base.nf4, "key")
+    spec = json.dumps(to_spec(charts.slopes(unknown, made.now, 0.25)))
+    assert "forget, new prompts" not in spec
+    assert "forget, seen prompts" in spec
+
+
+def test_a_fact_that_came_back_is_told_from_one_that_never_left(made: Made) -> None:
+    table = charts.fact_table(made.facts, made.now)
+    fp, nf4 = (b.roles["forget_seen"] for b in (made.now.fp, made.now.nf4))
+    told = dict(zip(table["fact"], table["what happened"], strict=True))
+    for fact in made.facts.facts:
+        rows = [i for i, name in enumerate(fp.facts) if name == fact.id]
+        right_fp, right_nf4 = fp.correct[rows].sum(), nf4.correct[rows].sum()
+        expected = None
+        if right_nf4 > right_fp:
+            expected = "came back under NF4"
+        elif right_fp > len(rows) / 2:
+            expected = "still known"
+        assert told.get(fact.subject) == expected
+
+
+def test_a_prompt_is_counted_by_its_template(made: Made) -> None:
+    table = charts.template_table(made.facts, made.base, made.now)
+    assert list(table["used in"]) == ["training", "new"]
+    assert list(table["original FP"]) == [
+        f"{made.base.fp.roles[role].accuracy:.2f}" for role in ("forget_seen", "forget_held_out")
+    ]
+
+
+def test_the_strongest_edge_heads_its_table_with_its_sign_in_words(made: Made) -> None:
+    table = charts.strongest_edges(made.scores, made.pair_facts, 10)
+    top = made.scores.scores.flatten()[made.scores.scores.abs().argmax()].item()
+    assert table["score (logits)"][0] == f"{top:+.3f}"
+    assert table["meaning"][0] == ("helps the answer" if top < 0 else "works against it")
+    assert len(table) == 10
+
+
+def test_names_from_a_file_stay_data_in_a_chart(made: Made) -> None:
+    table = charts.fact_table(made.facts, made.now)
+    assert table["fact"].str.contains(MARKUP, regex=False).all()

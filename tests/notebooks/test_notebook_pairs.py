@@ -1,0 +1,88 @@
+"""The committed notebooks: in step with their sources and with the configuration."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import papermill
+import pytest
+
+from mansu.lab.notebooks import OWN, SHARED, build, parameters_cell, sources
+from mansu.lab.places import repository
+from mansu.study.config import FIELDS, StudyConfig
+
+FOLDER = repository() / "notebooks"
+NAMES = (*SHARED, *OWN)
+
+
+def parameter_lines(name: str) -> str:
+    notebook = nbformat.read(FOLDER / f"{name}.ipynb", as_version=4)
+    tagged = [c for c in notebook.cells if "parameters" in c.metadata.get("tags", [])]
+    assert len(tagged) == 1
+    return tagged[0].source
+
+
+def test_every_stage_has_its_notebook() -> None:
+    assert [source.stem for source in sources()] == list(NAMES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_notebook_is_what_its_source_makes_byte_for_byte(name: str) -> None:
+    assert (FOLDER / f"{name}.ipynb").read_text("utf-8") == build(FOLDER / f"{name}.py")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_parameters_are_the_configuration_s_fields_and_the_folders(name: str) -> None:
+    lines = parameter_lines(name)
+    assert lines == parameters_cell()
+    values: dict = {}
+    exec(lines, values)  # noqa: S102 — the notebook's own cell
+    expected = {field.name: getattr(StudyConfig(), field.name) for field in FIELDS}
+    expected |= {"out": "", "shared": ""}
+    assert {name: values[name] for name in expected} == expected
+    assert len(lines.splitlines()) == len(expected)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_papermill_documents_every_parameter(name: str) -> None:
+    found = papermill.inspect_notebook(str(FOLDER / f"{name}.ipynb"))
+    assert list(found) == [*(field.name for field in FIELDS), "out", "shared"]
+    assert all(entry["help"] and entry["inferred_type_name"] != "None" for entry in found.values())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_cell_hides_a_parameter_behind_a_variable_of_its_own(name: str) -> None:
+    notebook = nbformat.read(FOLDER / f"{name}.ipynb", as_version=4)
+    taken = {field.name for field in FIELDS} | {"out", "shared"}
+    for cell in notebook.cells:
+        if cell.cell_type != "code" or "parameters" in cell.metadata.get("tags", []):
+            continue
+        for node in ast.walk(ast.parse(cell.source)):
+            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+                assert node.id not in taken
+            if isinstance(node, ast.alias):
+                assert (node.asname or node.name) not in taken
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_committed_notebook_holds_no_output_and_leaves_a_place_to_explore(name: str) -> None:
+    notebook = nbformat.read(FOLDER / f"{name}.ipynb", as_version=4)
+    assert notebook.metadata.kernelspec.name == "mansu"
+    assert len({cell.id for cell in notebook.cells}) == len(notebook.cells)
+    for cell in notebook.cells:
+        assert not cell.get("outputs")
+        assert cell.get("execution_count") is None
+    assert sum(cell.source.startswith("## Explore") for cell in notebook.cells) == 1
+
+
+def test_stripping_the_committed_notebooks_changes_nothing(tmp_path: Path) -> None:
+    copies = []
+    for name in NAMES:
+        copies.append(tmp_path / f"{name}.ipynb")
+        copies[-1].write_bytes((FOLDER / f"{name}.ipynb").read_bytes())
+    command = [sys.executable, "-m", "nbstripout", "--keep-id", *map(str, copies)]
+    subprocess.run(command, check=True)
+    for copy in copies:
+        assert copy.read_bytes() == (FOLDER / copy.name).read_bytes()
