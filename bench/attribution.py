@@ -44,9 +44,9 @@ def build_model(dtype: torch.dtype) -> LanguageModel:
         vocab_size=49152,
         tie_word_embeddings=True,
     )
-    module = LlamaForCausalLM(config).to(dtype=dtype).eval().requires_grad_(False)
+    module: Any = LlamaForCausalLM(config).eval().requires_grad_(False)
     tokenizer = cast(Any, SimpleNamespace(pad_token_id=0))
-    return LanguageModel("random-135m", module, tokenizer, family_of(config), "none")
+    return LanguageModel("random-135m", module.to(dtype), tokenizer, family_of(config), "none")
 
 
 def build_pairs(count: int, tokens: int) -> list[Pair]:

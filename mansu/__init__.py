@@ -1,1 +1,1 @@
-"""mansu."""
+"""Quantization-permanent unlearning through circuit attribution."""

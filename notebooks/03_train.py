@@ -43,17 +43,19 @@ top_k: int = 8  # MLP sublayers in the circuit
 circuit: str = "causal"  # circuit: highest attribution mass, a random one, or the lowest (causal, random, inverse)
 tau: float = 0.5  # retain-Fisher quantile of the circuit up to which weights may move
 rho: float = 0.03  # share of those, by forget/retain Fisher ratio, that in_loop moves
-fisher_examples: int = 192  # examples the Fisher information is averaged over
+fisher_examples: int = 128  # examples the Fisher information is averaged over
 forget_loss: str = "npo"  # forget term (npo, gradient_ascent, cross_entropy)
 beta: float = 0.5  # NPO's inverse temperature
-margin: float = 6.0  # nats per token below θ₀ at which NPO lets go
+margin: float = 10.0  # nats per token below θ₀ at which NPO lets go
 retain_weight: float = 2.0  # λ, the weight of the retain KL
-learning_rate: float = 0.0008  # AdamW's learning rate
-steps: int = 140  # training steps at most
+learning_rate: float = 0.001  # AdamW's learning rate
+steps: int = 60  # training steps at most
 forget_batch: int = 16  # forget examples a step
-retain_batch: int = 16  # retain examples a step
+retain_batch: int = 8  # retain examples a step
 validate_every: int = 20  # steps between checks, and between saved states
-floor: str = "in_loop"  # magnitude floor; 'none' is the ablation without it (in_loop, boundary, paper, none)
+floor: str = (
+    "in_loop"  # magnitude floor; 'none' is the ablation without it (in_loop, boundary, paper, none)
+)
 device: str = "cpu"  # torch device
 dtype: str = "float32"  # full precision: what weights are held and trained in (float32, bfloat16, float16, float64)
 memory_mb: int = 2048  # memory that attribution may take on top of the model, in MB

@@ -53,17 +53,17 @@ class StudyConfig:
     rho: Annotated[float, Field(gt=0, le=1)] = _field(
         0.03, "share of those, by forget/retain Fisher ratio, that in_loop moves"
     )
-    fisher_examples: Count = _field(192, "examples the Fisher information is averaged over")
+    fisher_examples: Count = _field(128, "examples the Fisher information is averaged over")
     forget_loss: ForgetLoss = _field("npo", "forget term")
     beta: Positive = _field(0.5, "NPO's inverse temperature")
-    margin: NonNegative = _field(6.0, "nats per token below θ₀ at which NPO lets go")
+    margin: NonNegative = _field(10.0, "nats per token below θ₀ at which NPO lets go")
     retain_weight: NonNegative = _field(2.0, "λ, the weight of the retain KL")
     learning_rate: Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)] = _field(
-        8e-4, "AdamW's learning rate"
+        1e-3, "AdamW's learning rate"
     )
-    steps: Annotated[int, Field(ge=1, le=100_000)] = _field(140, "training steps at most")
+    steps: Annotated[int, Field(ge=1, le=100_000)] = _field(60, "training steps at most")
     forget_batch: Annotated[int, Field(ge=1, le=4096)] = _field(16, "forget examples a step")
-    retain_batch: Annotated[int, Field(ge=1, le=4096)] = _field(16, "retain examples a step")
+    retain_batch: Annotated[int, Field(ge=1, le=4096)] = _field(8, "retain examples a step")
     validate_every: Count = _field(20, "steps between checks, and between saved states")
 
     floor: Literal["in_loop", "boundary", "paper", "none"] = _field(

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any, cast
 
 import pytest
 import torch
@@ -199,6 +200,15 @@ def test_a_budget_for_a_single_run_does_not_change_the_scores(
     assert_same(found, attribute(model, pairs, method, 5, grid))
 
 
+@pytest.mark.parametrize("columns", [1, 18])
+def test_the_width_of_the_matrix_products_does_not_change_the_scores(
+    model: LanguageModel, pairs: Pairs, columns: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = attribute(model, pairs)
+    monkeypatch.setattr("mansu.circuit.product._READERS_AT_ONCE", columns)
+    assert_same(attribute(model, pairs), expected)
+
+
 def test_pairs_may_come_in_any_order(llama: LanguageModel, pairs: Pairs) -> None:
     found, turned = attribute(llama, pairs), attribute(llama, pairs[::-1])
     torch.testing.assert_close(turned.scores, found.scores)
@@ -211,7 +221,7 @@ def test_lower_precision_gives_nearly_the_same_scores(
     llama: LanguageModel, pairs: Pairs, dtype: torch.dtype, tolerance: float
 ) -> None:
     expected = attribute(llama, pairs).scores
-    llama.module.to(dtype=dtype)
+    cast(Any, llama.module).to(dtype)
     found = attribute(llama, pairs)
     assert found.scores.dtype == torch.float32
     assert relative_error(found.scores.double(), expected) <= tolerance

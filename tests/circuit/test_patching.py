@@ -24,7 +24,7 @@ def all_edges(graph: Graph) -> list[tuple[int, int]]:
 def test_attribution_ranks_the_edges_of_a_trained_model_as_real_patching_does() -> None:
     model = load_model("tiny-llama")
     pairs = data_pairs(load_fact_set("elements"), model.tokenizer, count=16, seed=0)
-    edges = all_edges(Graph.of(model))
+    edges = all_edges(Graph.of(model))[::2]
     rows, columns = torch.tensor(edges).T
     plain, integrated = attribute(model, pairs, "eap"), attribute(model, pairs)
     real = (patch_edges(model, pairs, edges, batch_size=16) - plain.metric[:, None]).mean(0).abs()

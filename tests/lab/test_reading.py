@@ -20,7 +20,8 @@ def card(cad: float, normalised: float, inside: float, outside: float, accuracy:
     return {
         "chance": 0.25,
         "forget": {p: {"acc": accuracy} for p in both} | {f"{p}_base": {"acc": 0.9} for p in both},
-        "cad": {p: divergence(cad, normalised) for p in both} | {"noise_floor": divergence(0.1, 0.1)},
+        "cad": {p: divergence(cad, normalised) for p in both}
+        | {"noise_floor": divergence(0.1, 0.1)},
         "as_c": {p: {"value": inside} for p in both},
         "as_nc": {p: {"value": outside} for p in both},
     }

@@ -67,7 +67,7 @@ def test_markup_in_a_table_is_shown_as_text(shown: list[dict]) -> None:
     assert "<script>" not in page
     assert "<b>bold" not in page
     assert "<i>" not in page
-    assert page.count(html.escape(MARKUP, quote=False)) == 1  # in the cell
+    assert page.count(html.escape(MARKUP, quote=False)) == 2  # in the cell and above
     assert "mathjax_ignore" in page
     assert MARKUP in shown[0]["text/plain"]
 

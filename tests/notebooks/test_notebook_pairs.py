@@ -38,7 +38,7 @@ def test_the_parameters_are_the_configuration_s_fields_and_the_folders(name: str
     lines = parameter_lines(name)
     assert lines == parameters_cell()
     values: dict = {}
-    exec(lines, values)  # noqa: S102 — the notebook's own cell
+    exec(lines, values)
     expected = {field.name: getattr(StudyConfig(), field.name) for field in FIELDS}
     expected |= {"out": "", "shared": ""}
     assert {name: values[name] for name in expected} == expected

@@ -1,0 +1,1 @@
+"""What is measured: multiple choice, perplexity, divergence, and how sure we are."""

@@ -1,0 +1,49 @@
+"""What all tests share: no network, and one tiny model, trained once and cached."""
+
+import os
+
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["TOKENIZERS_PARALLELISM"] = "false"
+
+from pathlib import Path
+
+import pytest
+
+from mansu.models import LanguageModel, load_model
+from mansu.study.config import StudyConfig, make_config
+from mansu.study.folders import Folders
+from mansu.study.pipeline import run_study
+from mansu.study.run import Run
+
+# A whole study in seconds. The tiny model's weights are larger than a real one's, so it is trained
+# with a larger learning rate.
+TINY_SETTINGS = {
+    "model": "tiny-llama",
+    "top_k": 2,
+    "pairs": 12,
+    "fisher_examples": 48,
+    "steps": 12,
+    "validate_every": 4,
+    "learning_rate": 0.02,
+}
+
+
+@pytest.fixture(scope="session")
+def tiny() -> LanguageModel:
+    """The tiny Llama; tests leave its weights as they are."""
+    return load_model("tiny-llama")
+
+
+@pytest.fixture(scope="session")
+def tiny_config() -> StudyConfig:
+    """A short study of the tiny model."""
+    return make_config(dict(TINY_SETTINGS))
+
+
+@pytest.fixture(scope="session")
+def finished_run(tiny_config: StudyConfig, tmp_path_factory) -> Run:
+    """A finished study of the tiny model; tests do not write into its folder."""
+    folder: Path = tmp_path_factory.mktemp("finished")
+    run = Run(tiny_config, Folders(folder / "run", folder / "shared"))
+    run_study(run)
+    return run

@@ -1,0 +1,143 @@
+"""Results of every stage, made up: a small graph with scores that have a known circuit."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from mansu.circuit import Circuit, EdgeScores, Faithfulness, Graph, rank_mlps, select
+from mansu.data.facts import Fact, FactSet, Template
+from mansu.metrics.divergence import activation_shift, circuit_divergence
+from mansu.metrics.mcq import McqScores
+from mansu.quant.permanence import account, to_frame
+from mansu.study.stages.analyse import Attributions, State, Structure
+from mansu.study.stages.base import Base, Behaviour
+from mansu.study.stages.quantize import Deployment
+from mansu.unlearn.fisher import Movable
+from mansu.unlearn.trainer import StepRecord, Validation
+
+PAIRS = 12
+MARKUP = "<b>bold</b><script>alert(1)</script>"
+
+
+@dataclass
+class Made:
+    """One made-up result of every stage."""
+
+    scores: EdgeScores
+    circuit: Circuit
+    pair_facts: list[str]
+    curve: list[Faithfulness]
+    movable: Movable
+    weights: dict[str, torch.Tensor]
+    history: list[StepRecord]
+    validations: list[Validation]
+    accounts: object
+    facts: FactSet
+    base: Base
+    now: Deployment
+    states: Attributions
+    structure: Structure
+
+
+def make() -> Made:
+    """Makes all of it."""
+    generator = torch.Generator().manual_seed(0)
+    scores = make_scores(Graph(6, 4, 2), generator)
+    circuit = select(scores, 2)
+    facts = [f"f{i % 6}" for i in range(PAIRS)]
+    names = [f"model.layers.{i}.mlp.{p}.weight" for i in circuit.layers for p in ("up", "down")]
+    weights = {name: torch.randn(64, 32, generator=generator) for name in names}
+    updated = {name: w + 0.1 * (w > 1) for name, w in weights.items()}
+    states = _states(scores, generator)
+    return Made(
+        scores=scores,
+        circuit=circuit,
+        pair_facts=facts,
+        curve=[_faithful(rank_mlps(scores)[:k], k / 6, generator) for k in (0, 1, 2, 6, 2)],
+        movable=Movable({name: torch.arange(40) for name in names}, 1e-7),
+        weights=weights,
+        history=[StepRecord(i + 1, 3.0 / (i + 1), 0.1, 1.0) for i in range(30)],
+        validations=[Validation(10 * i, 0.9 - 0.2 * i, 0.01 * i) for i in (1, 2, 3)],
+        accounts=to_frame(account(weights, updated)),
+        facts=_fact_set(),
+        base=Base(_behaviour(0.9, 1), _behaviour(0.8, 2), "key"),
+        now=Deployment(_behaviour(0.3, 3), _behaviour(0.4, 4), "key"),
+        states=states,
+        structure=_structure(states, circuit, facts),
+    )
+
+
+def make_scores(graph: Graph, generator: torch.Generator, scale: float = 1.0) -> EdgeScores:
+    """Scores in which later MLPs matter more."""
+    per_pair = torch.randn(PAIRS, graph.sources, graph.layers, generator=generator) - 1
+    per_pair *= scale * torch.arange(1, graph.layers + 1) * graph.mask[:, graph.mlp_readers]
+    scores = scale * torch.randn(graph.sources, graph.readers, generator=generator) * graph.mask
+    scores[:, graph.mlp_readers] = per_pair.mean(0)
+    metric = torch.full((PAIRS,), 4.0 * scale)
+    return EdgeScores(
+        graph=graph, scores=scores, mlp_scores=per_pair, metric=metric, metric_corrupted=-metric
+    )
+
+
+def _faithful(layers, share: float, generator: torch.Generator) -> Faithfulness:
+    noise = [torch.rand(PAIRS, generator=generator) for _ in range(4)]
+    clean, corrupted = 4 + noise[0], -noise[1]
+    return Faithfulness(
+        tuple(sorted(layers)), 4 * share + noise[2], 4 * (1 - share) + noise[3], clean, corrupted
+    )
+
+
+def _fact_set() -> FactSet:
+    facts = tuple(
+        Fact(f"f{i}", f"{MARKUP} {i}", f"$a_{i}$", ("x", "y", "z"), "train") for i in range(50)
+    )
+    templates = (
+        Template("t0", "The {subject} is", "cloze", "seen"),
+        Template("t1", "Is <i>{subject}</i>", "question", "held_out"),
+    )
+    return FactSet("made", "", "", "", templates, facts, "", None)  # pyright: ignore
+
+
+def _behaviour(accuracy: float, seed: int) -> Behaviour:
+    generator = np.random.default_rng(seed)
+    facts = tuple(f"f{i % 50}" for i in range(100))
+
+    def scores(template: str) -> McqScores:
+        correct = generator.random(100) < accuracy
+        return McqScores(np.zeros((100, 4)), correct, correct, facts, (template,) * 100)
+
+    roles = {"forget_seen": "t0", "forget_held_out": "t1", "retain": "r", "utility": "u"}
+    return Behaviour({role: scores(template) for role, template in roles.items()}, 20.0)
+
+
+def _states(scores: EdgeScores, generator: torch.Generator) -> Attributions:
+    graph = scores.graph
+    base = torch.randn(PAIRS, graph.sources, 4, generator=generator)
+
+    def state(found: EdgeScores, noise: float) -> State:
+        return State(found, base + noise * torch.randn(base.shape, generator=generator))
+
+    return Attributions(
+        state(scores, 0.0),
+        state(scores, 0.05),
+        state(make_scores(graph, generator, 0.3), 0.5),
+        state(make_scores(graph, generator, 0.2), 0.6),
+    )
+
+
+def _structure(states: Attributions, circuit: Circuit, facts: list[str]) -> Structure:
+    def cad(before: State, after: State):
+        return circuit_divergence(before.scores, after.scores, circuit, facts)
+
+    def shift(before: State, after: State):
+        graph = before.scores.graph
+        return activation_shift(before.differences, after.differences, graph, circuit, facts)
+
+    return Structure(
+        cad(states.original, states.unlearned),
+        cad(states.original_nf4, states.unlearned_nf4),
+        cad(states.original, states.original_nf4),
+        shift(states.original, states.unlearned),
+        shift(states.original_nf4, states.unlearned_nf4),
+    )

@@ -1,0 +1,123 @@
+"""Bad input ends before anything expensive starts, with one sentence, and writes nothing."""
+
+import json
+
+import pytest
+
+from mansu.cli import main
+from mansu.data import load_fact_set
+
+GOOD = {"record": "fact", "id": "x", "subject": "X", "answer": "a", "distractors": ["b", "c", "d"]}
+
+
+def header(name: str) -> dict:
+    return {
+        "record": "set",
+        "name": name,
+        "description": "Made up.",
+        "source": "This test.",
+        "license": "CC0-1.0",
+        "templates": [{"id": "t", "kind": "cloze", "role": "seen", "text": "{subject} is"}],
+    }
+
+
+def write(path, *records) -> str:
+    path.write_text("".join(json.dumps(record) + "\n" for record in records))
+    return str(path)
+
+
+def refused(capsys, tmp_path, *arguments: str) -> str:
+    """Runs ``mansu run``, checks how it was refused, and returns what it said."""
+    out = tmp_path / "out"
+    code = main(["run", "--model", "tiny-llama", "--top-k", "2", "--out", str(out), *arguments])
+    said = capsys.readouterr()
+    assert code == 2
+    assert said.out == ""
+    assert said.err.startswith("mansu: ")
+    assert said.err.count("\n") == 1
+    assert not out.exists()
+    return said.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--model", "no-such-model"], "no-such-model"),
+        (["--forget", "no-such-set"], "no-such-set"),
+        (["--top-k", "5"], "top_k"),
+        (["--tau", "0"], "tau"),
+        (["--rho", "1.5"], "rho"),
+        (["--retain-weight", "-1"], "retain_weight"),
+        (["--steps", "0"], "steps"),
+        (["--steps", "many"], "steps"),
+        (["--learning-rate", "nan"], "learning_rate"),
+        (["--device", "abacus"], "device"),
+        (["--retain", "elements"], "share"),
+        (["--utility", "elements"], "share"),
+        (["--config", "/no/such/file.yaml"], "cannot be read"),
+    ],
+)
+def test_a_value_that_cannot_work_is_refused(capsys, tmp_path, arguments, told):
+    assert told in refused(capsys, tmp_path, *arguments)
+
+
+def test_an_unknown_option_is_refused_in_one_line(capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(["run", "--no-such-option"])
+    assert ended.value.code == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("lines", "told"),
+    [
+        ([], "empty"),
+        ([header("a")], "fact"),
+        ([header("a"), {**GOOD, "distractors": []}], "line 2"),
+        ([header("a"), {**GOOD, "distractors": ["a", "b", "c"]}], "line 2"),
+        ([header("a"), {**GOOD, "answer": " "}], "line 2"),
+        ([header("a"), GOOD, GOOD], "line 3"),
+        ([GOOD], "line 1"),
+        ([header("a"), "a text"], "line 2"),
+    ],
+)
+def test_a_malformed_fact_file_names_its_line(capsys, tmp_path, lines, told):
+    path = write(tmp_path / "facts.jsonl", *lines)
+    assert told in refused(capsys, tmp_path, "--forget", path)
+
+
+def test_a_line_that_is_not_json_is_named(capsys, tmp_path):
+    path = tmp_path / "facts.jsonl"
+    path.write_text(json.dumps(header("a")) + "\n{not json\n")
+    assert "line 2" in refused(capsys, tmp_path, "--forget", str(path))
+
+
+def test_forget_and_retain_sharing_one_fact_is_refused(capsys, tmp_path):
+    fact = load_fact_set("capitals").facts[0]
+    shared = {**GOOD, "subject": fact.subject, "answer": fact.answer}
+    path = write(tmp_path / "facts.jsonl", header("a"), GOOD | {"id": "y"}, shared)
+    assert fact.subject in refused(capsys, tmp_path, "--forget", path)
+
+
+def test_a_folder_of_another_configuration_is_refused_and_left_alone(
+    capsys, finished_run, tmp_path
+):
+    before = {p: p.read_bytes() for p in finished_run.folder.iterdir() if p.is_file()}
+    code = main(["run", "--model", "tiny-llama", "--top-k", "3", "--out", str(finished_run.folder)])
+    assert code == 2
+    assert "another configuration" in capsys.readouterr().err
+    assert {p: p.read_bytes() for p in finished_run.folder.iterdir() if p.is_file()} == before
+
+
+def test_a_folder_with_other_files_is_refused(capsys, tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "thesis.tex").write_text("years of work")
+    code = main(["run", "--model", "tiny-llama", "--top-k", "2", "--out", str(tmp_path / "out")])
+    assert code == 2
+    assert "other files" in capsys.readouterr().err
+    assert [p.name for p in (tmp_path / "out").iterdir()] == ["thesis.tex"]
+
+
+def test_tables_of_a_folder_without_results_is_refused(capsys, tmp_path):
+    assert main(["tables", str(tmp_path)]) == 2
+    assert "No scorecard" in capsys.readouterr().err

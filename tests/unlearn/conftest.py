@@ -1,0 +1,38 @@
+"""The tiny model's training parts, small enough to train in a second."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from mansu.data import load_fact_set
+from mansu.unlearn.examples import build_examples
+from mansu.unlearn.fisher import diagonal_fisher, most_forgetful, retain_mask
+from mansu.unlearn.floor import movable
+from mansu.unlearn.view import View
+
+LAYERS = (1, 3)
+
+
+@pytest.fixture(scope="session")
+def parts(tiny) -> SimpleNamespace:
+    """Weights, examples, views, Fisher information and movable weights of a two-layer circuit."""
+    elements, capitals = load_fact_set("elements"), load_fact_set("capitals")
+    names = [name for layer in LAYERS for name in tiny.family.mlp_weight_names(layer)]
+    weights = {name: tiny.module.get_parameter(name).data for name in names}
+    forget = build_examples(tiny.tokenizer, elements.facts[:24], elements.seen[:2])
+    retain = build_examples(tiny.tokenizer, capitals.train[:24], capitals.seen[:2])
+    views = {precision: View(tiny, names, LAYERS[0], precision) for precision in ("fp", "nf4")}
+    fishers = [diagonal_fisher(views["fp"], examples, weights) for examples in (forget, retain)]
+    allowed = {name: movable(weight) for name, weight in weights.items()}
+    mask = retain_mask(fishers[1], 0.5, allowed)
+    return SimpleNamespace(
+        weights=weights,
+        forget=forget,
+        retain=retain,
+        views=views,
+        forget_fisher=fishers[0],
+        retain_fisher=fishers[1],
+        allowed=allowed,
+        mask=mask,
+        movable=most_forgetful(mask, *fishers, 0.1),
+    )

@@ -1,0 +1,59 @@
+import pytest
+import torch
+
+from mansu.unlearn.fisher import most_forgetful, retain_mask
+
+
+def test_fisher_is_the_mean_of_squared_per_example_gradients(tiny, parts):
+    examples = parts.forget
+    names = list(parts.weights)
+    leaves = [tiny.module.get_parameter(name) for name in names]
+    expected = {name: torch.zeros_like(leaf) for name, leaf in zip(names, leaves, strict=True)}
+    try:
+        for leaf in leaves:
+            leaf.requires_grad_()
+        for example in examples:
+            tokens = torch.tensor([example.tokens])
+            log_probs = tiny.module(tokens).logits[0].log_softmax(-1)
+            answer = tokens[0, example.answer_start :]
+            predicted = log_probs[example.answer_start - 1 : -1]
+            loss = -predicted.gather(1, answer[:, None]).mean()
+            for name, gradient in zip(names, torch.autograd.grad(loss, leaves), strict=True):
+                expected[name] += gradient**2 / len(examples)
+    finally:
+        for leaf in leaves:
+            leaf.requires_grad_(False)
+    for name in names:
+        torch.testing.assert_close(parts.forget_fisher[name], expected[name], rtol=1e-3, atol=1e-9)
+
+
+@pytest.mark.parametrize("tau", [0.1, 0.5, 1.0])
+def test_the_mask_keeps_the_share_tau_of_least_retain_fisher(parts, tau):
+    everything = {name: torch.ones_like(w, dtype=torch.bool) for name, w in parts.weights.items()}
+    mask = retain_mask(parts.retain_fisher, tau, everything)
+    total = sum(weight.numel() for weight in parts.weights.values())
+    assert mask.count >= round(tau * total)
+    for name, index in mask.index.items():
+        fisher = parts.retain_fisher[name].flatten()
+        kept = torch.zeros_like(fisher, dtype=torch.bool)
+        kept[index] = True
+        assert (fisher[kept] <= mask.threshold).all()
+        assert (fisher[~kept] > mask.threshold).all()
+
+
+def test_a_weight_that_sets_its_blocks_scale_never_moves(parts):
+    for name, index in parts.mask.index.items():
+        assert parts.allowed[name].flatten()[index].all()
+
+
+def test_rho_keeps_the_weights_with_the_largest_forget_to_retain_ratio(parts):
+    chosen = most_forgetful(parts.mask, parts.forget_fisher, parts.retain_fisher, 0.1)
+    assert chosen.count == pytest.approx(0.1 * parts.mask.count, rel=0.01)
+    ratio = {
+        name: parts.forget_fisher[name].flatten() / parts.retain_fisher[name].flatten()
+        for name in parts.weights
+    }
+    lowest_in = min(ratio[n][i].min().item() for n, i in chosen.index.items() if len(i))
+    for name, index in parts.mask.index.items():
+        left = index[~torch.isin(index, chosen.index[name])]
+        assert (ratio[name][left] <= lowest_in).all()

@@ -1,0 +1,119 @@
+import copy
+
+import pytest
+import torch
+
+from mansu.errors import RunError
+from mansu.unlearn.in_loop import InLoopLatents
+from mansu.unlearn.latents import Latents
+from mansu.unlearn.trainer import Trainer, TrainSettings, Validation
+
+SETTINGS = TrainSettings(
+    forget_loss="npo",
+    beta=0.5,
+    margin=10.0,
+    retain_weight=2.0,
+    learning_rate=0.02,
+    steps=6,
+    forget_batch=4,
+    retain_batch=4,
+    validate_every=2,
+    seed=0,
+)
+
+
+def make_trainer(parts, kind=InLoopLatents, validate=None, save=None, chance=-1.0, **changes):
+    latents = kind(parts.weights, parts.movable)
+    return Trainer(
+        latents,
+        [parts.views[precision] for precision in latents.precisions],
+        parts.forget,
+        parts.retain,
+        TrainSettings(**{**vars(SETTINGS), **changes}),
+        validate or (lambda _latents, step: Validation(step, 1 / step, 0.0)),
+        save or (lambda _state: None),
+        chance,
+    )
+
+
+@pytest.mark.parametrize("kind", [Latents, InLoopLatents])
+def test_training_lowers_the_forget_loss(parts, kind):
+    history = make_trainer(parts, kind, steps=10).run().history
+    assert history[-1].forget < history[0].forget - 1
+
+
+def test_a_resumed_training_ends_exactly_where_an_uninterrupted_one_does(parts):
+    whole = make_trainer(parts).run()
+    saved = []
+
+    def keep_then_die(state):
+        saved.append(copy.deepcopy(state))
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        make_trainer(parts, save=keep_then_die).run()
+    resumed = make_trainer(parts).run(saved[0])
+    assert saved[0].step == 2
+    assert torch.equal(resumed.values, whole.values)
+    assert torch.equal(resumed.best, whole.best)
+    assert resumed.history == whole.history
+    assert resumed.validations == whole.validations
+
+
+def test_the_same_seed_trains_the_same_and_another_does_not(parts):
+    one, two, other = (make_trainer(parts, seed=seed).run() for seed in (0, 0, 1))
+    assert torch.equal(one.values, two.values)
+    assert not torch.equal(one.values, other.values)
+
+
+def test_the_kept_checkpoint_forgot_most_among_those_that_kept_the_retain_set(parts):
+    checks = {2: Validation(2, 0.6, 0.0), 4: Validation(4, 0.5, 0.02), 6: Validation(6, 0.3, 0.03)}
+    states = {}
+
+    def validate(latents, step):
+        states[step] = latents.values.clone()
+        return checks[step]
+
+    state = make_trainer(parts, validate=validate).run()
+    assert state.best_validation == checks[4]
+    assert torch.equal(state.best, states[4])
+
+
+def test_no_checkpoint_is_kept_when_none_kept_the_retain_set(parts):
+    state = make_trainer(parts, validate=lambda _l, step: Validation(step, 0.0, 0.5)).run()
+    assert state.best is None
+    assert state.best_validation is None
+
+
+def test_training_ends_early_once_a_kept_state_is_at_chance(parts):
+    validate = lambda _l, step: Validation(step, 0.25 if step >= 4 else 0.9, 0.0)  # noqa: E731
+    state = make_trainer(parts, validate=validate, chance=0.25).run()
+    assert state.step == 4
+
+
+def test_a_loss_that_is_not_finite_names_its_step_and_keeps_the_last_state(parts):
+    saved = []
+
+    def break_after(state):
+        saved.append(copy.deepcopy(state))
+        trainer.latents.weights["fp"]["model.layers.1.mlp.up_proj.weight"].data.fill_(torch.nan)
+
+    trainer = make_trainer(parts, Latents, save=break_after)
+    with pytest.raises(RunError, match=r"not finite at step 3 .*lower the learning rate|step 3"):
+        trainer.run()
+    assert saved[-1].step == 2
+    assert saved[-1].values.isfinite().all()
+
+
+def test_the_retain_term_is_zero_before_anything_moved(parts):
+    record = make_trainer(parts, Latents, steps=1).run().history[0]
+    assert record.retain == pytest.approx(0, abs=1e-5)
+
+
+def test_only_the_movable_weights_of_the_circuit_move(parts):
+    trainer = make_trainer(parts, Latents)
+    trainer.run()
+    for name, weight in parts.weights.items():
+        moved = (trainer.latents.weights["fp"][name] != weight).flatten().nonzero()[:, 0]
+        assert torch.isin(moved, parts.movable.index[name]).all()
+        assert len(moved) > 0
