@@ -14,14 +14,14 @@ or per head [O]. For every chunk of pairs:
 
 1. Run both prompts. An endpoint that is on the grid (for k/K: the corrupted prompt) is taken from
    the batch of step 2; the other one runs alone, without gradients.
-2. Run all grid points of all pairs as one batch. Differentiate the sum of M once, with respect to
-   the outputs of the q, k and v projections, of the MLPs' norms, and the final norm's input.
+2. Run all grid points of all pairs as one batch, as far as memory allows.
 3. Build every source's difference: embedding and MLPs as they are, heads through their columns of
    the output matrix.
-4. Layer by layer, pull the gradients back through the layer's norms in closed form
-   (`mansu.circuit.norm`), summed over the grid before they reach width d.
-5. One matrix product per layer, between the differences of the sources that write before it and
-   its readers' gradients, gives each pair's scores.
+4. Differentiate M once, with respect to the outputs of the q, k and v projections, of the MLPs'
+   norms, and the final norm's input. As each layer's gradients arrive, pull them back through its
+   norms in closed form (`mansu.circuit.norm`), summed over the grid before they reach width d.
+5. One matrix product between the differences of the sources that write before and these gradients
+   gives each pair's scores (`mansu.circuit.product`).
 
 References: Syed et al. 2023 (EAP); Hanna et al. 2024 (EAP-IG).
 """

@@ -128,24 +128,29 @@ def differentiate(
         batch: The runs; its reads are emptied on the way.
         product: Where the scores are added up.
     """
-    for layer, reads in enumerate(batch.reads):
-        _watch(layer, reads, product)
+    waiting = dict(enumerate(batch.reads))
     batch.reads.clear()
-    ends = [embeddings, batch.residual]
-    _, gradient = torch.autograd.grad(values, ends, torch.ones_like(values))
+    for layer in waiting:
+        _watch(layer, waiting, product)
+    try:
+        ends = [embeddings, batch.residual]
+        _, gradient = torch.autograd.grad(values, ends, torch.ones_like(values))
+    finally:
+        # A hook holds `waiting`, which holds the hook's tensor: emptied, the graph can be freed.
+        waiting.clear()
     product.add_logits(gradient)
 
 
-def _watch(layer: int, reads: LayerReads, product: EdgeProduct) -> None:
-    """Calls ``product.add_layer`` when the gradients at all of a layer's targets are there."""
-    targets = reads.targets
+def _watch(layer: int, waiting: dict[int, LayerReads], product: EdgeProduct) -> None:
+    """Hands a layer to ``product.add_layer`` once the gradients at all its targets are there."""
+    targets = len(waiting[layer].targets)
     arrived: dict[int, torch.Tensor] = {}
 
     def arrive(index: int, gradient: torch.Tensor) -> None:
         arrived[index] = gradient
-        if len(arrived) == len(targets):
-            product.add_layer(layer, reads, tuple(arrived[i] for i in range(len(targets))))
+        if len(arrived) == targets:
+            product.add_layer(layer, waiting.pop(layer), tuple(arrived[i] for i in range(targets)))
             arrived.clear()
 
-    for index, target in enumerate(targets):
+    for index, target in enumerate(waiting[layer].targets):
         target.register_hook(lambda gradient, index=index: arrive(index, gradient))

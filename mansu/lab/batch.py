@@ -122,9 +122,8 @@ def _print_plan(command: list[str]) -> int:
     if told.returncode or not lines:
         raise RunError(f"Snakemake could not read the plan: {told.stderr.strip()[-500:]}")
     for line in lines[1:]:
-        print(
-            f"  {'keep' if line[-1] == 'no update' else 'run '}  {line[0].removesuffix('.ipynb')}"
-        )
+        fate = "keep" if line[-1] == "no update" else "run "
+        print(f"  {fate}  {line[0].removesuffix('.ipynb')}")
     return 0
 
 

@@ -29,7 +29,8 @@ def watch(command: Sequence[str], root: Path, targets: Sequence[Path], lock: int
         RunError: It ended before it started anything; its last words are in the message.
     """
     log, status = root / ".sweep" / "log.txt", root / ".sweep" / "status"
-    seen = {target: _stamp(target) for target in targets}
+    before = {target: _stamp(target) for target in targets}
+    done: set[Path] = set()
     started: dict[Path, float] = {}
     live = _LiveLine()
     begin = time.monotonic()
@@ -45,12 +46,12 @@ def watch(command: Sequence[str], root: Path, targets: Sequence[Path], lock: int
         try:
             while True:
                 ended = process.poll() is not None
-                running = {t: _said(status / t.relative_to(root).with_suffix("")) for t in targets}
+                running = {t: _said(status / t.relative_to(root)) for t in targets}
                 for target, said in running.items():
                     if said and target not in started:
                         started[target] = time.monotonic()
-                    if _stamp(target) not in (None, seen[target]):
-                        seen[target] = _stamp(target)
+                    if target not in done and _stamp(target) not in (None, before[target]):
+                        done.add(target)
                         took = time.monotonic() - started.get(target, begin)
                         live.print(f"  done  {_named(target, root)}  {clock(took)}")
                 live.show([f"{t.stem}: {said}" for t, said in running.items() if said])

@@ -110,7 +110,9 @@ def write_tensors(
 ) -> None:
     """Writes tensors as safetensors, with the stamp and further JSON values in its metadata."""
     ready = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    sealed = {"digest": _digest_tensors(ready), "extra": dict(extra or {}), **asdict(stamp)}
+    # The file format does not keep the order of names, but flat vectors are split by it.
+    kept = {"names": list(ready), "extra": dict(extra or {})}
+    sealed = {"digest": _digest_tensors(ready), **kept, **asdict(stamp)}
     with replacing(path) as scratch:
         save_file(ready, scratch, metadata={_STAMP: json.dumps(sealed, allow_nan=False)})
 
@@ -130,7 +132,7 @@ def read_tensors(path: Path, key: str | None = None) -> tuple[StoredTensors, Sta
             sealed = json.loads((stored.metadata() or {})[_STAMP])
             if key not in (None, sealed["key"]):
                 return None
-            tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
+            tensors = {name: stored.get_tensor(name) for name in sealed.pop("names")}
         digest, extra = sealed.pop("digest"), sealed.pop("extra")
         stamp = Stamp(**sealed)
     except (OSError, SafetensorError, ValueError, TypeError, KeyError):
@@ -155,10 +157,11 @@ def read_frame(path: Path, key: str | None = None) -> tuple[pd.DataFrame, Stamp]
         sealed = json.loads(table.schema.metadata[_STAMP.encode()])
         digest = sealed.pop("digest")
         stamp = Stamp(**sealed)
+        frame = table.to_pandas()
     except (OSError, pa.ArrowException, ValueError, TypeError, KeyError):
         return None
     whole = digest == _digest_frame(table) and key in (None, stamp.key)
-    return (table.to_pandas(), stamp) if whole else None
+    return (frame, stamp) if whole else None
 
 
 def hash_json(payload: Any) -> str:

@@ -41,7 +41,8 @@ class InLoopLatents(Latents):
     def write(self) -> None:
         """Snaps the latents that changed bins and puts them into both precisions."""
         code = codes_of(self.values, self.absmax)
-        changed = code != self.code
+        # The second condition only matters for a weight within rounding error of a boundary.
+        changed = (code != self.code) & (self.values != self.original)
         snapped = level(code, self.absmax)
         self._scatter("fp", torch.where(changed, snapped, self.original))
         self._scatter("nf4", torch.where(changed, snapped, self.deployed))

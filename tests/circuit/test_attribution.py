@@ -1,5 +1,6 @@
 """EAP and EAP-IG against direct differentiation, their identities, and what they leave behind."""
 
+import gc
 import math
 from collections.abc import Callable
 from dataclasses import replace
@@ -259,6 +260,21 @@ def test_nothing_stays_behind_after_an_error(llama: LanguageModel, pairs: Pairs)
     with pytest.raises(KeyboardInterrupt):
         attribute(llama, pairs, progress=interrupt)
     assert state_of(llama) == before
+
+
+def test_a_finished_chunk_is_freed_at_once(llama: LanguageModel, pairs: Pairs) -> None:
+    def tensors() -> int:
+        return sum(isinstance(thing, torch.Tensor) for thing in gc.get_objects())
+
+    attribute(llama, pairs)  # what is built once and kept, such as the graph's mask
+    gc.collect()
+    gc.disable()  # so that a reference cycle, which would hold a whole backward graph, shows
+    try:
+        before = tensors()
+        attribute(llama, pairs, batch_size=1)
+        assert tensors() == before
+    finally:
+        gc.enable()
 
 
 def test_the_callers_autograd_mode_does_not_matter(llama: LanguageModel, pairs: Pairs) -> None:

@@ -53,6 +53,12 @@ def test_values_are_read_back_as_written(tmp_path):
     assert all(torch.equal(found.tensors[name], tensor) for name, tensor in tensors.items())
 
 
+def test_tensors_are_read_back_in_the_order_they_were_written(tmp_path):
+    names = ["c", "a", "d", "b"]
+    write_tensors(tmp_path / "x", {n: torch.zeros(i + 1) for i, n in enumerate(names)}, STAMP)
+    assert list(read_tensors(tmp_path / "x")[0].tensors) == names
+
+
 def test_a_result_of_other_inputs_reads_as_absent(stored):
     path, read = stored
     assert read(path, "another key") is None
@@ -78,7 +84,7 @@ def test_a_result_altered_in_the_middle_reads_as_absent_or_as_it_was(stored):
     whole = read(path, "key")
     for spot in range(0, len(content), max(1, len(content) // 60)):
         altered = content.copy()
-        altered[spot] ^= 0x01
+        altered[spot] ^= 0x81
         path.write_bytes(altered)
         found = read(path, "key")
         # A flipped bit in white space, or in the recorded cost, is no harm.

@@ -91,6 +91,7 @@ def test_a_float32_weight_floored_for_another_dtype_survives_in_it(data, form, d
     stored = original.to(dtype)
     assert torch.equal(floored != stored, nf4.codes(floored) != nf4.codes(stored))
     assert torch.equal(nf4.block_absmax(floored), nf4.block_absmax(stored))
+    assert torch.equal(floored[updated == original], stored[updated == original])
 
 
 @SETTINGS
@@ -220,6 +221,12 @@ def test_snapping_loose_weights_equals_snapping_the_matrix():
         latent.flatten()[index], original.flatten()[index], nf4.codes(original)[index], absmax
     )
     assert torch.equal(values, in_loop(original, latent).weight.flatten()[index])
+
+
+def test_an_untouched_weight_stays_even_where_the_library_decided_a_tie_the_other_way():
+    weight = nf4.boundaries().clone()
+    other = nf4.codes_of(weight, torch.ones(15)) + 1  # the upper instead of the lower code
+    assert torch.equal(snap_subset(weight, weight, other, torch.ones(15)), weight)
 
 
 def test_bad_input_is_named():

@@ -52,7 +52,7 @@ def test_a_resumed_training_ends_exactly_where_an_uninterrupted_one_does(parts):
 
     with pytest.raises(KeyboardInterrupt):
         make_trainer(parts, save=keep_then_die).run()
-    resumed = make_trainer(parts).run(saved[0])
+    resumed = make_trainer(parts).run(copy.deepcopy(saved[0]))
     assert saved[0].step == 2
     assert torch.equal(resumed.values, whole.values)
     assert torch.equal(resumed.best, whole.best)
