@@ -96,7 +96,7 @@ def _add_config(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", type=Path, help="YAML file of the values below")
     group = parser.add_argument_group("configuration; an option overrides the file's value")
     for field in FIELDS:
-        default = field.default.default
+        default = field.default.default  # pyright: ignore
         group.add_argument(
             f"--{field.name.replace('_', '-')}",
             dest=field.name,

@@ -18,10 +18,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from mansu.metrics.significance import Estimate, cluster_bootstrap
 
 from mansu.circuit import Circuit, EdgeScores, Graph
 from mansu.errors import InputError
+from mansu.metrics.significance import Estimate, cluster_bootstrap
 
 
 @dataclass(frozen=True)

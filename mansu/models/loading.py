@@ -98,7 +98,7 @@ def load_model(
         raise InputError(f"{folder} has no .safetensors weights; save the model as safetensors.")
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
-        module, info = AutoModelForCausalLM.from_pretrained(
+        module, info = AutoModelForCausalLM.from_pretrained(  # pyright: ignore
             folder,
             config=config,
             dtype=dtype,

@@ -72,7 +72,7 @@ def _convert(gguf: Path, folder: Path) -> None:
     # The loaded model carries a GGUF quantization config and refuses to be saved: rebuild it.
     config = AutoConfig.for_model(**loaded.config.to_diff_dict())
     if hasattr(config, "quantization_config"):
-        del config.quantization_config
+        del config.quantization_config  # pyright: ignore
     plain = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
     plain.load_state_dict(loaded.state_dict())
     plain.save_pretrained(folder)

@@ -57,8 +57,8 @@ def _build(name: str, folder: Path) -> None:
     # Its own generator state, so that building a model changes nothing for the caller.
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(SEED)
-        model = _MODELS[name](TINY[name](**_SHAPE))
-        _train(model, [_tokens(tokenizer, *text) for text in texts], tokenizer.pad_token_id)
+        model = _MODELS[name](TINY[name](**_SHAPE))  # pyright: ignore
+        _train(model, [_tokens(tokenizer, *text) for text in texts], _SHAPE["pad_token_id"])
     tokenizer.save_pretrained(folder)
     model.save_pretrained(folder)
 

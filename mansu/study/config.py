@@ -131,7 +131,7 @@ def to_yaml(config: StudyConfig) -> str:
 
 def describe(field: dataclasses.Field[Any]) -> str:
     """A field's one-line description."""
-    return field.default.description
+    return field.default.description  # pyright: ignore
 
 
 def choices(field: dataclasses.Field[Any]) -> tuple[str, ...] | None:

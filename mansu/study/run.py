@@ -14,13 +14,14 @@ from typing import Any, TypeVar
 
 import pandas as pd
 import torch
-from mansu.data.facts import check_tokenizes, load_fact_set, require_disjoint
 
 import mansu
+from mansu.data.facts import check_tokenizes, load_fact_set, require_disjoint
 from mansu.errors import InputError
 from mansu.models import LanguageModel, load_model
 from mansu.models.fingerprint import hash_files
 from mansu.models.loading import find_model, read_config
+from mansu.models.memory import release_memory
 from mansu.study.config import StudyConfig, make_config
 from mansu.study.folders import Folders
 from mansu.study.records import (
@@ -210,6 +211,7 @@ class Stage:
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // unit
         stamp = Stamp(self.key, round(time.monotonic() - self._start, 2), peak)
         self._run.costs[self.name] = stamp
+        release_memory()
         return stamp
 
 

@@ -78,7 +78,9 @@ def weight_rows(card: dict[str, Any]) -> list[list[str]]:
             f"median {ratio['median']:.3g}, 5th to 95th percentile {ratio['p05']:.3g} to "
             f"{ratio['p95']:.3g}"
         )
-    survival = "–" if card["survival"] is None else f"{card['survival']:.6g}"
+    survival = "nothing changed"
+    if card["survival"] is not None:
+        survival = "1, every changed weight" if card["survival"] == 1 else f"{card['survival']:.6f}"
     return [
         ["permanence", ""],
         ["PTQ gap (NF4 - FP)", f"{gap['value']:+.3f} {_interval(gap['ci'], '+')}"],
@@ -167,4 +169,4 @@ def _columns(rows: Sequence[Sequence[str]], sides: str) -> list[str]:
 
 
 def _interval(ends: Sequence[float], sign: str = "") -> str:
-    return f"[{ends[0]:{sign}.2f}, {ends[1]:{sign}.2f}]"
+    return f"[{ends[0]:{sign}.2f},{ends[1]:{sign}.2f}]"

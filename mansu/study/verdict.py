@@ -1,8 +1,7 @@
 """The four properties, decided by the stated rules from the measured numbers alone."""
 
-from mansu.metrics.significance import Gap
-
 from mansu.metrics.divergence import ActivationShift, Divergence
+from mansu.metrics.significance import Gap
 from mansu.study.scorecard import RULES, Comparison, Property, RoleResult, Rules, fell_enough
 
 

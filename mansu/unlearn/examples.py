@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from mansu.data.encoding import encode
-from mansu.data.facts import Fact, Template
 from transformers import PreTrainedTokenizerBase
 
+from mansu.data.encoding import encode
+from mansu.data.facts import Fact, Template
 from mansu.models import Batch, pad
 
 

@@ -46,7 +46,7 @@ class Family:
 
     def logits(self, model: PreTrainedModel, hidden: torch.Tensor) -> torch.Tensor:
         """Output logits of final hidden states."""
-        return model.get_output_embeddings()(hidden)
+        return model.get_output_embeddings()(hidden)  # pyright: ignore
 
     def mlp_weight_names(self, layer: int) -> tuple[str, ...]:
         """State-dict names of the weights of one MLP sublayer."""

@@ -31,8 +31,8 @@ def measure_base(run: Run) -> Base:
     path = stage.path("base", ".json")
     stored = stage.read_json(path)
     if stored is not None:
-        parts = [Behaviour.from_json(stored[p], drawn.items) for p in ("fp", "nf4")]
-        return Base(*parts, stage.key)
+        fp, nf4 = (Behaviour.from_json(stored[p], drawn.items) for p in ("fp", "nf4"))
+        return Base(fp, nf4, stage.key)
     fp = measure_behaviour(run, run.model, drawn.items, "original, full precision")
     with deployed(run.model):
         nf4 = measure_behaviour(run, run.model, drawn.items, "original, NF4")

@@ -32,8 +32,8 @@ def quantize(run: Run) -> Deployment:
     path = run.folder / "behaviour.json"
     stored = stage.read_json(path)
     if stored is not None:
-        parts = [Behaviour.from_json(stored[p], drawn.items) for p in ("fp", "nf4")]
-        return Deployment(*parts, stage.key)
+        fp, nf4 = (Behaviour.from_json(stored[p], drawn.items) for p in ("fp", "nf4"))
+        return Deployment(fp, nf4, stage.key)
     with unlearned_model(run):
         fp = measure_behaviour(run, run.model, drawn.items, "unlearned, full precision")
         with deployed(run.model):

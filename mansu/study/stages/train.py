@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from mansu.data.items import Item
 
+from mansu.data.items import Item
 from mansu.metrics.mcq import score_items
 from mansu.models.swap import swapped
 from mansu.study.records import StoredTensors
@@ -26,6 +26,7 @@ from mansu.unlearn.trainer import (
     TrainSettings,
     TrainState,
     Validation,
+    best_of,
 )
 from mansu.unlearn.view import View, in_precision
 
@@ -251,8 +252,7 @@ def _trained(tensors: dict[str, torch.Tensor], extra: dict[str, Any], key: str) 
     validations = [Validation(**v) for v in extra["validations"]]
     best = None
     if extra["kept"]:
-        probe = TrainState(0, *(tensors["values"],) * 3, validations=validations)
-        best = probe.best_validation
+        best = best_of(validations)
     index = {n.removeprefix("index/"): t for n, t in tensors.items() if n.startswith("index/")}
     history = [StepRecord(**r) for r in extra["history"]]
     return Trained(index, tensors["values"], history, validations, best, key)
