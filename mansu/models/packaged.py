@@ -5,6 +5,8 @@ are what this project calls the full-precision model.
 """
 
 import importlib.util
+import io
+from contextlib import redirect_stderr
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,7 +70,8 @@ def packaged_folder(name: str) -> Path:
 def _convert(gguf: Path, folder: Path) -> None:
     place = {"pretrained_model_name_or_path": str(gguf.parent), "gguf_file": gguf.name}
     AutoTokenizer.from_pretrained(**place).save_pretrained(folder)
-    loaded = AutoModelForCausalLM.from_pretrained(**place, dtype=torch.float32)
+    with redirect_stderr(io.StringIO()):  # a progress bar that no setting turns off
+        loaded = AutoModelForCausalLM.from_pretrained(**place, dtype=torch.float32)
     # The loaded model carries a GGUF quantization config and refuses to be saved: rebuild it.
     config = AutoConfig.for_model(**loaded.config.to_diff_dict())
     if hasattr(config, "quantization_config"):
