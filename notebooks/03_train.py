@@ -53,9 +53,7 @@ steps: int = 60  # training steps at most
 forget_batch: int = 16  # forget examples a step
 retain_batch: int = 8  # retain examples a step
 validate_every: int = 20  # steps between checks, and between saved states
-floor: str = (
-    "in_loop"  # magnitude floor; 'none' is the ablation without it (in_loop, boundary, paper, none)
-)
+floor: str = "in_loop"  # magnitude floor; 'none' is the ablation without it (in_loop, boundary, paper, none)
 device: str = "cpu"  # torch device
 dtype: str = "float32"  # full precision: what weights are held and trained in (float32, bfloat16, float16, float64)
 memory_mb: int = 2048  # memory that attribution may take on top of the model, in MB

@@ -79,7 +79,11 @@ def source_map(scores: EdgeScores) -> ChartType:
                 "score:Q",
                 title="score (logits)",
                 scale=alt.Scale(
-                    range=SIGNED, domain=[-limit, limit], type="symlog", constant=limit / 20
+                    range=SIGNED,
+                    domain=[-limit, limit],
+                    type="symlog",
+                    constant=limit / 10,
+                    interpolate="rgb",
                 ),
             ),
             tooltip=["layer", "component", alt.Tooltip("score", format="+.3f")],
@@ -174,8 +178,9 @@ def score_distribution(scores: EdgeScores) -> ChartType:
     values = scores.scores[scores.graph.mask]
     size = values.abs()
     live = size > 0
-    top = np.ceil(np.log10(size.max().item()))
-    edges = np.linspace(top - 8, top, 49)
+    every = np.log10(size[live].double().numpy())
+    # The smallest half per cent go into the first bin: the tail towards zero never ends.
+    edges = np.linspace(np.quantile(every, 0.005), every.max(), 49)
     rows = []
     for kind, chosen in (("helps (negative)", values < 0), ("hinders (positive)", values > 0)):
         logs = np.log10(size[chosen & live].double().numpy()).clip(edges[0], edges[-1])

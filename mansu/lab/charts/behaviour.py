@@ -171,7 +171,7 @@ def gap_chart(base: Base, now: Deployment) -> ChartType:
         "as well, so its own gap stands beside. 95 % intervals, paired by item. Dashed: the "
         "highest upper end that the permanence rule allows.",
     )
-    return (zero + limit + bars + ends + words).properties(width=560, height=240, title=title)
+    return (zero + limit + bars + ends + words).properties(width=560, height=300, title=title)
 
 
 def fact_table(facts: FactSet, now: Deployment, rows: int = 60) -> pd.DataFrame:

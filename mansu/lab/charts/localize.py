@@ -41,9 +41,9 @@ def mlp_ranking(scores: EdgeScores, circuit: Circuit) -> ChartType:
     listed = ", ".join(map(str, circuit.layers))
     title = heading(
         "How much of the answer passes through each MLP",
-        f"Incoming mass Σᵤ |score(u → MLP)|, averaged over {len(scores.metric)} pairs. Above a "
-        f"bar: its rank. Circuit ({circuit.kind}): layers {listed}.",
-        SIGN + " The mass counts both signs.",
+        f"Incoming mass Σᵤ |score(u → MLP)|; above each bar its rank. Circuit ({circuit.kind}): "
+        f"layers {listed}.",
+        f"Mean over {len(scores.metric)} pairs. {SIGN} The mass counts both signs.",
     )
     return (bars + ranks).properties(width=WIDTH, height=240, title=title)
 
@@ -145,10 +145,13 @@ def faithfulness(
     # The higher of the two labels goes above its point, the lower below: they never meet.
     marked["above"] = marked["share"] == marked["share"].max()
     words = [
-        this.mark_text(align="left", dx=9, dy=dy)
-        .encode(y=y, text=alt.Text("share:Q", format=".0%"))
-        .transform_filter(alt.datum.above == above)
-        for above, dy in ((True, -11), (False, 13))
+        mark.encode(y=y, text=alt.Text("share:Q", format=".0%")).transform_filter(
+            alt.datum.above == above
+        )
+        for above, mark in (
+            (True, this.mark_text(align="right", dx=-9, dy=-11)),
+            (False, this.mark_text(align="left", dx=9, dy=13)),
+        )
     ]
     title = heading(
         "Does the circuit carry the answer?",

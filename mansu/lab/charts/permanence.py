@@ -16,9 +16,9 @@ def ratio_histogram(accounts: pd.DataFrame) -> ChartType:
     counts = np.array(total["ratio_histogram"])
     used = np.flatnonzero(counts)
     first, last = (used[0], used[-1] + 1) if len(used) else (len(counts) // 2, len(counts))
-    # The bin at 1 is always in view: it is what the ratio is about.
+    # From 0.01 to 10 at least, so that charts of several runs can be compared.
     one = int(np.searchsorted(RATIO_EDGES, 0))
-    shown = slice(min(first, one - 2), max(last, one + 2))
+    shown = slice(min(first, one - 8), max(last, one + 4))
     frame = pd.DataFrame(
         {
             "low": 10 ** RATIO_EDGES[:-1][shown],

@@ -13,8 +13,6 @@ from mansu.lab.theme import BLUE, GREEN, GREY, INK, PURPLE, VERMILION, WIDTH, he
 from mansu.unlearn.fisher import Movable
 from mansu.unlearn.trainer import MAX_RETAIN_DROP, StepRecord, Validation
 
-SMOOTHED = 10  # steps of the running mean drawn over the raw losses
-
 
 def movable_share(movable: Movable, weights: Mapping[str, torch.Tensor]) -> ChartType:
     """Share of each circuit matrix that training may move."""
@@ -83,15 +81,20 @@ def training_curves(history: Sequence[StepRecord]) -> ChartType:
     title = heading(
         "How training went",
         f"{len(frame)} steps, means over the precisions trained in. Pale: every step; dark: "
-        f"running mean of {SMOOTHED} steps. The norm is taken before clipping.",
+        f"running mean of {_window(frame)} steps. The norm is taken before clipping.",
     )
     return alt.vconcat(*panels, title=title, spacing=14)
+
+
+def _window(frame: pd.DataFrame) -> int:
+    """Steps of the running mean: a tenth of the run."""
+    return max(1, len(frame) // 10)
 
 
 def _curve(
     frame: pd.DataFrame, column: str, label: str, colour: str, last: bool = False
 ) -> ChartType:
-    smooth = frame[[column]].rolling(SMOOTHED, min_periods=1, center=True).mean()
+    smooth = frame[[column]].rolling(_window(frame), min_periods=1, center=True).mean()
     shown = pd.DataFrame({"step": frame["step"], "raw": frame[column], "smooth": smooth[column]})
     base = alt.Chart(shown).encode(x=_steps(last))
     raw = base.mark_line(color=colour, opacity=0.3, strokeWidth=1).encode(
@@ -139,7 +142,7 @@ def validation_curve(
     else:
         outcome = (
             f"Kept (green line): step {best.step}, forget accuracy {best.forget:.1%}, "
-            f"retain drop {best.retain_drop:+.1%}."
+            f"retain drop {best.retain_drop * 100:+.1f} pp."
         )
     return alt.vconcat(
         panel("forget", "forget accuracy", VERMILION, chance, "chance"),
