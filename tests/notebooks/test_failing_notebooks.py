@@ -28,7 +28,8 @@ def broken(source: Path) -> str:
         nbformat.v4.new_code_cell("seed = 0", id="p", metadata={"tags": ["parameters"]}),
         nbformat.v4.new_code_cell("raise ValueError('no such luck')", id="c"),
     ]
-    return nbformat.writes(nbformat.v4.new_notebook(cells=cells))
+    metadata = {"kernelspec": {"name": "mansu", "display_name": "mansu", "language": "python"}}
+    return nbformat.writes(nbformat.v4.new_notebook(cells=cells, metadata=metadata))
 
 
 def test_a_failed_notebook_is_kept_with_its_error_and_named(
