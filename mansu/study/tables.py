@@ -169,4 +169,4 @@ def _columns(rows: Sequence[Sequence[str]], sides: str) -> list[str]:
 
 
 def _interval(ends: Sequence[float], sign: str = "") -> str:
-    return f"[{ends[0]:{sign}.2f}, {ends[1]:{sign}.2f}]"
+    return f"[{ends[0]:{sign}.2f},{ends[1]:{sign}.2f}]"
