@@ -14,7 +14,7 @@ BIN := $(VENV)/bin
 RUN := HF_HUB_OFFLINE=1 TOKENIZERS_PARALLELISM=false
 STUDY := papermill_runs/studies/default.yaml
 
-.PHONY: help install reproduce test check format lab bench notebooks clean
+.PHONY: help install reproduce test torture check format lab bench notebooks clean
 
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -38,10 +38,14 @@ reproduce: install  ## run notebooks 01-06 on SmolLM2-135M and print the scoreca
 test: install  ## the whole test suite
 	$(RUN) $(BIN)/python -m pytest -q
 
-check: install  ## linters and types
+torture: install  ## faults and fuzzing at length: kills, full disks, damage, malformed files
+	$(RUN) OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -m torture tests/faults tests/fuzz
+
+check: install  ## linters, types, known vulnerabilities
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
+	.ci/audit $(BIN)
 
 format: install  ## format the code
 	$(BIN)/ruff check --fix .

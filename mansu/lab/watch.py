@@ -36,7 +36,7 @@ def watch(command: Sequence[str], root: Path, targets: Sequence[Path], lock: int
     begin = time.monotonic()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # ends as an interrupt does, below
     with log.open("w", encoding="utf-8") as words:
-        process = subprocess.Popen(
+        process = subprocess.Popen(  # noqa: S603 (our own command line, no shell)
             command,
             stdout=words,
             stderr=subprocess.STDOUT,

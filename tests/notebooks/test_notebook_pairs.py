@@ -9,12 +9,12 @@ import nbformat
 import papermill
 import pytest
 
-from mansu.lab.notebooks import OWN, SHARED, build, parameters_cell, sources
+from mansu.lab.notebooks import BESIDE, OWN, SHARED, build, parameters_cell, sources
 from mansu.lab.places import repository
 from mansu.study.config import FIELDS, StudyConfig
 
 FOLDER = repository() / "notebooks"
-NAMES = (*SHARED, *OWN)
+NAMES = (*SHARED, *OWN, *BESIDE)
 
 
 def parameter_lines(name: str) -> str:
@@ -24,7 +24,7 @@ def parameter_lines(name: str) -> str:
     return tagged[0].source
 
 
-def test_every_stage_has_its_notebook() -> None:
+def test_every_notebook_belongs_to_the_series() -> None:
     assert [source.stem for source in sources()] == list(NAMES)
 
 
@@ -38,7 +38,7 @@ def test_the_parameters_are_the_configuration_s_fields_and_the_folders(name: str
     lines = parameter_lines(name)
     assert lines == parameters_cell()
     values: dict = {}
-    exec(lines, values)
+    exec(lines, values)  # noqa: S102 (our own notebook)
     expected = {field.name: getattr(StudyConfig(), field.name) for field in FIELDS}
     expected |= {"out": "", "shared": ""}
     assert {name: values[name] for name in expected} == expected
