@@ -1,0 +1,196 @@
+"""The method's guarantees, checked on this run: before and after the floor.
+
+All of it is taken on one small, seeded sample of the retain examples, because the Hessian of the
+whole model is multiplied many times. Computed when a notebook asks for it, not by `run_study`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import torch
+from pydantic import TypeAdapter
+from torch import Tensor
+
+from mansu.models.swap import swapped
+from mansu.quant import linear_weights
+from mansu.study.run import Run, once
+from mansu.study.stages.floor import floor
+from mansu.study.stages.train import circuit_weights, train
+from mansu.theory import (
+    Crossings,
+    FisherBlock,
+    FisherForms,
+    RetainCost,
+    RetainLoss,
+    Sharpness,
+    UniformCap,
+    cross,
+    draw_sample,
+    largest_eigenvalue,
+    survey,
+    uniform_caps,
+)
+from mansu.theory.retain_loss import Vector, inner, norm
+from mansu.theory.survey import Index, size
+from mansu.unlearn.examples import Example, build_examples
+
+SEED = 0
+EXAMPLES = 16  # retain examples, drawn with SEED
+BUDGET = 0.01  # ε of Proposition 1, in nats of the retain loss
+LANCZOS_STEPS = 12
+LANCZOS_TOLERANCE = 0.02
+SAMPLE = 256  # weights whose Fisher block is computed
+
+
+@dataclass(frozen=True)
+class Update:
+    """One update of the circuit, θ − θ₀, under every claim that speaks of updates.
+
+    Attributes:
+        cost: What it costs the retain loss (Theorem 1).
+        crossings: Who left its bin, and how far (Lemma 1, Proposition 2).
+        forms: Its Fisher form, full and diagonal (Proposition 3).
+    """
+
+    cost: RetainCost
+    crossings: Crossings
+    forms: FisherForms
+
+
+@dataclass(frozen=True)
+class Guarantees:
+    """The claims' numbers on one run.
+
+    Attributes:
+        examples: Retain examples they were taken on.
+        caps: Proposition 1 for the whole model, the circuit, and the movable and changed weights.
+        circuit: Gradient and curvature over the circuit (Theorem 1).
+        whole: The same over every linear weight.
+        before: The trained update, before the floor.
+        after: The unlearned checkpoint, after it.
+        block: The Fisher block of a sample of changed weights; of movable ones if none changed.
+    """
+
+    examples: int
+    caps: tuple[UniformCap, ...]
+    circuit: Sharpness
+    whole: Sharpness
+    before: Update
+    after: Update
+    block: FisherBlock
+
+
+_ADAPTER = TypeAdapter(Guarantees)
+
+
+@once
+def measure_guarantees(run: Run) -> Guarantees:
+    """Checks every claim on this run, or reads what was found."""
+    trained, unlearned = train(run), floor(run)
+    stage = run.stage("guarantees", [], ["unlearn", "quant", "theory"], unlearned.key)
+    path = run.folder / "guarantees.json"
+    stored = stage.read_json(path)
+    if stored is not None:
+        return _ADAPTER.validate_python(stored)
+    originals = circuit_weights(run)
+    states = {
+        "before": trained.matrices(originals),
+        "after": unlearned.matrices(originals),
+    }
+    crossings = {name: cross(originals, state) for name, state in states.items()}
+    found = _measure(run, originals, states, crossings, trained.index, unlearned.index)
+    stage.write_json(path, asdict(found))
+    return found
+
+
+def _measure(
+    run: Run,
+    originals: Mapping[str, Tensor],
+    states: Mapping[str, Mapping[str, Tensor]],
+    crossings: Mapping[str, Crossings],
+    movable: Mapping[str, Tensor],
+    changed: Mapping[str, Tensor],
+) -> Guarantees:
+    model = run.model
+    linear = linear_weights(model)
+    generator = torch.Generator().manual_seed(SEED)
+    whole = RetainLoss(model, _examples(run), list(linear))
+    circuit = RetainLoss(model, whole.examples, list(originals))
+    losses = {"original": float(whole.losses().double().mean())}
+    for name, state in states.items():
+        with swapped(model.module, state):
+            losses[name] = float(whole.losses().double().mean())
+    deltas = {
+        name: {weight: state[weight] - original for weight, original in originals.items()}
+        for name, state in states.items()
+    }
+    sets: dict[str, Index] = {
+        "whole model": dict.fromkeys(linear),
+        "circuit": dict.fromkeys(originals),
+        "movable weights": movable,
+        "changed weights": changed,
+    }
+    sets = {name: index for name, index in sets.items() if size(index, linear)}
+    pool = next(sets[name] for name in reversed(sets))
+    sample = draw_sample(pool, linear, SAMPLE, generator)
+    seen = survey(whole, sets, deltas, sample, generator, run.report("guarantees: gradients"))
+    caps = uniform_caps(linear, sets, seen.fisher, BUDGET)
+    curvatures = {
+        name: inner(delta, circuit.hessian_vector(delta)) for name, delta in deltas.items()
+    }
+    inside = {name: seen.gradient[name] for name in originals}
+    inside_sharpness = _sharpness(run, circuit, inside, generator, "circuit")
+    whole_sharpness = _sharpness(run, whole, seen.gradient, generator, "whole model")
+    updates = {
+        name: Update(
+            RetainCost(
+                norm(deltas[name]),
+                seen.slopes[name],
+                curvatures[name],
+                losses["original"],
+                losses[name],
+            ),
+            crossings[name],
+            seen.forms[name],
+        )
+        for name in states
+    }
+    return Guarantees(
+        len(whole.examples),
+        caps,
+        inside_sharpness,
+        whole_sharpness,
+        updates["before"],
+        updates["after"],
+        seen.block,
+    )
+
+
+def _examples(run: Run) -> tuple[Example, ...]:
+    """The sample of the retain examples that training saw."""
+    pool = build_examples(run.model.tokenizer, run.retain.train, run.retain.seen)
+    count = min(EXAMPLES, len(pool))
+    drawn = np.random.default_rng(SEED).choice(len(pool), count, replace=False)
+    return tuple(pool[i] for i in sorted(drawn))
+
+
+def _sharpness(
+    run: Run, loss: RetainLoss, gradient: Vector, generator: torch.Generator, name: str
+) -> Sharpness:
+    """‖g‖ and λ_max; Lanczos starts from the gradient, which leans on the steepest directions."""
+    length = norm(gradient)
+    weights = sum(tensor.numel() for tensor in gradient.values())
+    start = {}
+    for weight, tensor in gradient.items():
+        # And a random part as long, so that no direction is left out.
+        noise = torch.randn(tensor.shape, generator=generator).to(tensor)
+        start[weight] = noise.div_(weights**0.5).add_(tensor, alpha=1 / (length or 1.0))
+    found = largest_eigenvalue(
+        loss.hessian_vector,
+        start,
+        LANCZOS_STEPS,
+        LANCZOS_TOLERANCE,
+        run.report(f"guarantees: curvature of the {name}"),
+    )
+    return Sharpness(weights, length, found)

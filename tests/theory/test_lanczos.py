@@ -1,0 +1,87 @@
+"""Lanczos against exact eigenvalues."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mansu.errors import InputError
+from mansu.theory import largest_eigenvalue
+
+
+def run(matrix: torch.Tensor, steps: int = 60, tolerance: float = 1e-9, seed: int = 0, start=None):
+    """Lanczos on a matrix whose vectors are kept in two tensors."""
+    size = matrix.shape[0]
+    generator = torch.Generator().manual_seed(seed)
+    if start is None:
+        start = torch.randn(size, generator=generator).to(matrix.dtype)
+    cut = size // 2
+
+    def product(vector):
+        whole = matrix @ torch.cat([vector["a"], vector["b"].flatten()])
+        return {"a": whole[:cut].clone(), "b": whole[cut:].view(-1, 1).clone()}
+
+    return largest_eigenvalue(
+        product, {"a": start[:cut], "b": start[cut:].view(-1, 1)}, steps, tolerance
+    )
+
+
+def symmetric(size: int, seed: int, dtype=torch.float64) -> torch.Tensor:
+    x = torch.randn(size, size, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    return ((x + x.T) / 2).to(dtype)
+
+
+@given(st.integers(2, 40), st.integers(0, 1000))
+@settings(max_examples=40, deadline=None)
+def test_it_finds_the_largest_eigenvalue_of_a_random_matrix(size, seed):
+    matrix = symmetric(size, seed)
+    found = run(matrix)
+    assert found.value == pytest.approx(torch.linalg.eigvalsh(matrix)[-1].item(), rel=1e-6)
+
+
+@given(st.integers(2, 60), st.integers(0, 1000), st.integers(1, 12))
+@settings(max_examples=60, deadline=None)
+def test_an_eigenvalue_lies_within_the_residual_and_none_far_below_the_value(size, seed, steps):
+    matrix = symmetric(size, seed)
+    found = run(matrix, steps=steps, seed=seed + 1)
+    values = torch.linalg.eigvalsh(matrix)
+    assert (values - found.value).abs().min().item() <= found.residual + 1e-6
+    assert found.value <= values[-1].item() + 1e-6
+    assert found.steps <= steps
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_low_precision_costs_only_its_own_rounding(dtype):
+    matrix = symmetric(50, 3, dtype)
+    exact = torch.linalg.eigvalsh(matrix.double())[-1].item()
+    found = run(matrix, tolerance=1e-3)
+    assert found.value == pytest.approx(exact, rel=20 * torch.finfo(dtype).eps)
+
+
+def test_a_negative_definite_matrix_has_its_largest_not_its_longest_eigenvalue():
+    found = run(-torch.diag(torch.arange(1.0, 21.0, dtype=torch.float64)))
+    assert found.value == pytest.approx(-1, rel=1e-6)
+
+
+def test_a_zero_matrix_has_eigenvalue_zero_after_one_product():
+    found = run(torch.zeros(10, 10))
+    assert (found.value, found.residual, found.steps) == (0, 0, 1)
+
+
+@pytest.mark.parametrize("scale", [1e-12, 1.0, 1e12])
+def test_a_multiple_of_the_identity_is_found_at_once(scale):
+    found = run(scale * torch.eye(10, dtype=torch.float64))
+    assert found.value == pytest.approx(scale)
+    assert found.steps == 1
+
+
+def test_repeated_eigenvalues_are_no_obstacle():
+    found = run(torch.diag(torch.tensor([3.0, 3.0, 3.0, 1.0, 1.0, -2.0], dtype=torch.float64)))
+    assert found.value == pytest.approx(3)
+    assert found.steps <= 3
+
+
+@pytest.mark.parametrize("bad", [torch.zeros(4), torch.full((4,), torch.nan)])
+def test_a_start_that_points_nowhere_is_refused(bad):
+    with pytest.raises(InputError, match="cannot start"):
+        run(torch.eye(4), start=bad)
