@@ -11,6 +11,7 @@ import altair as alt
 
 BLUE, VERMILION, GREEN = "#0072B2", "#D55E00", "#009E73"
 ORANGE, PURPLE = "#E69F00", "#CC79A7"
+SKY = "#56B4E9"  # blue on a dark ground
 INK, GREY, PALE = "#1f2933", "#7b8794", "#c5ccd3"
 
 # A colour means the same on every chart.

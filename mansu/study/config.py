@@ -2,7 +2,9 @@
 ``mansu run``; nothing else steers a run."""
 
 import dataclasses
+import reprlib
 import typing
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -97,10 +99,10 @@ def make_config(values: dict[str, Any]) -> StudyConfig:
         for problem in error.errors(include_url=False):
             key = str(problem["loc"][0]) if problem["loc"] else "configuration"
             if key not in known:
-                told.append(f"{key!r} is not a configuration key")
+                told.append(f"{quote(key)} is not a configuration key")
             else:
-                told.append(f"{key}: {problem['msg'].lower()}, not {problem['input']!r:.80}")
-        raise InputError("; ".join(told) + ". See mansu run --help.") from error
+                told.append(f"{key}: {problem['msg'].lower()}, not {quote(problem['input'])}")
+        raise InputError(f"{enumerate_some(told)}. See mansu run --help.") from error
 
 
 def read_config(path: str | Path) -> dict[str, Any]:
@@ -110,18 +112,48 @@ def read_config(path: str | Path) -> dict[str, Any]:
         InputError: The file is missing, unreadable, or not a mapping of keys to values.
     """
     try:
-        values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        text = Path(path).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"Configuration {path} cannot be read: {error}.") from error
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
+    return parse_config(text, str(path))
+
+
+def parse_config(text: str, name: str) -> dict[str, Any]:
+    """Reads configuration values from YAML text.
+
+    Args:
+        text: The YAML.
+        name: What an error calls it.
+
+    Raises:
+        InputError: It is not a mapping of keys to values.
+    """
+    try:
+        values = yaml.safe_load(text)
+    # On a scalar that does not fit its explicit tag, PyYAML lets any lookup's error through.
+    except (yaml.YAMLError, RecursionError, ValueError, LookupError, AttributeError) as error:
         line = getattr(getattr(error, "problem_mark", None), "line", None)
         where = "" if line is None else f" (line {line + 1})"
-        raise InputError(f"Configuration {path} is not valid YAML{where}.") from error
+        raise InputError(f"Configuration {name} is not valid YAML{where}.") from error
     if values is None:
         return {}
     if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):
-        raise InputError(f"Configuration {path} must be a mapping of keys to values.")
+        raise InputError(f"Configuration {name} must be a mapping of keys to values.")
     return values
+
+
+def quote(value: object) -> str:
+    """A value from a file, short enough for an error message however large it is."""
+    try:
+        return reprlib.repr(value)
+    except ValueError:  # an integer that Python refuses to print
+        return "a number of too many digits"
+
+
+def enumerate_some(problems: Sequence[str], most: int = 5) -> str:
+    """The first problems, and how many more there are."""
+    more = [f"and {len(problems) - most} more"] if len(problems) > most else []
+    return "; ".join([*problems[:most], *more])
 
 
 def to_yaml(config: StudyConfig) -> str:

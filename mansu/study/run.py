@@ -52,6 +52,7 @@ class Run:
         config: What to compute.
         folders: Where results go.
         progress: Called with (task, done, total) during long work.
+        model: The configuration's model, where another run has loaded it already.
 
     Raises:
         InputError: Anything about the configuration that could fail later: unknown or damaged
@@ -59,8 +60,16 @@ class Run:
             that holds another configuration's results. Nothing has been written by then.
     """
 
-    def __init__(self, config: StudyConfig, folders: Folders, progress: Progress = silent) -> None:
+    def __init__(
+        self,
+        config: StudyConfig,
+        folders: Folders,
+        progress: Progress = silent,
+        model: LanguageModel | None = None,
+    ) -> None:
         self.config = config
+        if model is not None:
+            self.model = model  # in place of the cached property below
         self.folder = folders.run
         self.shared = folders.shared
         self.progress = progress
@@ -73,7 +82,7 @@ class Run:
         require_disjoint(self.forget, self.utility)
         self._check_device()
         self._check_folder()
-        layers = read_config(find_model(config.model)).num_hidden_layers
+        layers = read_config(find_model(config.model)).get_text_config().num_hidden_layers
         if config.top_k > layers:
             raise InputError(
                 f"top_k: the model has {layers} MLP sublayers, so the circuit cannot have "

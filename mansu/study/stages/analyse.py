@@ -45,6 +45,7 @@ from mansu.study.verdict import (
 )
 
 BOOTSTRAP_SEED = 0
+_CODE = ["circuit", "quant"]
 _SCORES = ("scores", "mlp_scores", "metric", "metric_corrupted")
 
 
@@ -75,24 +76,28 @@ class Attributions:
 def attribute_states(run: Run) -> Attributions:
     """Attributes θ₀, Q(θ₀), θ and Q(θ), or reads their attributions."""
     pairs = draw(run).key
-    code = ["circuit", "quant"]
-
-    def reference(name: str) -> State:
-        stage = run.stage(f"attribute {name}", FIELDS, code, pairs)
-        return _state(run, stage, stage.path(f"state-{name}", ".safetensors"), name)
 
     def current(name: str) -> State:
-        stage = run.stage(f"attribute {name}", FIELDS, code, pairs, floor(run).key)
+        stage = run.stage(f"attribute {name}", FIELDS, _CODE, pairs, floor(run).key)
         return _state(run, stage, run.folder / f"state-{name}.safetensors", name)
 
-    original = reference("original")
-    with deployed(run.model):
-        original_nf4 = reference("original-nf4")
+    original, original_nf4 = _reference(run, "original"), attribute_original_nf4(run)
     with unlearned_model(run):
         unlearned = current("unlearned")
         with deployed(run.model):
             unlearned_nf4 = current("unlearned-nf4")
     return Attributions(original, original_nf4, unlearned, unlearned_nf4)
+
+
+def attribute_original_nf4(run: Run) -> State:
+    """Attributes Q(θ₀), or reads its attribution."""
+    with deployed(run.model):
+        return _reference(run, "original-nf4")
+
+
+def _reference(run: Run, name: str) -> State:
+    stage = run.stage(f"attribute {name}", FIELDS, _CODE, draw(run).key)
+    return _state(run, stage, stage.path(f"state-{name}", ".safetensors"), name)
 
 
 def _state(run: Run, stage: Stage, path: Path, name: str) -> State:

@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass
 
 from mansu.circuit import Circuit, EdgeScores, Graph, attribute, select
-from mansu.study.run import Run, once
+from mansu.study.run import Run, Stage, once
 from mansu.study.stages.draw import draw
 
 FIELDS = ("attribution", "ig_steps", "alpha_grid")
@@ -43,19 +43,32 @@ def localize(run: Run) -> Localized:
 @once
 def score_original(run: Run) -> tuple[EdgeScores, str]:
     """Edge scores of θ₀ in full precision, with the stage's key."""
-    drawn = draw(run)
-    stage = run.stage("localize", FIELDS, ["circuit"], drawn.key)
-    path = stage.path("scores", ".safetensors")
-    stored = stage.read_tensors(path)
-    if stored is not None:
-        return EdgeScores(graph=Graph(**stored.extra), **stored.tensors), stage.key
-    scores = attribute_now(run, "edge attribution")
-    tensors = {name: getattr(scores, name) for name in _TENSORS}
-    stage.write_tensors(path, tensors, asdict(scores.graph))
+    stage = scores_stage(run)
+    scores = read_scores(stage)
+    if scores is None:
+        scores = attribute_now(run, "edge attribution")
+        write_scores(stage, scores)
     return scores, stage.key
 
 
 _TENSORS = ("scores", "mlp_scores", "metric", "metric_corrupted")
+
+
+def scores_stage(run: Run) -> Stage:
+    """The stage that scores the edges of θ₀; its time counts from here."""
+    return run.stage("localize", FIELDS, ["circuit"], draw(run).key)
+
+
+def read_scores(stage: Stage) -> EdgeScores | None:
+    """The stored edge scores of θ₀, or None."""
+    stored = stage.read_tensors(stage.path("scores", ".safetensors"))
+    return None if stored is None else EdgeScores(graph=Graph(**stored.extra), **stored.tensors)
+
+
+def write_scores(stage: Stage, scores: EdgeScores) -> None:
+    """Stores edge scores of θ₀."""
+    tensors = {name: getattr(scores, name) for name in _TENSORS}
+    stage.write_tensors(stage.path("scores", ".safetensors"), tensors, asdict(scores.graph))
 
 
 def attribute_now(run: Run, task: str) -> EdgeScores:
