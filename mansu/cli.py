@@ -1,4 +1,4 @@
-"""The command line: ``mansu run | sweep | tables | export | lab``.
+"""The command line: ``mansu run | plan | sweep | tables | export | lab``.
 
 Bad input ends with one line on standard error and exit code 2, before anything expensive starts;
 a run that fails on the way ends with exit code 1 and keeps its finished stages.
@@ -6,6 +6,7 @@ a run that fails on the way ends with exit code 1 and keeps its finished stages.
 
 import argparse
 import dataclasses
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from mansu.errors import InputError, RunError
-from mansu.study.config import FIELDS, choices, describe, make_config, read_config
+from mansu.study.config import FIELDS, StudyConfig, choices, describe, make_config, read_config
 
 STUDIES = Path("papermill_runs")
 
@@ -22,7 +23,7 @@ class _Parser(argparse.ArgumentParser):
     """An argument parser whose errors are one line."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"mansu: {message}. See {self.prog} --help.\n")
+        self.exit(2, f"mansu: {InputError(f'{message}. See {self.prog} --help.')}\n")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -31,6 +32,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         0 on success, 1 when a run failed on the way, 2 on bad input, 130 when interrupted.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal that cannot show a character
+            stream.reconfigure(errors="backslashreplace")
     options = _parser().parse_args(arguments)
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     try:
@@ -64,6 +68,10 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--shared", type=Path, help="folder of the results shared by all methods")
     _add_config(run)
     run.set_defaults(command=_run)
+
+    plan = commands.add_parser("plan", help="print the memory one configuration needs")
+    _add_config(plan)
+    plan.set_defaults(command=_plan)
 
     sweep = commands.add_parser("sweep", help="run a study's notebooks, resuming what is finished")
     sweep.add_argument("study", type=Path, help="the study's YAML file")
@@ -111,10 +119,22 @@ def _kind(default: object) -> str:
     return {int: "INT", float: "FLOAT"}.get(type(default), "TEXT")
 
 
-def _run(options: argparse.Namespace) -> int:
+def _config(options: argparse.Namespace) -> StudyConfig:
     values = read_config(options.config) if options.config else {}
     values |= {f.name: getattr(options, f.name) for f in FIELDS if hasattr(options, f.name)}
-    config = make_config(values)
+    return make_config(values)
+
+
+def _plan(options: argparse.Namespace) -> int:
+    config = _config(options)
+    from mansu.study.plan import make_plan, plan_table
+
+    print(plan_table(make_plan(config)))
+    return 0
+
+
+def _run(options: argparse.Namespace) -> int:
+    config = _config(options)
     from mansu.study.folders import Folders, study_folders
     from mansu.study.pipeline import run_study
     from mansu.study.run import Run

@@ -1,9 +1,26 @@
 """The two ways a run can end badly, each told in one sentence that names the way out."""
 
+MOST = 2000  # characters of a message
 
-class InputError(ValueError):
+
+class _ToldError(Exception):
+    """Its message is one line, fit to be printed, whatever file or shell it quotes."""
+
+    def __init__(self, message: str) -> None:
+        if len(message) > MOST:  # the way out stands at the end
+            message = f"{message[: MOST // 2]} … {message[-MOST // 2 :]}"
+        super().__init__("".join(map(_printable, message)))
+
+
+class InputError(_ToldError, ValueError):
     """What the user asked for cannot be done; the command line exits with code 2."""
 
 
-class RunError(RuntimeError):
+class RunError(_ToldError, RuntimeError):
     """A run went wrong on the way (non-finite loss, full disk); finished stages are kept."""
+
+
+def _printable(character: str) -> str:
+    if character.isprintable():
+        return character
+    return " " if character.isspace() else repr(character)[1:-1]

@@ -15,6 +15,8 @@ from mansu.study.folders import Folders
 from mansu.study.pipeline import run_study
 from mansu.study.run import Run
 
+pytest_plugins = ["tests.tally"]
+
 # A whole study in seconds. The tiny model's weights are larger than a real one's, so it is trained
 # with a larger learning rate.
 TINY_SETTINGS = {
@@ -32,6 +34,12 @@ TINY_SETTINGS = {
 def tiny() -> LanguageModel:
     """The tiny Llama; tests leave its weights as they are."""
     return load_model("tiny-llama")
+
+
+@pytest.fixture(scope="session", params=["tiny-llama", "tiny-qwen3", "tiny-gemma3"])
+def each_tiny(request: pytest.FixtureRequest) -> LanguageModel:
+    """A trained tiny model of every family; tests leave its weights as they are."""
+    return load_model(request.param)
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,7 @@ lie in the repository's ``data`` folder; a user's own file is given by its path.
 import dataclasses
 import hashlib
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -247,9 +248,9 @@ def _parse(content: bytes, path: Path) -> FactSet:
 def _header(record: SetRecord, path: Path, where: str, fingerprint: str) -> FactSet:
     templates = tuple(Template(t.id, t.text, t.kind, t.role) for t in record.templates)
     for field in ("id", "text"):
-        values = [getattr(template, field) for template in templates]
-        for value in values:
-            if values.count(value) > 1:
+        values = Counter(getattr(template, field) for template in templates)
+        for value, uses in values.items():
+            if uses > 1:
                 raise InputError(f"{where}: templates: the {field} {value!r} is used twice.")
     if not any(template.role == "seen" for template in templates):
         raise InputError(f'{where}: templates: at least one must have "role": "seen".')

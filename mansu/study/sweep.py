@@ -15,6 +15,8 @@ One run for every model × set × method × variant × seed.
 """
 
 import itertools
+import math
+from collections import Counter
 from dataclasses import field
 from pathlib import Path
 from typing import Annotated, Any
@@ -23,7 +25,13 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from mansu.errors import InputError
-from mansu.study.config import StudyConfig, make_config, read_config
+from mansu.study.config import (
+    StudyConfig,
+    enumerate_some,
+    make_config,
+    quote,
+    read_config,
+)
 from mansu.study.folders import study_folders
 
 _STRICT = ConfigDict(extra="forbid")
@@ -66,6 +74,7 @@ class Study:
 
 
 _ADAPTER = TypeAdapter(Study)
+MOST_RUNS = 10_000
 
 
 def read_study(path: str | Path) -> Study:
@@ -79,10 +88,10 @@ def read_study(path: str | Path) -> Study:
         study = _ADAPTER.validate_python(values)
     except ValidationError as error:
         told = [
-            f"{'.'.join(str(part) for part in problem['loc']) or 'file'}: {problem['msg'].lower()}"
+            f"{'.'.join(map(_part, problem['loc'])) or 'file'}: {problem['msg'].lower()}"
             for problem in error.errors(include_url=False)
         ]
-        raise InputError(f"Study {path} does not fit: {'; '.join(told)}.") from error
+        raise InputError(f"Study {path} does not fit: {enumerate_some(told)}.") from error
     for place, fields in [("set", study.set)] + [("variants", v) for v in study.variants]:
         if taken := sorted({*fields} & {*_GRID}):
             raise InputError(
@@ -96,9 +105,15 @@ def expand(study: Study) -> list[StudyConfig]:
     """The configurations of all runs of a study, in the order of its lists.
 
     Raises:
-        InputError: A field is unknown or out of range, or two runs would share a folder.
+        InputError: A field is unknown or out of range, there are too many runs, or two of them
+            would share a folder.
     """
-    grid = itertools.product(study.models, study.sets, study.methods, study.variants, study.seeds)
+    axes = (study.models, study.sets, study.methods, study.variants, study.seeds)
+    if (runs := math.prod(map(len, axes))) > MOST_RUNS:
+        raise InputError(
+            f"Study '{study.study}' has {runs} runs; split it into studies of {MOST_RUNS} at most."
+        )
+    grid = itertools.product(*axes)
     configs = [
         make_config(
             {
@@ -114,11 +129,16 @@ def expand(study: Study) -> list[StudyConfig]:
         )
         for model, sets, method, variant, seed in grid
     ]
-    folders = [study_folders(config, Path()).run for config in configs]
-    for folder in folders:
-        if folders.count(folder) > 1:
+    folders = Counter(study_folders(config, Path()).run for config in configs)
+    for folder, runs in folders.items():
+        if runs > 1:
             raise InputError(
                 f"Study '{study.study}' has two runs for the folder {folder}; drop the repeated "
                 "entry, or give the files different names."
             )
     return configs
+
+
+def _part(part: object) -> str:
+    """A step on the way to a value: a key of the file, or a number in a list."""
+    return part if isinstance(part, str) and len(part) <= 40 else quote(part)
