@@ -1,6 +1,10 @@
-"""Other weights swapped into a model for a while, instead of a second model."""
+"""Other weights swapped into a model for a while, instead of a second model.
 
-from collections.abc import Iterator, Mapping
+:func:`swapped` puts given weights in; :func:`replaced` makes each from the weight it replaces, and
+on an accelerator lets the originals wait in host memory meanwhile.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import torch
@@ -23,3 +27,50 @@ def swapped(module: nn.Module, weights: Mapping[str, torch.Tensor]) -> Iterator[
     finally:
         for name, parameter in parameters.items():
             parameter.data = originals[name]
+
+
+@contextmanager
+def replaced(
+    module: nn.Module, names: Sequence[str], make: Callable[[torch.Tensor], torch.Tensor]
+) -> Iterator[None]:
+    """Runs the body with every named weight replaced by what ``make`` turns it into.
+
+    One weight after the other, so that a device holds one weight twice and never all of them; the
+    originals come back bit for bit and in their own storage, also after an exception.
+    """
+    originals: dict[str, _Parked] = {}
+    try:
+        for name in names:
+            parameter = module.get_parameter(name)
+            other = make(parameter.data)
+            originals[name] = _Parked(parameter.data)
+            parameter.data = other
+        yield
+    finally:
+        for name, original in originals.items():
+            module.get_parameter(name).data = original.restore()
+
+
+class _Parked:
+    """A tensor whose values wait in host memory; on a CPU they are there already.
+
+    On an accelerator its storage is emptied in place, so that the memory is free even where
+    others hold the tensor; they must not read it until it is restored.
+    """
+
+    def __init__(self, tensor: torch.Tensor) -> None:
+        self._tensor = tensor
+        self._values = None if _in_host_memory(tensor) else tensor.to("cpu", copy=True)
+        if self._values is not None:
+            self._size = tensor.untyped_storage().nbytes()
+            tensor.untyped_storage().resize_(0)
+
+    def restore(self) -> torch.Tensor:
+        if self._values is not None:
+            self._tensor.untyped_storage().resize_(self._size)
+            self._tensor.copy_(self._values)
+        return self._tensor
+
+
+def _in_host_memory(tensor: torch.Tensor) -> bool:
+    return tensor.device.type == "cpu"

@@ -1,13 +1,12 @@
 """The deployed model: every linear layer but the output head in NF4.
 
 Quantizing and dequantizing a weight in place of the original simulates the deployed model exactly
-in the model's own precision, and needs no second model: the twin is kept as packed codes and
-swapped in for as long as it is used.
+in the model's own precision, and needs no second model on the device: the weights are replaced one
+by one, and on an accelerator the originals wait in host memory.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -15,33 +14,8 @@ from torch import Tensor
 from transformers import AutoModelForCausalLM, BitsAndBytesConfig, PreTrainedModel
 
 from mansu.models.language_model import LanguageModel
-from mansu.models.swap import swapped
+from mansu.models.swap import replaced
 from mansu.quant import nf4
-
-
-@dataclass(frozen=True)
-class PackedTwin:
-    """The NF4 version of named weights, kept as packed codes (0.56 bytes a weight).
-
-    Attributes:
-        tensors: The quantized weights by their state-dict names.
-    """
-
-    tensors: Mapping[str, nf4.Quantized]
-
-    @classmethod
-    def of(cls, weights: Mapping[str, Tensor]) -> "PackedTwin":
-        """Quantizes the weights."""
-        return cls({name: nf4.quantize(weight) for name, weight in weights.items()})
-
-    def weights(self) -> dict[str, Tensor]:
-        """Dequantized weights by name, in their original dtype."""
-        return {name: nf4.dequantize(tensor) for name, tensor in self.tensors.items()}
-
-    @property
-    def bytes(self) -> int:
-        """Size of the codes and scales in memory."""
-        return sum(tensor.bytes for tensor in self.tensors.values())
 
 
 def linear_weights(model: LanguageModel) -> dict[str, Tensor]:
@@ -50,16 +24,20 @@ def linear_weights(model: LanguageModel) -> dict[str, Tensor]:
     return {name: model.module.get_parameter(name).data for name in names}
 
 
+def dequantized(weight: Tensor) -> Tensor:
+    """The weight as deployment computes with it: in NF4 and back, in its own dtype."""
+    return nf4.dequantize(nf4.quantize(weight))
+
+
 @contextmanager
-def deployed(model: LanguageModel, twin: PackedTwin | None = None) -> Iterator[LanguageModel]:
+def deployed(model: LanguageModel) -> Iterator[LanguageModel]:
     """The model as deployed, for the length of a ``with`` block.
 
     Args:
         model: The model; its own tensors return untouched afterwards.
-        twin: Its quantized weights, where they are at hand; made on the spot otherwise.
     """
-    twin = twin or PackedTwin.of(linear_weights(model))
-    with swapped(model.module, twin.weights()):
+    names = model.family.linear_weight_names(model.module)
+    with replaced(model.module, names, dequantized):
         yield model
 
 

@@ -4,9 +4,12 @@ F_ii is the mean over examples of (∂ℓ/∂θ_i)², ℓ an example's mean answ
 taken per example, before the mean: per-example gradients of a linear layer are rebuilt one at a
 time from its inputs and output gradients, so memory holds one gradient per matrix, never one per
 example.
+
+A diagonal takes at least 4 bytes a weight, and training has no use for it once the movable weights
+are chosen: it is gathered on the model's device and kept in host memory.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -24,6 +27,8 @@ def diagonal_fisher(
 ) -> dict[str, torch.Tensor]:
     """Diagonal Fisher of each weight, same shapes as ``weights``, in squared nats per weight².
 
+    The result lies in host memory, whatever the model's device.
+
     Args:
         view: The model in full precision.
         examples: What the loss is taken on.
@@ -37,28 +42,39 @@ def diagonal_fisher(
     leaves = {name: weight.detach().requires_grad_() for name, weight in weights.items()}
     streams = view.streams([example.tokens for example in examples])
     for start in range(0, len(examples), BATCH_ROWS):
-        rows = range(start, min(start + BATCH_ROWS, len(examples)))
-        targets = answer_targets(
-            [examples[i].tokens for i in rows],
-            [examples[i].answer_start for i in rows],
-            view.model.pad_id,
-            view.model.device,
-        )
-        with _Recorder(view.modules(leaves)) as recorded:
-            hidden = view.hidden(targets.batch, [streams.lower[i] for i in rows], leaves)
-        log_probs = view.model.log_probs(hidden[targets.row, targets.position])
-        picked = log_probs.gather(1, targets.token[:, None])[:, 0]
-        # Rows do not touch each other, so one backward pass holds every example's gradients.
-        loss = -targets.mean_per_row(picked).sum()
-        names = list(leaves)
-        gradients = torch.autograd.grad(loss, [recorded.outputs[name] for name in names])
-        for name, gradient in zip(names, gradients, strict=True):
-            for g, x in zip(gradient, recorded.inputs[name], strict=True):
-                per_example = (g.T @ x).to(total[name].dtype)  # [out, in]
-                total[name].addcmul_(per_example, per_example)
+        rows = slice(start, start + BATCH_ROWS)
+        _add_squares(total, view, leaves, examples[rows], streams.lower[rows])
         if progress is not None:
-            progress(rows.stop, len(examples))
-    return {name: value / len(examples) for name, value in total.items()}
+            progress(min(rows.stop, len(examples)), len(examples))
+    return {name: total.pop(name).div_(len(examples)).cpu() for name in list(total)}
+
+
+def _add_squares(
+    total: Mapping[str, torch.Tensor],
+    view: View,
+    leaves: Mapping[str, torch.Tensor],
+    examples: Sequence[Example],
+    lower: Sequence[torch.Tensor],
+) -> None:
+    """Adds one batch's squared per-example gradients to ``total``."""
+    targets = answer_targets(
+        [example.tokens for example in examples],
+        [example.answer_start for example in examples],
+        view.model.pad_id,
+        view.model.device,
+    )
+    with _Recorder(view.modules(leaves)) as recorded:
+        hidden = view.hidden(targets.batch, lower, leaves)
+    log_probs = view.model.log_probs(hidden[targets.row, targets.position])
+    picked = log_probs.gather(1, targets.token[:, None])[:, 0]
+    # Rows do not touch each other, so one backward pass holds every example's gradients.
+    loss = -targets.mean_per_row(picked).sum()
+    names = list(leaves)
+    gradients = torch.autograd.grad(loss, [recorded.outputs[name] for name in names])
+    for name, gradient in zip(names, gradients, strict=True):
+        for g, x in zip(gradient, recorded.inputs[name], strict=True):
+            per_example = (g.T @ x).to(total[name].dtype)  # [out, in]
+            total[name].addcmul_(per_example, per_example)
 
 
 @dataclass(frozen=True)
@@ -66,7 +82,7 @@ class Movable:
     """The weights that training may move.
 
     Attributes:
-        index: Flat indices into each matrix, ascending, by weight name.
+        index: Flat indices into each matrix, ascending, by weight name; in host memory.
         threshold: The retain-Fisher percentile that cut the mask.
     """
 
@@ -89,9 +105,8 @@ def retain_mask(
         tau: Quantile in (0, 1]; 1 lets every weight move.
         allowed: Weights that may move at all (bool, same shapes), e.g. all but block maxima.
     """
-    every = torch.cat([fisher.flatten() for fisher in retain.values()])
-    rank = max(1, round(tau * every.numel()))
-    threshold = every.kthvalue(rank).values.item()
+    count = sum(fisher.numel() for fisher in retain.values())
+    threshold = _smallest(retain.values(), max(1, round(tau * count)))
     index = {
         name: ((fisher <= threshold) & allowed[name]).flatten().nonzero()[:, 0]
         for name, fisher in retain.items()
@@ -111,11 +126,17 @@ def most_forgetful(
         / (retain[name].flatten()[index] + torch.finfo(retain[name].dtype).tiny)
         for name, index in mask.index.items()
     }
-    every = torch.cat(list(ratios.values()))
-    keep = max(1, round(rho * every.numel()))
-    cut = every.kthvalue(every.numel() - keep + 1).values
+    keep = max(1, round(rho * mask.count))
+    cut = _smallest(ratios.values(), mask.count - keep + 1)
     index = {name: index[ratios[name] >= cut] for name, index in mask.index.items()}
     return Movable(index, mask.threshold)
+
+
+def _smallest(parts: Iterable[torch.Tensor], rank: int) -> float:
+    """The value of that rank, counted from 1; holds one copy of the values and no indices."""
+    every = torch.cat([part.flatten() for part in parts]).numpy()
+    every.partition(rank - 1)
+    return float(every[rank - 1])
 
 
 class _Recorder:

@@ -6,6 +6,7 @@ gradients back, so the trainer knows nothing of floors.
 """
 
 from collections.abc import Mapping
+from functools import partial
 
 import torch
 
@@ -28,7 +29,9 @@ class Latents:
     precisions: tuple[Precision, ...] = ("fp",)
 
     def __init__(self, originals: Mapping[str, torch.Tensor], movable: Movable) -> None:
-        self.index = movable.index
+        self.index = {
+            name: index.to(originals[name].device) for name, index in movable.index.items()
+        }
         self.sizes = [index.numel() for index in movable.index.values()]
         # Masters are float32 even where the model is bf16: AdamW's steps would vanish in bf16.
         self.original = self._gather(originals).float()  # [movable]
@@ -42,9 +45,29 @@ class Latents:
     def clamp(self) -> None:
         """Keeps the latents where the method allows them; plain training allows everything."""
 
-    def gradient(self, gradients: Mapping[str, torch.Tensor]) -> torch.Tensor:
-        """The latents' share of the matrices' gradients, ``[movable]``."""
-        return self._gather(gradients).float()
+    def gradient(self, loss: torch.Tensor, precision: Precision) -> torch.Tensor:
+        """The loss's gradient at the latents, ``[movable]``.
+
+        A matrix's gradient is let go as soon as the latents' share is taken, so that only one is
+        held at a time.
+        """
+        shares: dict[str, torch.Tensor] = {}
+
+        def take(name: str, matrix: torch.Tensor) -> None:
+            gradient, matrix.grad = matrix.grad, None
+            if gradient is not None:
+                shares[name] = gradient.flatten()[self.index[name]].float()
+
+        leaves = self.weights[precision].items()
+        hooks = [
+            leaf.register_post_accumulate_grad_hook(partial(take, name)) for name, leaf in leaves
+        ]
+        try:
+            loss.backward()
+        finally:
+            for hook in hooks:
+                hook.remove()
+        return torch.cat([shares[name] for name in self.index])
 
     def _gather(self, matrices: Mapping[str, torch.Tensor]) -> torch.Tensor:
         return torch.cat([matrices[name].flatten()[index] for name, index in self.index.items()])

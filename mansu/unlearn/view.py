@@ -2,8 +2,8 @@
 
 A ``View`` holds, for one precision (FP or the deployed NF4), the residual streams that enter the
 circuit's lowest block, computed once, and runs only the blocks above them. The circuit's weights
-are handed in at every step; all other weights are the model's own (FP) or come from packed NF4
-codes (deployed), so no second model is ever kept. What θ₀ says, which the NPO and KL terms compare
+are handed in at every step; all other weights are the model's own (FP) or, above that block, their
+NF4 values, computed once and kept (deployed). What θ₀ says, which the NPO and KL terms compare
 with, is kept as final hidden states: log-probabilities over the vocabulary would not fit.
 """
 
@@ -17,7 +17,7 @@ from torch.func import functional_call
 
 from mansu.models import Batch, LanguageModel, pad
 from mansu.models.split import split
-from mansu.quant.deployed import PackedTwin, deployed
+from mansu.quant.deployed import deployed, dequantized
 
 Precision = Literal["fp", "nf4"]
 BATCH_ROWS = 32
@@ -60,12 +60,11 @@ class View:
         self.precision: Precision = precision
         self._lower, self._upper = split(model, layer)
         self._local = {name: _local_name(name, layer) for name in weights}
-        above = {
-            _local_name(name, layer): model.module.get_parameter(name).data
+        self._deployed = {
+            _local_name(name, layer): dequantized(model.module.get_parameter(name).data)
             for name in model.family.linear_weight_names(model.module)
             if precision == "nf4" and name not in self._local and _layer_of(name) >= layer
         }
-        self._twin = PackedTwin.of(above)
 
     def modules(self, names: Iterable[str]) -> dict[str, torch.nn.Module]:
         """The modules that own the named circuit weights."""
@@ -114,7 +113,7 @@ class View:
         """
         entering = torch.nn.utils.rnn.pad_sequence(list(lower), batch_first=True)
         swapped = {self._local[name]: weight for name, weight in weights.items()}
-        swapped |= self._twin.weights()
+        swapped |= self._deployed
         return functional_call(
             self._upper, swapped, kwargs=_with_stream(batch, entering)
         ).last_hidden_state

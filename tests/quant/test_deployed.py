@@ -10,10 +10,11 @@ from tokenizers.models import WordLevel
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from mansu.errors import RunError
+from mansu.models import swap
 from mansu.models.families import family_of
 from mansu.models.language_model import LanguageModel
 from mansu.models.swap import swapped
-from mansu.quant import PackedTwin, deployed, linear_weights, load_real_4bit, nf4
+from mansu.quant import deployed, linear_weights, load_real_4bit, nf4
 from mansu.unlearn.floor import apply_floor
 
 TOKENS = torch.arange(24).view(2, 12)
@@ -78,15 +79,32 @@ def test_a_weight_that_is_not_finite_leaves_the_model_as_it_was(model):
     assert linear_weights(model)["model.layers.0.mlp.up_proj.weight"].data_ptr() == before
 
 
-def test_a_packed_twin_takes_an_eighth_of_float32_and_gives_the_same_model(model):
+def test_on_an_accelerator_the_originals_leave_the_device_and_return_to_their_storage(
+    model, monkeypatch
+):
     weights = linear_weights(model)
-    twin = PackedTwin.of(weights)
-    size = sum(weight.nbytes for weight in weights.values())
-    assert twin.bytes / size < 0.15
+    copies = {name: weight.clone() for name, weight in weights.items()}
     with deployed(model):
         expected = model.module(TOKENS).logits
-    with deployed(model, twin):
+    monkeypatch.setattr(swap, "_in_host_memory", lambda tensor: False)
+    with deployed(model):
+        assert all(weight.untyped_storage().nbytes() == 0 for weight in weights.values())
         assert torch.equal(model.module(TOKENS).logits, expected)
+    for name, weight in linear_weights(model).items():
+        assert weight.data_ptr() == weights[name].data_ptr()
+        assert torch.equal(weights[name], copies[name])
+
+
+def test_a_failure_half_way_brings_parked_originals_back(model, monkeypatch):
+    name = "model.layers.1.mlp.up_proj.weight"
+    copies = {name: weight.clone() for name, weight in linear_weights(model).items()}
+    broken = linear_weights(model)[name].clone()
+    broken[0, 0] = float("nan")
+    monkeypatch.setattr(swap, "_in_host_memory", lambda tensor: False)
+    with swapped(model.module, {name: broken}), pytest.raises(RunError), deployed(model):
+        pass
+    for name, weight in linear_weights(model).items():
+        assert torch.equal(weight, copies[name])
 
 
 def test_codes_and_weights_are_bit_equal_to_the_real_4bit_layers(model, folder):

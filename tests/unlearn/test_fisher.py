@@ -57,3 +57,22 @@ def test_rho_keeps_the_weights_with_the_largest_forget_to_retain_ratio(parts):
     for name, index in parts.mask.index.items():
         left = index[~torch.isin(index, chosen.index[name])]
         assert (ratio[name][left] <= lowest_in).all()
+
+
+@pytest.mark.parametrize("tau", [0.01, 0.5, 1.0])
+@pytest.mark.parametrize("rho", [0.003, 0.1, 1.0])
+def test_the_selection_is_that_of_sorting_every_value(parts, tau, rho):
+    retain, forget = parts.retain_fisher, parts.forget_fisher
+    every = torch.cat([fisher.flatten() for fisher in retain.values()])
+    mask = retain_mask(retain, tau, parts.allowed)
+    assert mask.threshold == every.sort().values[max(1, round(tau * len(every))) - 1].item()
+    ratios = {
+        name: forget[name].flatten()[index]
+        / (retain[name].flatten()[index] + torch.finfo(torch.float32).tiny)
+        for name, index in mask.index.items()
+    }
+    ranked = torch.cat(list(ratios.values())).sort(descending=True).values
+    cut = ranked[max(1, round(rho * len(ranked))) - 1]
+    chosen = most_forgetful(mask, forget, retain, rho)
+    for name, index in mask.index.items():
+        assert torch.equal(chosen.index[name], index[ratios[name] >= cut])

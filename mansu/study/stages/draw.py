@@ -13,6 +13,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
+from mansu.data.facts import FactSet
 from mansu.data.items import Item, build_items
 from mansu.data.pairs import Pair, build_pairs
 from mansu.study.run import Run, once
@@ -56,8 +57,19 @@ def draw(run: Run) -> Drawn:
             for p in stored["pairs"]
         )
         return Drawn(items, pairs, stage.key)
-    forget, retain, utility = sets
-    items = {
+    items = draw_items(*sets)
+    pairs = build_pairs(run.forget, run.model.tokenizer, run.config.pairs, DRAW_SEED)
+    payload = {
+        "items": {role: [asdict(item) for item in listed] for role, listed in items.items()},
+        "pairs": [asdict(pair) for pair in pairs],
+    }
+    stage.write_json(path, payload)
+    return Drawn(items, pairs, stage.key)
+
+
+def draw_items(forget: FactSet, retain: FactSet, utility: FactSet) -> dict[str, tuple[Item, ...]]:
+    """The items of every role, the same whatever the model."""
+    return {
         "forget_seen": _sample(forget.facts, forget.seen, ITEMS_PER_ROLE),
         "forget_held_out": _sample(forget.facts, forget.held_out, ITEMS_PER_ROLE),
         "retain": _sample(retain.held_out_facts, retain.templates, ITEMS_PER_ROLE),
@@ -65,13 +77,6 @@ def draw(run: Run) -> Drawn:
         "check_forget": _sample(forget.facts, forget.seen, CHECK_ITEMS),
         "check_retain": _sample(retain.train, retain.seen, CHECK_ITEMS),
     }
-    pairs = build_pairs(forget, run.model.tokenizer, run.config.pairs, DRAW_SEED)
-    payload = {
-        "items": {role: [asdict(item) for item in listed] for role, listed in items.items()},
-        "pairs": [asdict(pair) for pair in pairs],
-    }
-    stage.write_json(path, payload)
-    return Drawn(items, pairs, stage.key)
 
 
 def _sample(facts: Sequence, templates: Sequence, most: int) -> tuple[Item, ...]:

@@ -39,7 +39,7 @@ TRAIN_FIELDS = (
 
 @dataclass(frozen=True)
 class Fisher:
-    """Diagonal Fisher information of the circuit's weights, by weight name.
+    """Diagonal Fisher information of the circuit's weights, by weight name, in host memory.
 
     Attributes:
         retain: On the retain set.
@@ -87,13 +87,16 @@ class Trained:
 def circuit_weights(run: Run) -> dict[str, torch.Tensor]:
     """The circuit's original weights by name; shares the model's storage."""
     layers = localize(run).circuit.layers
-    names = [name for layer in layers for name in run.model.family.mlp_weight_names(layer)]
-    return {name: run.model.module.get_parameter(name).data for name in names}
+    family, module = run.model.family, run.model.module
+    names = [name for layer in layers for name in family.mlp_weight_names(module, layer)]
+    return {name: module.get_parameter(name).data for name in names}
 
 
-@once
 def measure_fisher(run: Run) -> Fisher:
-    """Diagonal Fisher information on both sets, or the stored one."""
+    """Diagonal Fisher information on both sets, or the stored one.
+
+    The run does not remember it: it is larger than the circuit and needed once.
+    """
     located = localize(run)
     circuit = [str(layer) for layer in located.circuit.layers]
     stage = run.stage("fisher", ["fisher_examples"], ["unlearn"], draw(run).key, *circuit)
@@ -103,14 +106,14 @@ def measure_fisher(run: Run) -> Fisher:
         parts = {"retain": {}, "forget": {}}
         for name, tensor in stored.tensors.items():
             side, weight = name.split("/", 1)
-            parts[side][weight] = tensor.to(run.model.device)
+            parts[side][weight] = tensor
         return Fisher(**parts, key=stage.key)
     weights = circuit_weights(run)
     view = View(run.model, list(weights), min(located.circuit.layers), "fp")
     sides = {
         side: diagonal_fisher(
             view,
-            _some(examples, run.config.fisher_examples),
+            fisher_sample(examples, run.config.fisher_examples),
             weights,
             run.report(f"Fisher, {side}"),
         )
@@ -125,10 +128,10 @@ def select_movable(run: Run, fisher: Fisher) -> Movable:
     """The weights that training may move, by the floor's rule."""
     weights = circuit_weights(run)
     if run.config.floor == "in_loop":
-        allowed = {name: may_move(weight) for name, weight in weights.items()}
+        allowed = {name: may_move(weight).cpu() for name, weight in weights.items()}
         mask = retain_mask(fisher.retain, run.config.tau, allowed)
         return most_forgetful(mask, fisher.forget, fisher.retain, run.config.rho)
-    allowed = {name: torch.ones_like(weight, dtype=torch.bool) for name, weight in weights.items()}
+    allowed = {name: torch.ones(w.shape, dtype=torch.bool) for name, w in weights.items()}
     return retain_mask(fisher.retain, run.config.tau, allowed)
 
 
@@ -148,6 +151,7 @@ def train(run: Run) -> Trained:
         return _trained(stored.tensors, stored.extra, stage.key)
     run.open()
     movable = select_movable(run, fisher)
+    del fisher
     weights = circuit_weights(run)
     latents = (InLoopLatents if through else Latents)(weights, movable)
     lowest = min(localize(run).circuit.layers)
@@ -194,7 +198,8 @@ def _examples(run: Run) -> tuple[tuple[Example, ...], tuple[Example, ...]]:
     return forget, build_examples(tokenizer, run.retain.train, run.retain.seen)
 
 
-def _some(examples: tuple[Example, ...], count: int) -> tuple[Example, ...]:
+def fisher_sample(examples: tuple[Example, ...], count: int) -> tuple[Example, ...]:
+    """The examples that the Fisher information is averaged over: at most ``count``, spread out."""
     if len(examples) <= count:
         return examples
     chosen = np.random.default_rng(FISHER_SEED).choice(len(examples), count, replace=False)
