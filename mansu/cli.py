@@ -50,6 +50,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
     except BrokenPipeError:
         return 1
+    except OSError as error:  # a folder that cannot be read, a disk that fails
+        print(f"mansu: {RunError(f'{error}; see to it and run again.')}", file=sys.stderr)
+        return 1
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -1,10 +1,24 @@
-"""The folder where converted and trained models are kept between runs."""
+"""The folder where converted and trained models are kept between runs.
 
+A model's folder carries the digests of its files, written when it was built. A folder that does
+not match them (cut short, altered, a file lost) is built again.
+"""
+
+import fcntl
+import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+from safetensors import SafetensorError
+
+from mansu.errors import RunError
+from mansu.models.fingerprint import hash_file
+
+DIGESTS = "digests.json"
 
 
 def cache_folder() -> Path:
@@ -16,22 +30,60 @@ def cache_folder() -> Path:
 
 
 def build_once(name: str, build: Callable[[Path], None]) -> Path:
-    """Returns the cached folder of that name, building it first where it is missing.
+    """Returns the cached folder of that name, building it where it is missing or damaged.
 
     The folder is filled under a temporary name and moved when it is complete, so a killed build
-    leaves nothing that could be taken for a result.
+    leaves nothing that could be taken for a result. A second process waits for the first.
+
+    Raises:
+        RunError: The disk is full or the cache cannot be written.
     """
     target = cache_folder() / name
-    if target.is_dir():
+    if _is_whole(target):
         return target
+    try:
+        with _locked(target):
+            if not _is_whole(target):  # another process may have built it meanwhile
+                _build(target, build)
+    except (OSError, SafetensorError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise RunError(
+            f"The model cache {target.parent} cannot be written ({reason}); free space there, or "
+            "set MANSU_CACHE to another folder, and run again."
+        ) from error
+    return target
+
+
+def _is_whole(folder: Path) -> bool:
+    """Whether the folder's files are those that were built. Hashes a file once a process."""
+    try:
+        digests = json.loads((folder / DIGESTS).read_text(encoding="utf-8"))
+        return bool(digests) and all(hash_file(folder / f) == d for f, d in digests.items())
+    except (OSError, ValueError, AttributeError):
+        return False
+
+
+@contextmanager
+def _locked(target: Path) -> Iterator[None]:
+    """Holds the folder's name for this process; the lock dies with it."""
     target.parent.mkdir(parents=True, exist_ok=True)
+    with (target.parent / f".{target.name}.lock").open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+def _build(target: Path, build: Callable[[Path], None]) -> None:
+    for scrap in target.parent.glob(f".{target.name}.*/"):  # of builds that were killed
+        shutil.rmtree(scrap, ignore_errors=True)
     scratch = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
     try:
         build(scratch)
+        files = [path for path in sorted(scratch.rglob("*")) if path.is_file()]
+        digests = {str(path.relative_to(scratch)): hash_file(path) for path in files}
+        (scratch / DIGESTS).write_text(json.dumps(digests, indent=1), encoding="utf-8")
+        if target.exists():  # damaged; whoever has its files open keeps them
+            target.rename(scratch.with_name(f"{scratch.name}.damaged"))
         scratch.rename(target)
-    except OSError:
-        if not target.is_dir():  # another process may have finished the same build first
-            raise
     finally:
-        shutil.rmtree(scratch, ignore_errors=True)
-    return target
+        for scrap in (scratch, scratch.with_name(f"{scratch.name}.damaged")):
+            shutil.rmtree(scrap, ignore_errors=True)

@@ -2,11 +2,18 @@
 
 import hashlib
 from collections.abc import Iterable
+from functools import lru_cache
 from pathlib import Path
 
 
 def hash_file(path: Path) -> str:
-    """SHA-256 of one file, read in a stream."""
+    """SHA-256 of one file, read in a stream, and only once while the file stays as it is."""
+    found = path.stat()
+    return _hash(path, found.st_ino, found.st_size, found.st_mtime_ns)
+
+
+@lru_cache(maxsize=1024)
+def _hash(path: Path, *_identity: int) -> str:
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 

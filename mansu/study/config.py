@@ -9,13 +9,21 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from mansu.errors import InputError
 from mansu.unlearn.objectives import ForgetLoss
 
-Name = Annotated[str, Field(min_length=1, max_length=4096)]
+
+def _require_nameable(value: str) -> str:
+    parts = value.encode("utf-8", "replace").split(b"/")
+    if "\0" in value or max(map(len, parts)) > 255:
+        raise ValueError("can be no name of a file")
+    return value
+
+
+Name = Annotated[str, Field(min_length=1, max_length=4096), AfterValidator(_require_nameable)]
 Count = Annotated[int, Field(ge=1, le=1_000_000)]
 Positive = Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)]
 NonNegative = Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)]
@@ -113,7 +121,7 @@ def read_config(path: str | Path) -> dict[str, Any]:
     """
     try:
         text = Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:  # ValueError: not UTF-8, or a null in the path
         raise InputError(f"Configuration {path} cannot be read: {error}.") from error
     return parse_config(text, str(path))
 

@@ -5,13 +5,15 @@ now. Anything else (missing, cut short, altered, made from other inputs) reads a
 stage is computed again.
 """
 
+import fcntl
+import glob
 import hashlib
 import json
 import os
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,11 @@ from safetensors.torch import save_file
 from mansu.errors import RunError
 
 _STAMP = "mansu"
+# What reading a damaged file may raise, in any of the libraries that read it.
+_UNREADABLE = (
+    *(OSError, SafetensorError, pa.ArrowException, ValueError, TypeError, LookupError),
+    *(AttributeError, ArithmeticError, RuntimeError),
+)
 
 
 @dataclass(frozen=True)
@@ -51,25 +58,45 @@ def replacing(path: Path) -> Iterator[Path]:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, scratch = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        os.close(handle)
+        handle, scratch = _scratch(path)
     except OSError as error:
         raise RunError(_unwritable(path, error)) from error
     try:
-        yield Path(scratch)
-        with open(scratch, "rb+") as stream:  # noqa: PTH123
-            os.fsync(stream.fileno())
-        Path(scratch).chmod(0o644)
-        Path(scratch).replace(path)
+        yield scratch
+        os.fsync(handle)
+        scratch.chmod(0o644)
+        scratch.replace(path)
     except (OSError, SafetensorError) as error:
         raise RunError(_unwritable(path, error)) from error
     finally:
-        Path(scratch).unlink(missing_ok=True)
+        scratch.unlink(missing_ok=True)
+        os.close(handle)
+
+
+def _scratch(path: Path) -> tuple[int, Path]:
+    """Makes a file beside ``path``, locked while it is written, and removes abandoned ones.
+
+    A killed process leaves its scratch file behind, but not the lock.
+    """
+    for left in path.parent.glob(f".{glob.escape(path.name)}.*"):
+        with suppress(OSError), left.open("rb") as stream:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            left.unlink()
+    while True:
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        with suppress(OSError):  # a file system without locks; nothing is removed there
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        if Path(name).exists():  # not removed by another process before it was locked
+            return handle, Path(name)
+        os.close(handle)
 
 
 def _unwritable(path: Path, error: Exception) -> str:
     reason = getattr(error, "strerror", None) or str(error)
-    return f"{path} cannot be written ({reason}); finished stages are kept, free space and rerun."
+    return (
+        f"{path} cannot be written ({reason}); finished stages are kept: free space, or make the "
+        "folder writable, and run again."
+    )
 
 
 def write_text(path: Path, text: str) -> None:
@@ -79,12 +106,12 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, payload: Mapping[str, Any], stamp: Stamp) -> None:
-    """Writes a JSON result; its stamp, with a digest of the payload, goes beside the payload.
+    """Writes a JSON result; its stamp, with a digest of all, goes beside the payload.
 
     Raises:
         ValueError: A number is not finite: an unmeasured value is None, never NaN.
     """
-    sealed = {"digest": _digest_json(payload), **asdict(stamp)}
+    sealed = _seal(_digest_json(payload), asdict(stamp))
     text = json.dumps({**payload, _STAMP: sealed}, indent=1, allow_nan=False, ensure_ascii=False)
     write_text(path, text + "\n")
 
@@ -94,11 +121,10 @@ def read_json(path: Path, key: str | None = None) -> tuple[dict[str, Any], Stamp
     try:
         payload = json.loads(path.read_text(encoding="utf-8"))
         sealed = payload.pop(_STAMP)
-        digest = sealed.pop("digest")
-        stamp = Stamp(**sealed)
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        whole = sealed == _seal(_digest_json(payload), sealed)
+        stamp = _stamp_of(sealed)
+    except _UNREADABLE:
         return None
-    whole = digest == _digest_json(payload)
     return (payload, stamp) if whole and key in (None, stamp.key) else None
 
 
@@ -111,8 +137,8 @@ def write_tensors(
     """Writes tensors as safetensors, with the stamp and further JSON values in its metadata."""
     ready = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     # The file format does not keep the order of names, but flat vectors are split by it.
-    kept = {"names": list(ready), "extra": dict(extra or {})}
-    sealed = {"digest": _digest_tensors(ready), **kept, **asdict(stamp)}
+    kept = {"names": list(ready), "extra": dict(extra or {}), **asdict(stamp)}
+    sealed = _seal(_digest_tensors(ready), kept)
     with replacing(path) as scratch:
         save_file(ready, scratch, metadata={_STAMP: json.dumps(sealed, allow_nan=False)})
 
@@ -132,19 +158,18 @@ def read_tensors(path: Path, key: str | None = None) -> tuple[StoredTensors, Sta
             sealed = json.loads((stored.metadata() or {})[_STAMP])
             if key not in (None, sealed["key"]):
                 return None
-            tensors = {name: stored.get_tensor(name) for name in sealed.pop("names")}
-        digest, extra = sealed.pop("digest"), sealed.pop("extra")
-        stamp = Stamp(**sealed)
-    except (OSError, SafetensorError, ValueError, TypeError, KeyError):
+            tensors = {name: stored.get_tensor(name) for name in sealed["names"]}
+        whole = sealed == _seal(_digest_tensors(tensors), sealed)
+        found = StoredTensors(tensors, sealed["extra"]), _stamp_of(sealed)
+    except _UNREADABLE:
         return None
-    whole = digest == _digest_tensors(tensors)
-    return (StoredTensors(tensors, extra), stamp) if whole else None
+    return found if whole else None
 
 
 def write_frame(path: Path, frame: pd.DataFrame, stamp: Stamp) -> None:
     """Writes a table as parquet, with the stamp in its schema's metadata."""
     table = pa.Table.from_pandas(frame, preserve_index=False)
-    sealed = {"digest": _digest_frame(table), **asdict(stamp)}
+    sealed = _seal(_digest_frame(table), asdict(stamp))
     metadata = {**(table.schema.metadata or {}), _STAMP.encode(): json.dumps(sealed).encode()}
     with replacing(path) as scratch:
         pq.write_table(table.replace_schema_metadata(metadata), scratch)
@@ -155,13 +180,13 @@ def read_frame(path: Path, key: str | None = None) -> tuple[pd.DataFrame, Stamp]
     try:
         table = pq.read_table(path)
         sealed = json.loads(table.schema.metadata[_STAMP.encode()])
-        digest = sealed.pop("digest")
-        stamp = Stamp(**sealed)
-        frame = table.to_pandas()
-    except (OSError, pa.ArrowException, ValueError, TypeError, KeyError):
+        whole = sealed == _seal(_digest_frame(table), sealed)
+        stamp = _stamp_of(sealed)
+        # Without the metadata that pandas left: the digest covers the values alone.
+        frame = table.replace_schema_metadata(None).to_pandas()
+    except _UNREADABLE:
         return None
-    whole = digest == _digest_frame(table) and key in (None, stamp.key)
-    return (frame, stamp) if whole else None
+    return (frame, stamp) if whole and key in (None, stamp.key) else None
 
 
 def hash_json(payload: Any) -> str:
@@ -170,8 +195,19 @@ def hash_json(payload: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _digest_json(payload: Mapping[str, Any]) -> str:
+def _seal(content: str, beside: Mapping[str, Any]) -> dict[str, Any]:
+    """What is stored beside a result, with one digest of that and of the content."""
     # Through JSON and back, so that tuples and lists, written alike, hash alike.
+    kept = json.loads(json.dumps(beside))
+    kept.pop("digest", None)
+    return {**kept, "digest": hash_json({**kept, "content": content})}
+
+
+def _stamp_of(sealed: Mapping[str, Any]) -> Stamp:
+    return Stamp(**{field.name: sealed[field.name] for field in fields(Stamp)})
+
+
+def _digest_json(payload: Mapping[str, Any]) -> str:
     return hash_json(json.loads(json.dumps(payload)))
 
 

@@ -3,7 +3,6 @@
 import dataclasses
 import functools
 import importlib.metadata
-import json
 import resource
 import sys
 import time
@@ -100,6 +99,7 @@ class Run:
     def open(self) -> None:
         """Claims the run's folder for this configuration by writing ``config.json``."""
         path = self.folder / "config.json"
+        self._check_folder()  # another process may have claimed it since
         if not path.is_file():
             write_json(path, dataclasses.asdict(self.config), Stamp("config", 0.0, 0))  # pyright: ignore
 
@@ -127,31 +127,38 @@ class Run:
 
     def _check_device(self) -> None:
         try:
-            torch.empty(1, device=self.config.device)
+            torch.ones(1, device=self.config.device).item()
         except (RuntimeError, AssertionError) as error:
             raise InputError(f"device: '{self.config.device}' is not available here.") from error
 
     def _check_folder(self) -> None:
         path = self.folder / "config.json"
-        if self.folder.exists() and not self.folder.is_dir():
-            raise InputError(f"{self.folder} is a file; give a folder for the results.")
+        for folder in (self.folder, self.shared):
+            if folder.exists() and not folder.is_dir():
+                raise InputError(f"{folder} is a file; give a folder for the results.")
+        # Listed first: a run that another process starts meanwhile writes its configuration first.
+        others = self.folder.is_dir() and [
+            p.name
+            for p in self.folder.iterdir()
+            if p.name != "shared" and not p.name.startswith(".") and p.suffix != ".ipynb"
+        ]
         if not path.is_file():
-            if self.folder.is_dir() and any(
-                p.name != "shared" and not p.name.startswith(".") and p.suffix != ".ipynb"
-                for p in self.folder.iterdir()
-            ):
+            # A run whose configuration was lost still has its circuit, its first result.
+            if others and read_json(self.folder / "circuit.json") is None:
                 raise InputError(
                     f"{self.folder} holds other files and no run; give an empty or new folder."
                 )
             return
+        stored = read_json(path)
         try:
-            stored = json.loads(path.read_text(encoding="utf-8"))
-            stored.pop("mansu", None)
-            other = make_config(stored)
-        except (OSError, ValueError, AttributeError, InputError) as error:
+            other = make_config(stored[0]) if stored else None
+        except InputError:
+            other = None
+        if other is None:
             raise InputError(
-                f"{path} is not a run's configuration; give another folder."
-            ) from error
+                f"{path} is damaged or not a run's configuration; delete it to go on with a run of "
+                "yours, or give another folder."
+            )
         differing = [
             f.name
             for f in dataclasses.fields(StudyConfig)  # pyright: ignore

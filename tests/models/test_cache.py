@@ -1,6 +1,12 @@
+import hashlib
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
+from mansu.errors import RunError
 from mansu.models.cache import build_once, cache_folder
+from mansu.models.fingerprint import hash_file
 
 
 @pytest.fixture(autouse=True)
@@ -23,12 +29,77 @@ def test_a_build_that_fails_leaves_nothing_behind():
 
     with pytest.raises(RuntimeError):
         build_once("models/a", fail)
-    assert list((cache_folder() / "models").iterdir()) == []
+    assert [p.name for p in (cache_folder() / "models").iterdir()] == [".a.lock"]
 
 
-def test_the_loser_of_a_race_uses_the_winners_folder():
-    def overtaken(place):
-        (place / "mine").touch()
-        build_once("models/a", lambda other: (other / "theirs").touch())
+def test_a_second_process_waits_for_the_first_and_builds_nothing():
+    inside, go_on, built = threading.Event(), threading.Event(), []
 
-    assert [f.name for f in build_once("models/a", overtaken).iterdir()] == ["theirs"]
+    def slow(place):
+        inside.set()
+        assert go_on.wait(20)
+        (place / "first").touch()
+        built.append("first")
+
+    def unwanted(place):
+        (place / "second").touch()
+        built.append("second")
+
+    # Two open files of a lock exclude each other, in one process as in two.
+    with ThreadPoolExecutor(2) as threads:
+        first = threads.submit(build_once, "models/a", slow)
+        assert inside.wait(20)
+        second = threads.submit(build_once, "models/a", unwanted)
+        go_on.set()
+        assert first.result(20) == second.result(20)
+    assert built == ["first"]
+
+
+@pytest.mark.parametrize("damage", ["flip", "cut", "lose", "digests"])
+def test_a_damaged_folder_is_built_again(damage):
+    def build(place):
+        (place / "weights").write_bytes(bytes(range(200)))
+        (place / "config").write_text("{}")
+
+    folder = build_once("models/a", build)
+    before = {p.name: p.read_bytes() for p in folder.iterdir()}
+    weights = folder / "weights"
+    match damage:
+        case "flip":
+            weights.write_bytes(bytes(100) + weights.read_bytes()[100:])
+        case "cut":
+            weights.write_bytes(weights.read_bytes()[:100])
+        case "lose":
+            (folder / "config").unlink()
+        case _:
+            (folder / "digests.json").write_text("{}")
+    assert build_once("models/a", build) == folder
+    assert {p.name: p.read_bytes() for p in folder.iterdir()} == before
+    assert {p.name for p in folder.parent.iterdir()} == {"a", ".a.lock"}
+
+
+def test_what_a_killed_build_left_is_removed_by_the_next():
+    left = cache_folder() / "models" / ".a.left"
+    left.mkdir(parents=True)
+    (left / "half").touch()
+    build_once("models/a", lambda place: (place / "x").touch())
+    assert not left.exists()
+
+
+def test_a_file_is_hashed_once_while_it_stays_as_it_is(tmp_path, monkeypatch):
+    (tmp_path / "weights").write_bytes(b"1")
+    counted = []
+    digest = hashlib.file_digest
+    monkeypatch.setattr(hashlib, "file_digest", lambda *a: counted.append(a) or digest(*a))
+    for _ in range(3):
+        first = hash_file(tmp_path / "weights")
+    assert len(counted) == 1
+    (tmp_path / "weights").write_bytes(b"22")
+    assert hash_file(tmp_path / "weights") != first
+
+
+def test_a_cache_that_cannot_be_written_is_told(monkeypatch, tmp_path):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("MANSU_CACHE", str(tmp_path / "file"))
+    with pytest.raises(RunError, match="set MANSU_CACHE"):
+        build_once("models/a", lambda place: None)
