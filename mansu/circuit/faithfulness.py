@@ -6,7 +6,7 @@ corrupted prompt, while the embedding and the attention heads stay live. (Patchi
 would cut the circuit off from the subject, and no set of MLPs could pass.)
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -61,6 +61,7 @@ def faithfulness(
     circuits: Sequence[Sequence[int]],
     batch_size: int = 8,
     padding_side: PaddingSide = "right",
+    progress: Callable[[int, int], None] | None = None,
 ) -> tuple[Faithfulness, ...]:
     """Measures circuits by patching, two forward passes a circuit.
 
@@ -70,6 +71,7 @@ def faithfulness(
         circuits: Each a set of layers whose MLPs form the circuit; may be empty.
         batch_size: Pairs a forward pass.
         padding_side: Where shorter prompts are padded.
+        progress: Called with the number of pairs done and the number of all pairs.
 
     Returns:
         One result a circuit, in their order.
@@ -96,6 +98,8 @@ def faithfulness(
                     patched = corrupted.writes
                     rows.append(run_with_corrupted_mlps(view, model, prompts, patched, layers))
             parts.append(torch.stack(rows).cpu())
+            if progress is not None:
+                progress(min(start + batch_size, len(pairs)), len(pairs))
     metric = torch.cat(parts, 1)
     if metric[0].mean() == metric[1].mean():
         raise RunError("The model does not tell clean from corrupted prompts; choose other pairs.")

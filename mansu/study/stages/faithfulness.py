@@ -26,7 +26,8 @@ def measure_faithfulness(run: Run) -> tuple[Faithfulness, ...]:
     path = stage.path("faithfulness", ".safetensors")
     stored = stage.read_tensors(path)
     if stored is None:
-        curve = faithfulness(run.model, draw(run).pairs, circuits)
+        report = run.report("faithfulness")
+        curve = faithfulness(run.model, draw(run).pairs, circuits, progress=report)
         tensors = {part: torch.stack([getattr(c, part) for c in curve]) for part in _PARTS}
         stage.write_tensors(path, tensors)
         return curve

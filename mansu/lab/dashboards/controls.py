@@ -1,0 +1,136 @@
+"""Controls that look alike in every dashboard: labelled, with units, operable by keyboard."""
+
+import html
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import ipywidgets as widgets
+
+_STYLE = {"description_width": "190px"}
+_LAYOUT = {"width": "400px"}
+
+
+def slider(
+    label: str, value: int, low: int, high: int, hint: str, at_once: bool = False
+) -> widgets.IntSlider:
+    """A whole number; the label names its unit.
+
+    Args:
+        label: What it is, and in what unit.
+        value: Where it stands.
+        low: Its least value.
+        high: Its greatest value.
+        hint: Shown on hover.
+        at_once: Whether it speaks while it is dragged: only for what a browser filters by itself.
+    """
+    return widgets.IntSlider(
+        value=value,
+        min=low,
+        max=high,
+        description=label,
+        tooltip=hint,
+        continuous_update=at_once,
+        style=_STYLE,
+        layout=_LAYOUT,
+    )
+
+
+def log_slider(
+    label: str, value: float, low: float, high: float, hint: str, at_once: bool = False
+) -> widgets.FloatLogSlider:
+    """A positive number on a log axis, ``low`` to ``high``, a twentieth of a decade a step."""
+    return widgets.FloatLogSlider(
+        value=value,
+        base=10,
+        min=math.log10(low),
+        max=math.log10(high),
+        step=0.05,
+        readout_format=".2g",
+        description=label,
+        tooltip=hint,
+        continuous_update=at_once,
+        style=_STYLE,
+        layout=_LAYOUT,
+    )
+
+
+def set_range(control: widgets.FloatLogSlider, low: float, high: float) -> None:
+    """Moves a log slider's ends; it keeps its value as far as that lies between them."""
+    begins = at_start(control)
+    ends = math.log10(low), math.log10(high)
+    # Wider first: a value outside its range is refused.
+    control.min, control.max = min(ends[0], control.min), max(ends[1], control.max)
+    control.value = low if begins else min(max(control.value, low), high)
+    control.min, control.max = ends
+
+
+def at_start(control: widgets.FloatLogSlider) -> bool:
+    """Whether a log slider stands at its lower end, where it means 0."""
+    return control.value <= 10**control.min * 1.001
+
+
+def choice(label: str, value: Any, options: Sequence[Any], hint: str) -> widgets.Dropdown:
+    """One of a few values, or of a few (name, value) pairs."""
+    return widgets.Dropdown(
+        value=value,
+        options=list(options),
+        description=label,
+        tooltip=hint,
+        style=_STYLE,
+        layout=_LAYOUT,
+    )
+
+
+def switch(label: str, value: bool, hint: str) -> widgets.Checkbox:
+    """On or off."""
+    return widgets.Checkbox(
+        value=value, description=label, tooltip=hint, indent=False, layout=_LAYOUT
+    )
+
+
+def button(label: str, hint: str, press: Callable[[], None], main: bool = False) -> widgets.Button:
+    """A button; the main one of a dashboard stands out."""
+    made = widgets.Button(
+        description=label,
+        tooltip=hint,
+        button_style="primary" if main else "",
+        layout={"width": "auto"},
+    )
+    made.on_click(lambda _: press())
+    return made
+
+
+class Words:
+    """A line of text below the controls that changes in place; what it says is never markup.
+
+    Attributes:
+        box: The widget.
+    """
+
+    def __init__(self, lines: int = 1) -> None:
+        self.box = widgets.HTML(layout={"min_height": f"{22 * lines}px", "margin": "0"})
+        self.text = ""
+
+    def say(self, text: str, wrong: bool = False) -> None:
+        """Shows a text; one that says what is wrong stands out by more than its colour."""
+        self.text = text
+        mark = "⚠ " if wrong else ""
+        weight = "600" if wrong else "400"
+        # Without the class that MathJax looks for, "$" in a fact stays a dollar sign.
+        self.box.value = (
+            f'<div class="mathjax_ignore" role="status" style="line-height:1.4; '
+            f'font-weight:{weight}">{mark}{html.escape(text)}</div>'
+        )
+
+
+def beside(*parts: widgets.Widget) -> widgets.Box:
+    """Parts side by side where the page is wide enough, else below one another."""
+    return widgets.Box(
+        parts, layout={"display": "flex", "flex_flow": "row wrap", "align_items": "flex-start"}
+    )
+
+
+def column(*parts: widgets.Widget, width: str = "auto") -> widgets.VBox:
+    """Parts below one another."""
+    return widgets.VBox(parts, layout={"width": width, "margin": "0 24px 8px 0"})

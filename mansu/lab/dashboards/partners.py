@@ -1,0 +1,78 @@
+"""What a circuit can be compared to: NF4, a control, another fact set, another model."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from mansu.circuit import EdgeScores, select
+from mansu.circuit.selection import Kind
+from mansu.lab.dashboards.compare import Shown
+from mansu.lab.dashboards.jobs import telling
+from mansu.lab.dashboards.runs import change, fitting, forget_names, model_names, open_beside
+from mansu.study.config import StudyConfig
+from mansu.study.run import Progress, Run
+from mansu.study.stages.analyse import attribute_original_nf4
+from mansu.study.stages.gradual import GradualScores, score_gradually
+from mansu.study.stages.localize import localize
+
+
+@dataclass(frozen=True)
+class Partner:
+    """The other side of a comparison.
+
+    Attributes:
+        field: What differs: the precision, or a configuration field.
+        value: Its value there.
+    """
+
+    field: Literal["precision", "circuit", "forget", "model"]
+    value: str
+
+    @property
+    def name(self) -> str:
+        """What a reader calls it."""
+        return {
+            "precision": "the same model in NF4",
+            "circuit": f"{self.value} circuit of the same size",
+            "forget": f"fact set {self.value}",
+            "model": f"model {self.value}",
+        }[self.field]
+
+
+def partners(config: StudyConfig) -> list[Partner]:
+    """What a run's circuit can be compared to here."""
+    return [
+        Partner("precision", "NF4"),
+        *(Partner("circuit", kind) for kind in ("random", "inverse")),
+        *(Partner("forget", name) for name in forget_names(config)[1:]),
+        *(Partner("model", name) for name in model_names(config)[1:]),
+    ]
+
+
+def both(run: Run, partner: Partner, top_k: int, kind: Kind, tell: Progress) -> tuple[Shown, Shown]:
+    """The run's circuit and its partner, computed as far as nothing is stored.
+
+    Args:
+        run: The notebook's run.
+        partner: The other side.
+        top_k: Size of both circuits, as far as the models have as many MLPs.
+        kind: How both are chosen, unless this is what differs.
+        tell: Told of progress; may end the work.
+    """
+    with telling(run, tell):
+        own = localize(run).scores
+        first = f"{run.config.model}, {run.config.forget}"
+        if partner.field == "circuit":
+            other: Kind = "random" if partner.value == "random" else "inverse"
+            return _shown(own, top_k, "causal", "causal"), _shown(own, top_k, other, partner.value)
+        if partner.field == "precision":
+            nf4 = attribute_original_nf4(run).scores
+            full = _shown(own, top_k, kind, f"{first}, full precision")
+            return full, _shown(nf4, top_k, kind, f"{first}, NF4")
+        config = fitting(change(run.config, **{partner.field: partner.value}))
+        second = f"{config.model}, {config.forget}"
+        *_, found = score_gradually(GradualScores(open_beside(run, config, tell)), tell)
+        return _shown(own, top_k, kind, first), _shown(found, top_k, kind, second)
+
+
+def _shown(scores: EdgeScores, top_k: int, kind: Kind, name: str) -> Shown:
+    return Shown(scores, select(scores, min(top_k, scores.graph.layers), kind), name)

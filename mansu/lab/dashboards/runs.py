@@ -1,0 +1,71 @@
+"""Runs beside the notebook's own: another model, fact set, or setting."""
+
+import dataclasses
+from importlib.util import find_spec
+from typing import Any
+
+from mansu.data.facts import fact_set_names
+from mansu.lab.open import STUDY
+from mansu.lab.places import repository
+from mansu.models.loading import find_model, read_config
+from mansu.models.packaged import PACKAGED
+from mansu.models.tiny import TINY
+from mansu.study.config import StudyConfig, make_config
+from mansu.study.folders import Folders, study_folders
+from mansu.study.run import Progress, Run
+
+_SAME_DATA = ("model", "forget", "retain")
+_SAME_MODEL = ("model", "device", "dtype")
+
+
+def open_beside(run: Run, config: StudyConfig, tell: Progress) -> Run:
+    """Opens the run of another configuration.
+
+    Results are shared with the first run where model and data are the same, and so is the model;
+    otherwise they go where a notebook with these parameters would put them.
+
+    Raises:
+        InputError: As from :class:`mansu.study.run.Run`.
+    """
+    folders = study_folders(config, repository() / "papermill_runs" / STUDY)
+    if all(getattr(config, name) == getattr(run.config, name) for name in _SAME_DATA):
+        folders = Folders(folders.run, run.shared)
+    same = all(getattr(config, name) == getattr(run.config, name) for name in _SAME_MODEL)
+    return Run(config, folders, tell, run.model if same else None)
+
+
+def change(config: StudyConfig, **values: Any) -> StudyConfig:
+    """The configuration with other values.
+
+    A fact set has one role: where the new forget set was the retain or utility set, that role gets
+    the old forget set.
+
+    Raises:
+        InputError: A value is out of range.
+    """
+    fields = {**dataclasses.asdict(config), **values}  # pyright: ignore
+    for role in ("retain", "utility"):
+        if role not in values and fields[role] == fields["forget"]:
+            fields[role] = config.forget
+    return make_config(fields)
+
+
+def fitting(config: StudyConfig) -> StudyConfig:
+    """The configuration with a circuit that is no larger than its model.
+
+    Raises:
+        InputError: There is no such model.
+    """
+    layers = read_config(find_model(config.model)).get_text_config().num_hidden_layers
+    return change(config, top_k=min(config.top_k, layers))
+
+
+def model_names(config: StudyConfig) -> list[str]:
+    """Models that are here, the configuration's first."""
+    packaged = [n for n, found in PACKAGED.items() if all(find_spec(p) for p, _ in found.parts)]
+    return list(dict.fromkeys([config.model, *packaged, *TINY]))
+
+
+def forget_names(config: StudyConfig) -> list[str]:
+    """Fact sets to choose from, the configuration's first."""
+    return list(dict.fromkeys([config.forget, *fact_set_names()]))

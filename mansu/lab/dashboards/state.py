@@ -1,0 +1,87 @@
+"""A dashboard's state is a `StudyConfig`: taken along as YAML or as a command, and loaded back."""
+
+import dataclasses
+import shlex
+from collections.abc import Callable
+
+import ipywidgets as widgets
+
+from mansu.errors import InputError
+from mansu.lab.dashboards.controls import Words, button
+from mansu.lab.widgets import CopyText
+from mansu.study.config import FIELDS, StudyConfig, make_config, parse_config, to_yaml
+
+
+def command_line(config: StudyConfig) -> str:
+    """The ``mansu run`` line of a configuration; what is as by default goes unsaid."""
+    words = ["mansu", "run"]
+    for field in FIELDS:
+        value = getattr(config, field.name)
+        if value != getattr(StudyConfig(), field.name):
+            words += [f"--{field.name.replace('_', '-')}", str(value)]
+    return shlex.join(words)
+
+
+class StateRow:
+    """Buttons that copy the configuration, and a field that loads one.
+
+    Attributes:
+        box: The widgets.
+        config: The configuration they stand for.
+    """
+
+    def __init__(self, config: StudyConfig, load: Callable[[StudyConfig], None]) -> None:
+        """Makes the row.
+
+        Args:
+            config: To begin with.
+            load: Called with a configuration that the user loaded; may raise InputError.
+        """
+        self.config = config
+        self._load = load
+        self.yaml = CopyText(label="Copy YAML")
+        self.command = CopyText(label="Copy mansu run line")
+        self.field = widgets.Textarea(
+            placeholder="Paste a configuration as YAML",
+            description="YAML to load",
+            layout={"width": "100%", "height": "120px"},
+        )
+        self.upload = widgets.FileUpload(accept=".yaml,.yml", description="Take a file")
+        self.upload.observe(lambda change: self._take_file(), "value")
+        self.words = Words()
+        take = button("Load", "Set the controls to this configuration", self.load)
+        inside = widgets.VBox(
+            [self.field, widgets.HBox([take, self.upload]), self.words.box],
+        )
+        folded = widgets.Accordion([inside], titles=("Load a configuration",))
+        self.box = widgets.VBox(
+            [self.yaml, self.command, folded], layout={"width": "400px", "grid_gap": "4px"}
+        )
+        self.show(config)
+
+    def show(self, config: StudyConfig) -> None:
+        """Makes another configuration the one to copy."""
+        self.config = config
+        self.yaml.text = to_yaml(config)
+        self.command.text = command_line(config)
+
+    def load(self) -> None:
+        """Loads what stands in the field; keys it does not name stay as they are."""
+        try:
+            values = parse_config(self.field.value, "pasted here")
+            config = make_config({**dataclasses.asdict(self.config), **values})  # pyright: ignore
+            self._load(config)
+        except InputError as error:
+            self.words.say(str(error), wrong=True)
+        else:
+            self.words.say("Loaded.")
+
+    def _take_file(self) -> None:
+        if not self.upload.value:
+            return
+        try:
+            self.field.value = bytes(self.upload.value[0]["content"]).decode("utf-8")
+        except UnicodeDecodeError:
+            self.words.say("The file is not text; give a YAML file.", wrong=True)
+            return
+        self.load()
