@@ -12,7 +12,17 @@ from mansu.metrics.mcq import McqScores
 from mansu.quant.permanence import account, to_frame
 from mansu.study.stages.analyse import Attributions, State, Structure
 from mansu.study.stages.base import Base, Behaviour
+from mansu.study.stages.guarantees import Guarantees, Update
 from mansu.study.stages.quantize import Deployment
+from mansu.theory import (
+    Eigenvalue,
+    FisherBlock,
+    FisherForms,
+    RetainCost,
+    Sharpness,
+    UniformCap,
+    cross,
+)
 from mansu.unlearn.fisher import Movable
 from mansu.unlearn.trainer import StepRecord, Validation
 
@@ -38,6 +48,7 @@ class Made:
     now: Deployment
     states: Attributions
     structure: Structure
+    guarantees: Guarantees
 
 
 def make() -> Made:
@@ -65,6 +76,33 @@ def make() -> Made:
         now=Deployment(_behaviour(0.3, 3), _behaviour(0.4, 4), "key"),
         states=states,
         structure=_structure(states, circuit, facts),
+        guarantees=make_guarantees(weights, updated),
+    )
+
+
+def make_guarantees(
+    weights: dict[str, torch.Tensor], updated: dict[str, torch.Tensor]
+) -> Guarantees:
+    """Claims on an update: a cost below its bound, and a full Fisher form above the diagonal."""
+    crossings = cross(weights, updated)
+
+    def update(norm: float) -> Update:
+        cost = RetainCost(norm, 0.01 * norm, 0.1 * norm**2, 1.0, 1.0 + 0.02 * norm)
+        return Update(cost, crossings, FisherForms(3e-4 * norm, 1e-4 * norm))
+
+    caps = [
+        ("whole model", 10**8, 1e-6),
+        ("circuit", 10**7, 1e-6),
+        ("changed weights", 10**4, 1e-7),
+    ]
+    return Guarantees(
+        examples=16,
+        caps=tuple(UniformCap(name, k, fisher, 0.02, 0.01) for name, k, fisher in caps),
+        circuit=Sharpness(10**7, 0.5, Eigenvalue(2.0, 0.01, 9)),
+        whole=Sharpness(10**8, 1.5, Eigenvalue(20.0, 0.1, 9)),
+        before=update(0.5),
+        after=update(1.0),
+        block=FisherBlock(256, 16, 1.0, 4.0, 3.0),
     )
 
 
