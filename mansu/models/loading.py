@@ -23,11 +23,12 @@ disable_progress_bar()
 HUB_FILES = ["*.json", "*.safetensors", "*.model", "*.txt"]
 
 
-def find_model(name: str) -> Path:
+def find_model(name: str, weights: bool = True) -> Path:
     """The local folder that holds a model, converted or downloaded first where necessary.
 
     Args:
         name: A packaged or tiny model's name, a local folder, or a hub id such as ``owner/model``.
+        weights: False leaves a hub model's weights where they are and fetches the rest.
 
     Raises:
         InputError: Nothing of that name can be had, or its file is damaged.
@@ -40,7 +41,8 @@ def find_model(name: str) -> Path:
         return Path(name)
     if name.count("/") == 1 and not name.startswith((".", "/", "~")):
         try:
-            return Path(snapshot_download(name, allow_patterns=HUB_FILES))
+            wanted = [p for p in HUB_FILES if weights or "safetensors" not in p]
+            return Path(snapshot_download(name, allow_patterns=wanted))
         except (OSError, ValueError) as error:
             raise InputError(
                 f"Model '{name}' is not a folder here and could not be had from the hub "

@@ -26,12 +26,12 @@ def scorecard_table(card: dict[str, Any], width: int = 100) -> str:
         *textwrap.wrap(head, width),
         *textwrap.wrap(circuit, width),
         "",
-        *_columns(accuracy_rows(card), "lllllr"),
+        *columns(accuracy_rows(card), "lllllr"),
         *textwrap.wrap(_accuracy_note(card), width),
         "",
-        *_columns(weight_rows(card), "ll"),
+        *columns(weight_rows(card), "ll"),
         "",
-        *_columns(structure_rows(card), "llll"),
+        *columns(structure_rows(card), "llll"),
         "",
         *_verdicts(card, width),
     ]
@@ -135,7 +135,7 @@ def summary_table(cards: Sequence[dict[str, Any]]) -> str:
         verdicts = ["holds" if card["properties"][name] else "FAILS" for name in PROPERTIES]
         named = [str(config[name]) for name in ("model", "forget", "method", "seed")]
         rows.append([*named, *numbers, *verdicts])
-    return "\n".join(_columns(rows, "lll" + "r" * 5 + "l" * 4))
+    return "\n".join(columns(rows, "lll" + "r" * 5 + "l" * 4))
 
 
 def _accuracy_note(card: dict[str, Any]) -> str:
@@ -157,7 +157,8 @@ def _verdicts(card: dict[str, Any], width: int) -> list[str]:
     return lines
 
 
-def _columns(rows: Sequence[Sequence[str]], sides: str) -> list[str]:
+def columns(rows: Sequence[Sequence[str]], sides: str) -> list[str]:
+    """Aligned lines, a rule below the first; ``sides`` has ``l`` or ``r`` for every column."""
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     lines = []
     for row in rows:

@@ -1,0 +1,205 @@
+"""Sizes that follow from a model's configuration, and the bytes of what it computes.
+
+Weights are counted on a model without memory (torch's meta device), so every family's layers are
+its own. Activations are counted from the operations of a decoder block; each term says which.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import torch
+from transformers import AutoModelForCausalLM, PretrainedConfig
+
+from mansu.models import LanguageModel
+from mansu.models.families import family_of
+from mansu.models.loading import find_model, read_config
+from mansu.study.config import StudyConfig
+from mansu.study.plan.workload import Scoring, find_tokenizer
+
+
+def meta_model(config: StudyConfig) -> LanguageModel:
+    """The configuration's model with shapes and no weights.
+
+    Raises:
+        InputError: No such model, or an unsupported architecture.
+    """
+    folder = find_model(config.model, weights=False)
+    settings = read_config(folder)
+    with torch.device("meta"):
+        module = AutoModelForCausalLM.from_config(settings, dtype=getattr(torch, config.dtype))
+    vocabulary = settings.get_text_config().vocab_size
+    tokenizer = find_tokenizer(folder, vocabulary)
+    return LanguageModel(config.model, module.eval(), tokenizer, family_of(settings), "")
+
+
+@dataclass(frozen=True)
+class Shapes:
+    """Sizes of one model.
+
+    Attributes:
+        model: The model without weights.
+        layers: The circuit's layers, ascending.
+    """
+
+    model: LanguageModel
+    layers: tuple[int, ...]
+
+    @property
+    def _config(self) -> PretrainedConfig:
+        return self.model.config
+
+    @property
+    def item(self) -> int:
+        """Bytes of a number in the model's dtype."""
+        return self.model.module.dtype.itemsize
+
+    @property
+    def wide(self) -> int:
+        """Bytes of a number where sums are kept: float32, or float64 for a float64 model."""
+        return max(4, self.item)
+
+    @property
+    def width(self) -> int:
+        """Width of the residual stream."""
+        return self._config.hidden_size
+
+    @property
+    def inner(self) -> int:
+        """Inner width of an MLP."""
+        return self._config.intermediate_size
+
+    @property
+    def query(self) -> int:
+        """Width of all query heads together."""
+        return self._config.num_attention_heads * self.model.family.head_size(self._config)
+
+    @property
+    def shared(self) -> int:
+        """Width of all key heads together, and of all value heads."""
+        return self._config.num_key_value_heads * self.model.family.head_size(self._config)
+
+    @cached_property
+    def weights(self) -> int:
+        """Bytes of all weights, tied ones once."""
+        return sum(p.nbytes for p in self.model.module.parameters())
+
+    @cached_property
+    def linear(self) -> dict[str, int]:
+        """Bytes of each weight that deployment quantizes, by name."""
+        names = self.model.family.linear_weight_names(self.model.module)
+        return {name: self.model.module.get_parameter(name).nbytes for name in names}
+
+    @cached_property
+    def matrices(self) -> list[int]:
+        """Numbers of weights of the circuit's matrices, highest layer first."""
+        family, module = self.model.family, self.model.module
+        return [
+            module.get_parameter(name).numel()
+            for layer in reversed(self.layers)
+            for name in family.mlp_weight_names(module, layer)
+        ]
+
+    @property
+    def circuit(self) -> int:
+        """Number of the circuit's weights."""
+        return sum(self.matrices)
+
+    @property
+    def above(self) -> int:
+        """Bytes of the quantized weights from the circuit's lowest layer up, without its own."""
+        low = self.layers[0]
+        upper = [n for name, n in self.linear.items() if _layer_of(name) >= low]
+        return sum(upper) - self.circuit * self.item
+
+    @property
+    def quantizing(self) -> int:
+        """Bytes beside the weights while one is quantized and another takes its place.
+
+        The codes at half a byte, a scale of 4 bytes for 64 weights, and the new weight.
+        """
+        largest = max(self.linear.values())
+        return largest + largest // self.item // 2 + largest // self.item // 16
+
+    def block(self, tokens: int) -> int:
+        """A decoder block without gradients, at its MLP.
+
+        The stream, the residual beside it and the norm's output; gate, up and their product.
+        """
+        return tokens * (3 * self.width + 3 * self.inner) * self.item
+
+    def saved(self, layer: int, tokens: int) -> int:
+        """What autograd keeps of one block for training the circuit."""
+        # The MLP: gate, its activation and up; for gradients of its matrices also their inputs.
+        kept = 3 * self.inner * self.item
+        if layer in self.layers:
+            kept += (self.width + self.inner) * self.item
+        if layer == self.layers[0]:
+            kept += self._norms(layer, behind_mlp_only=True)
+            return tokens * kept  # what comes before the lowest MLP needs no gradient
+        # Attention: rotated q, its output, and k and v repeated for every query head.
+        kept += 4 * self.query * self.item
+        return tokens * (kept + self._norms(layer))
+
+    def saved_in_all(self, tokens: int) -> int:
+        """What autograd keeps of the blocks from the circuit's lowest up."""
+        blocks = range(self.layers[0], self.model.layers)
+        return sum(self.saved(layer, tokens) for layer in blocks)
+
+    def _norms(self, layer: int, behind_mlp_only: bool = False) -> int:
+        """Inputs of a block's norms, a token; norms work in float32 or above."""
+        family = self.model.family
+        behind = self.width * self.wide if family.mlp_post_norm else 0
+        if behind_mlp_only:
+            return behind
+        before = (3 if family.attention_post_norm else 2) * self.width * self.wide
+        attention: Any = family.blocks(self.model.module)[layer].self_attn
+        inside = self.query + self.shared if hasattr(attention, "q_norm") else 0
+        return before + behind + inside * self.wide
+
+    def passing(self, tokens: int) -> int:
+        """Gradients on their way back through one block, at its MLP.
+
+        At the stream and beside it, at the activation and at the product in front of it.
+        """
+        return tokens * 2 * (self.width + self.inner) * self.item
+
+    def log_probs(self, rows: int) -> int:
+        """Logits, and log-probabilities in float32 or above, of some positions."""
+        vocabulary = self._config.vocab_size
+        cast = self.wide if self.wide != self.item else 0
+        return rows * vocabulary * (self.item + cast + self.wide)
+
+    def kept_log_probs(self, rows: int) -> int:
+        """Log-probabilities alone."""
+        return rows * self._config.vocab_size * self.wide
+
+    def scoring(self, batch: Scoring) -> int:
+        """One batch of multiple-choice scoring: the larger of its two halves.
+
+        First the prompts: their keys and values, a block, or the log-probabilities behind them.
+        Then the tails: each has a copy of its prompt's keys and values.
+        """
+        token = 2 * self.shared * self.model.layers * self.item  # keys and values
+        read = batch.prompts * batch.length
+        hidden = read * self.width * self.item
+        first = read * token + max(self.block(read), hidden + self.log_probs(batch.prompts))
+        if not batch.tails:
+            return first
+        tails = batch.tails * batch.tail_length
+        held = hidden + self.kept_log_probs(batch.prompts)
+        held += batch.tails * (batch.length + batch.tail_length) * token
+        repeated = 2 * batch.tails * (batch.length + batch.tail_length) * self.query * self.item
+        then = held + max(self.block(tails), repeated, self.log_probs(batch.tail_tokens))
+        return max(first, then)
+
+    def perplexity(self, rows: int, length: int, batches: int) -> int:
+        """One batch of perplexity; the log-probabilities of the one before still wait to go."""
+        tokens = rows * length
+        before = self.kept_log_probs(tokens) if batches > 1 else 0
+        hidden = tokens * self.width * self.item
+        return before + max(self.block(tokens), hidden + self.log_probs(tokens))
+
+
+def _layer_of(name: str) -> int:
+    return int(name.split(".layers.")[1].split(".")[0])

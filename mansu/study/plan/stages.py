@@ -1,0 +1,260 @@
+"""What every stage of a run holds at its fullest moments, term by term.
+
+A stage has a few moments that may be its peak; each is a sum of terms, on the device or parked in
+host memory. On a CPU both are the same memory, and a moment's total counts both.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from mansu.circuit.attribution import grid_points
+from mansu.circuit.chunks import chunks, pair_bytes, run_bytes
+from mansu.circuit.graph import Graph
+from mansu.quant.nf4 import BLOCK
+from mansu.quant.permanence import _CELLS
+from mansu.study.config import StudyConfig
+from mansu.study.plan.shapes import Shapes
+from mansu.study.plan.workload import Workload
+from mansu.unlearn.examples import Example
+from mansu.unlearn.view import BATCH_ROWS
+
+Kind = Literal["weights", "circuit", "optimizer", "gradients", "activations", "attribution", "host"]
+Terms = dict[Kind, int]
+STAGES = ("base", "localize", "fisher", "train", "floor", "quantize", "analyse")
+
+
+@dataclass(frozen=True)
+class Moment:
+    """What is held at one moment.
+
+    Attributes:
+        stage: The stage it belongs to.
+        name: What is going on.
+        terms: Bytes by kind; ``host`` waits in host memory, all others lie on the device.
+    """
+
+    stage: str
+    name: str
+    terms: Terms
+
+    @property
+    def device(self) -> int:
+        """Bytes on the device."""
+        return self.total - self.host
+
+    @property
+    def host(self) -> int:
+        """Bytes parked in host memory."""
+        return self.terms.get("host", 0)
+
+    @property
+    def total(self) -> int:
+        """Bytes where device and host memory are one."""
+        return sum(self.terms.values())
+
+
+class Accounting:
+    """One method a stage, each giving its moments.
+
+    Args:
+        config: The run.
+        shapes: The model's sizes and the circuit's layers.
+        workload: The batches.
+    """
+
+    def __init__(self, config: StudyConfig, shapes: Shapes, workload: Workload) -> None:
+        self.config, self.shapes, self.work = config, shapes, workload
+        self.through = config.floor == "in_loop"  # training runs through the quantizer
+        self.matrices = shapes.circuit * shapes.item  # one copy of the circuit's weights
+        share = config.tau * (config.rho if self.through else 1)
+        # Without its block's largest weight, which in_loop leaves alone.
+        self.movable = round(shapes.circuit * share * (1 - 1 / BLOCK if self.through else 1))
+        self.parked = sum(shapes.linear.values())  # originals, while the model is deployed
+
+    def base(self) -> Iterator[Moment]:
+        yield from self._measured("base", {"weights": self.shapes.weights})
+
+    def localize(self) -> Iterator[Moment]:
+        yield self._attributed("localize", {"weights": self.shapes.weights})
+
+    def fisher(self) -> Iterator[Moment]:
+        shapes = self.shapes
+        diagonal = shapes.circuit * shapes.wide
+        # One example's gradient of one matrix, in the model's dtype and in that of the sum.
+        one = max(shapes.matrices) * shapes.item
+        one += max(shapes.matrices) * shapes.wide if shapes.wide != shapes.item else 0
+        for side, finished in (("forget", 0), ("retain", diagonal)):
+            examples = self.work.fisher[side]
+            rows = min(BATCH_ROWS, len(examples))
+            tokens = rows * max(len(e.tokens) for e in examples)
+            said = shapes.log_probs(self._answers(examples, rows))
+            # Outputs of the circuit's matrices are held to the end, and the gradients at them.
+            outputs = tokens * (2 * shapes.inner + shapes.width) * shapes.item
+            inputs = tokens * (shapes.inner + shapes.width) * shapes.item
+            held: Terms = {"weights": shapes.weights, "host": finished}
+            streams = self._streams(examples)
+            for name, gradients, activations in self._backward(tokens, outputs, inputs + outputs):
+                yield Moment(
+                    "fisher",
+                    f"{side} set, {name}",
+                    {
+                        **held,
+                        "gradients": diagonal + gradients,
+                        "activations": streams + activations + said,
+                    },
+                )
+            all_layers = len(shapes.layers) * (2 * outputs + inputs)
+            yield Moment(
+                "fisher",
+                f"{side} set, squaring",
+                {**held, "gradients": diagonal + one, "activations": streams + all_layers},
+            )
+
+    def train(self) -> Iterator[Moment]:
+        shapes = self.shapes
+        weights: Terms = {"weights": shapes.weights}
+        # Both diagonals and a bool for what may move at all; then a copy that is partly sorted,
+        # or the mask's flat indices, 8 bytes each, with its ratios and their copy.
+        chosen = shapes.circuit * (2 * shapes.wide + 1)
+        copy = shapes.circuit * shapes.wide
+        yield Moment("train", "cutting the Fisher quantile", {**weights, "host": chosen + copy})
+        mask = round(shapes.circuit * self.config.tau)
+        chosen += mask * (8 + 2 * shapes.wide if self.through else 8)
+        yield Moment("train", "choosing what may move", {**weights, "host": chosen})
+
+        leaves = self.matrices * (2 if self.through else 1)
+        masters, moments = self._masters()
+        streams = self._streams(self.work.forget) + self._streams(self.work.retain)
+        streams *= 2 if self.through else 1
+        held: Terms = {
+            "weights": shapes.weights + (shapes.above if self.through else 0),
+            "circuit": leaves + masters,
+        }
+        if self.through:
+            twice = self.matrices + shapes.circuit  # the quantized circuit, and its codes
+            starting: Terms = {**weights, "circuit": leaves + twice + masters}
+            yield Moment("train", "quantizing the circuit", starting)
+        yield from self._steps(held, moments, streams)
+        scoring = max(map(shapes.scoring, self.work.checked))
+        check: Terms = {**held, "optimizer": moments, "activations": streams + scoring}
+        if self.through:
+            check["host"] = self.parked
+        yield Moment("train", "check", check)
+
+    def floor(self) -> Iterator[Moment]:
+        shapes = self.shapes
+        # The trained matrices and the floored ones; one matrix's codes, masks and indices.
+        copies = self.matrices * (1 if self.config.floor == "none" else 2)
+        kept = self._checkpoint()
+        # Two matrices' histograms of ratios, and what is counted weight by weight: two sets of
+        # codes, unpacked through a copy, and four masks; indices, ratios and cells of the changed.
+        one = 2 * 8 * _CELLS + max(shapes.matrices) * 8
+        one += self.movable // len(shapes.matrices) * 24
+        yield Moment(
+            "floor",
+            "accounting for the bins",
+            {"weights": shapes.weights, "circuit": copies + kept, "activations": one},
+        )
+
+    def quantize(self) -> Iterator[Moment]:
+        yield from self._measured("quantize", self._unlearned())
+
+    def analyse(self) -> Iterator[Moment]:
+        yield self._attributed("analyse", {**self._unlearned(), "host": self.parked})
+
+    def _measured(self, stage: str, held: Terms) -> Iterator[Moment]:
+        """The measured roles and the text, in full precision and deployed."""
+        shapes, work = self.shapes, self.work
+        scoring = max(map(shapes.scoring, work.measured))
+        text = shapes.perplexity(*work.text, work.text_batches)
+        activations = max(scoring, text)
+        yield Moment(stage, "scoring", {**held, "activations": activations})
+        deployed: Terms = {**held, "host": self.parked}
+        yield Moment(stage, "scoring as deployed", {**deployed, "activations": activations})
+        yield Moment(stage, "quantizing", {**deployed, "activations": shapes.quantizing})
+
+    def _attributed(self, stage: str, held: Terms) -> Moment:
+        """The largest chunk of an attribution, as the chunks are cut."""
+        shapes, config = self.shapes, self.config
+        model, graph = shapes.model, Graph.of(shapes.model)
+        points = len(grid_points(config.attribution, config.ig_steps, config.alpha_grid))
+        largest = 0
+        for chunk in chunks(model, graph, self.work.pairs, points, 8, config.memory_mb):
+            tokens = max(len(self.work.pairs[row].clean) for row in chunk.rows)
+            one = pair_bytes(model, graph, tokens) + chunk.runs * run_bytes(model, tokens)
+            scores = graph.sources * graph.readers * shapes.wide  # one pair's
+            largest = max(largest, len(chunk.rows) * (one + scores))
+        total = graph.sources * graph.readers * shapes.wide
+        per_pair = len(self.work.pairs) * graph.sources * graph.layers * shapes.wide
+        return Moment(stage, "attribution", {**held, "attribution": largest + total + per_pair})
+
+    def _steps(self, held: Terms, moments: int, streams: int) -> Iterator[Moment]:
+        """A training step: forward, then backward block by block."""
+        shapes = self.shapes
+        sides = (
+            (self.work.forget, self.config.forget_batch),
+            (self.work.retain, self.config.retain_batch),
+        )
+        tokens = sum(rows for _, rows in sides)
+        tokens *= max(len(e.tokens) for examples, _ in sides for e in examples)
+        answers = sum(self._answers(examples, rows) for examples, rows in sides)
+        # θ's and θ₀'s log-probabilities and the gradients at θ's, at their softmax's input and,
+        # gathered, at the retain set's share of them.
+        said = 2 * shapes.log_probs(answers) + 3 * shapes.kept_log_probs(answers)
+        base: Terms = {**held, "optimizer": moments}
+        blocks = self.shapes.saved_in_all(tokens)
+        loss: Terms = {**base, "activations": streams + blocks + said}
+        yield Moment("train", "taking the loss", loss)
+        one = max(shapes.matrices) * shapes.item
+        for name, gradients, activations in self._backward(tokens, 0, 0):
+            yield Moment(
+                "train",
+                name,
+                {**base, "gradients": one + gradients, "activations": streams + activations},
+            )
+
+    def _backward(self, tokens: int, at_circuit: int, kept: int) -> Iterator[tuple[str, int, int]]:
+        """A backward pass: what goes on, bytes of gradients, bytes of activations.
+
+        Going down, a block's activations are let go.
+
+        Args:
+            tokens: Tokens of the batch.
+            at_circuit: Bytes of the gradients that stay when a circuit layer has been passed.
+            kept: Bytes of that layer's activations that stay.
+        """
+        shapes = self.shapes
+        stay, saved = 0, shapes.saved_in_all(tokens)
+        for layer in reversed(range(shapes.layers[0], shapes.model.layers)):
+            yield f"backward, layer {layer}", stay + shapes.passing(tokens), saved
+            if layer in shapes.layers:
+                stay += at_circuit
+                saved += kept
+            saved -= shapes.saved(layer, tokens)
+
+    def _answers(self, examples: Sequence[Example], rows: int) -> int:
+        """Answer tokens of so many examples, by their mean."""
+        return round(rows * sum(len(e.tokens) - e.answer_start for e in examples) / len(examples))
+
+    def _streams(self, examples: Sequence[Example]) -> int:
+        """Streams that enter the circuit, and θ₀'s final states, of the examples."""
+        tokens = sum(len(e.tokens) for e in examples)
+        return 2 * tokens * self.shapes.width * self.shapes.item
+
+    def _masters(self) -> tuple[int, int]:
+        """Bytes of the movable weights beside the matrices, and of what the optimizer keeps.
+
+        Masters: index (8 bytes), original and latent in float32; through the quantizer also the
+        deployed value, the block's scale, and a code. Optimizer: two moments; of the state that a
+        killed run needs, latents and two moments, and the best latents so far; the gradient.
+        """
+        masters = 8 + 2 * 4 + (2 * 4 + 1 if self.through else 0)
+        return self.movable * masters, self.movable * 4 * (2 + 3 + 1 + 1)
+
+    def _checkpoint(self) -> int:
+        """What the run keeps of training: indices, and values in float32."""
+        return self.movable * (8 + 4)
+
+    def _unlearned(self) -> Terms:
+        return {"weights": self.shapes.weights, "circuit": self.matrices + self._checkpoint()}

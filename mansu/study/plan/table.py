@@ -1,0 +1,89 @@
+"""The plan as plain text."""
+
+import textwrap
+
+from mansu.study.plan.plan import Plan
+from mansu.study.plan.stages import STAGES, Kind, Moment
+from mansu.study.plan.workload import PIECE
+from mansu.study.tables import columns
+
+_GB = 10**9
+_KINDS: tuple[Kind, ...] = (
+    *("weights", "circuit", "optimizer", "gradients", "activations", "attribution"),
+)
+
+
+def plan_table(plan: Plan, width: int = 100) -> str:
+    """One line a stage at its fullest moment, the run's peak, and what was assumed.
+
+    Args:
+        plan: The plan.
+        width: Columns of the terminal; prose is wrapped to it.
+    """
+    config, model = plan.config, plan.shapes.model
+    on_cpu = config.device == "cpu"
+    head = (
+        f"{config.model}: {model.weight_count:,} weights in {config.dtype}, circuit of "
+        f"{len(plan.shapes.layers)} of {model.layers} MLPs, floor: {config.floor}"
+    )
+    last = ["parked", "total"] if on_cpu else ["device", "host"]
+    rows = [["GB", *_KINDS, *last, "fullest while"]]
+    for stage in STAGES:
+        fullest = plan.peak(stage)
+        host = max(m.host for m in plan.moments if m.stage == stage)
+        ends = (fullest.host, fullest.total) if on_cpu else (fullest.device, host)
+        parts = [fullest.terms.get(kind, 0) for kind in _KINDS]
+        rows.append([stage, *(_gb(plan, n) for n in (*parts, *ends)), fullest.name])
+    return "\n".join(
+        [
+            *textwrap.wrap(head, width),
+            "",
+            *columns(rows, "l" + "r" * (len(rows[0]) - 2) + "l"),
+            "",
+            *textwrap.wrap(_peak(plan), width),
+            "",
+            *(line for note in _notes(plan) for line in textwrap.wrap(note, width)),
+        ]
+    )
+
+
+def _peak(plan: Plan) -> str:
+    fullest: Moment = plan.peak()
+    if plan.config.device == "cpu":
+        return f"Peak: {_gb(plan, fullest.total)} GB, in stage {fullest.stage} ({fullest.name})."
+    host = max(plan.moments, key=lambda m: m.host)
+    return (
+        f"Peak: {_gb(plan, fullest.device)} GB on the device, in stage {fullest.stage} "
+        f"({fullest.name}); {_gb(plan, host.host)} GB parked in host memory, in stage "
+        f"{host.stage} ({host.name})."
+    )
+
+
+def _notes(plan: Plan) -> list[str]:
+    config, work, layers = plan.config, plan.workload, plan.shapes.layers
+    longest = max(len(e.tokens) for e in (*work.forget, *work.retain))
+    counted = "counted with the model's tokenizer"
+    if not work.counted:
+        counted = f"no tokenizer is at hand, so words count one token per {PIECE} letters"
+    where = f"The circuit is that of layers {', '.join(map(str, layers))}"
+    if not plan.located:
+        where += (
+            ", the worst case: which layers it takes is only known after localize, and the lowest "
+            "decides how much of the model is trained through"
+        )
+    return [
+        "This is accounting from the configuration, not measured on a GPU. GB = 10^9 bytes; live "
+        "tensors only: the libraries' own memory and the allocator's waste come on top.",
+        f"Longest training sequence: {longest} tokens ({counted}). Batches: "
+        f"{config.forget_batch} forget and {config.retain_batch} retain examples a step, "
+        f"{config.pairs} attribution pairs within {config.memory_mb} MB.",
+        f"{where}.",
+        "Columns: circuit holds the trained copies of its matrices, masters and indices; "
+        "optimizer its moments, the gradient of the masters, and the state kept for resuming; "
+        "gradients those of whole matrices, and Fisher sums.",
+    ]
+
+
+def _gb(plan: Plan, count: int) -> str:
+    digits = 2 if plan.peak().total >= 10 * _GB else 3
+    return f"{count / _GB:.{digits}f}"

@@ -1,0 +1,155 @@
+"""What a run puts through the model: how many tokens at a time, from fact sets and tokenizer.
+
+The batches are those that the stages form; without a tokenizer the lengths are estimated by
+cutting words into short pieces, more of them than the models' tokenizers make.
+"""
+
+import re
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from transformers import AutoTokenizer
+
+from mansu.data.encoding import encode
+from mansu.data.facts import load_fact_set
+from mansu.data.items import Item
+from mansu.data.pairs import Pair, build_pairs
+from mansu.data.text import utility_text
+from mansu.metrics.mcq import _batches
+from mansu.metrics.perplexity import BATCH_WINDOWS, WINDOW
+from mansu.models import LanguageModel
+from mansu.study.config import StudyConfig
+from mansu.study.stages.draw import DRAW_SEED, MEASURED, draw_items
+from mansu.study.stages.train import fisher_sample
+from mansu.unlearn.examples import Example, build_examples
+
+# Letters a piece, where no tokenizer is at hand. Tokenizers of 32k words and more average above 4
+# in English prose, and names are cut into shorter pieces than that.
+PIECE = 4
+
+
+@dataclass(frozen=True)
+class Scoring:
+    """One batch of multiple-choice scoring.
+
+    Attributes:
+        prompts: Prompts in the batch.
+        length: Tokens of the longest.
+        tails: Continuations that are read beyond their first token.
+        tail_length: Tokens of the longest of those, without its last.
+        tail_tokens: Tokens of all of those.
+    """
+
+    prompts: int
+    length: int
+    tails: int
+    tail_length: int
+    tail_tokens: int
+
+
+@dataclass(frozen=True)
+class Workload:
+    """The batches of a run.
+
+    Attributes:
+        pairs: Attribution pairs.
+        measured: Scoring batches of the measured roles.
+        checked: Scoring batches of training's checks.
+        text: Rows and tokens a row of the largest perplexity batch.
+        text_batches: How many of those there are.
+        forget: Training examples of the forget set.
+        retain: Training examples of the retain set.
+        fisher: What the Fisher information is averaged over, by side.
+        counted: Whether the model's tokenizer counted the tokens.
+    """
+
+    pairs: Sequence[Pair]
+    measured: Sequence[Scoring]
+    checked: Sequence[Scoring]
+    text: tuple[int, int]
+    text_batches: int
+    forget: Sequence[Example]
+    retain: Sequence[Example]
+    fisher: dict[str, tuple[Example, ...]]
+    counted: bool
+
+
+def read_workload(config: StudyConfig, model: LanguageModel) -> Workload:
+    """The batches that a run of the configuration forms.
+
+    Args:
+        config: Names the fact sets and the number of pairs.
+        model: The model; only its configuration and tokenizer are used.
+    """
+    forget, retain, utility = (
+        load_fact_set(name) for name in (config.forget, config.retain, config.utility)
+    )
+    tokenizer = model.tokenizer
+    items = draw_items(forget, retain, utility)
+    checks = [items["check_forget"], items["check_retain"]]
+    tokens = len(tokenizer(utility_text())["input_ids"])  # pyright: ignore
+    rows = min(BATCH_WINDOWS, -(-tokens // WINDOW))
+    examples = {
+        "forget": build_examples(tokenizer, forget.facts, forget.seen),
+        "retain": build_examples(tokenizer, retain.train, retain.seen),
+    }
+    return Workload(
+        pairs=build_pairs(forget, tokenizer, config.pairs, DRAW_SEED),
+        measured=[batch for role in MEASURED for batch in _scoring(model, items[role])],
+        checked=[batch for role in checks for batch in _scoring(model, role)],
+        text=(rows, min(tokens, WINDOW)),
+        text_batches=-(-tokens // (WINDOW * BATCH_WINDOWS)),
+        **examples,
+        fisher={
+            side: fisher_sample(every, config.fisher_examples) for side, every in examples.items()
+        },
+        counted=not isinstance(tokenizer, Pieces),
+    )
+
+
+def _scoring(model: LanguageModel, items: Sequence[Item]) -> list[Scoring]:
+    encoded = [encode(model.tokenizer, i.prompt, option) for i in items for option in i.options]
+    batches = []
+    for chosen in _batches(model, encoded):
+        prompts = set(chosen)
+        tails = {
+            (option.prompt_ids, option.continuation_ids[:-1])
+            for option in encoded
+            if option.prompt_ids in prompts and len(option.continuation_ids) > 1
+        }
+        lengths = [len(tokens) for _, tokens in tails]
+        longest = max(len(prompt) for prompt in chosen)
+        batches.append(
+            Scoring(len(chosen), longest, len(tails), max(lengths, default=0), sum(lengths))
+        )
+    return batches
+
+
+class Pieces:
+    """Stands in for a tokenizer: words cut into pieces of at most four letters, and a start token.
+
+    Args:
+        vocabulary: Number of token ids.
+    """
+
+    pad_token_id = 0
+
+    def __init__(self, vocabulary: int) -> None:
+        self._vocabulary = vocabulary
+
+    def __call__(self, text: str, **_settings: Any) -> dict[str, list[int]]:
+        found = re.findall(rf"\s?\S{{1,{PIECE}}}", text)
+        return {"input_ids": [1, *(zlib.crc32(p.encode()) % self._vocabulary for p in found)]}
+
+
+def find_tokenizer(folder: Path, vocabulary: int) -> Any:
+    """The tokenizer of a model folder, or what stands in for it where the folder has none."""
+    if not any(folder.glob("tokenizer*")):
+        return Pieces(vocabulary)
+    tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return tokenizer
