@@ -4,15 +4,12 @@ Snakemake decides what must run: a notebook runs again when its source, its para
 library changed. This module writes the plan it reads, watches it, and reports.
 """
 
-import fcntl
 import hashlib
 import json
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from importlib.util import find_spec
@@ -24,6 +21,7 @@ import mansu
 from mansu.errors import InputError, RunError
 from mansu.lab import notebooks
 from mansu.lab.kernel import write_kernel
+from mansu.lab.lock import holding
 from mansu.lab.places import repository
 from mansu.lab.watch import watch
 from mansu.study.config import StudyConfig
@@ -99,7 +97,7 @@ def sweep(
     if find_spec("snakemake") is None:
         raise InputError("A sweep needs Snakemake; install it with: pip install 'mansu[sweep]'")
     _check_runs(plan)
-    with _locked(plan) as lock:
+    with holding(plan.root) as lock:
         _prepare(plan, jobs)
         command = _command(home / "Snakefile", _profile(home, profile), plan, jobs)
         if dry_run:
@@ -217,29 +215,14 @@ def _profile(home: Path, name: str) -> Path:
     raise InputError(f"Profile '{name}' is unknown; give one of {known}, or a folder.")
 
 
-@contextmanager
-def _locked(plan: Plan) -> Iterator[int]:
-    """Holds the study for this sweep; gives the lock's file descriptor."""
-    plan.hidden.mkdir(parents=True, exist_ok=True)
-    with (plan.hidden / "lock").open("w") as handle:
-        # Snakemake inherits the lock, so that it holds even if this process alone is killed.
-        os.set_inheritable(handle.fileno(), True)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise InputError(
-                f"Another sweep works in {plan.root}; wait until it has ended."
-            ) from error
-        yield handle.fileno()
-
-
 def _report_failures(plan: Plan) -> int:
     for target in plan.targets:
         executed = target.with_name(f"{target.stem}.failed.ipynb")
         if target.is_file() or not executed.is_file():
             continue
+        error = _error_of(executed, _log_of(plan, target))
         print(
-            f"mansu: {target.stem} failed: {_error_of(executed)}\n  see {_near(executed)}",
+            f"mansu: {target.stem} failed: {error}\n  see {_near(executed)}",
             file=sys.stderr,
         )
     print(
@@ -250,7 +233,15 @@ def _report_failures(plan: Plan) -> int:
     return 1
 
 
-def _error_of(executed: Path) -> str:
+def _log_of(plan: Plan, target: Path) -> str:
+    """Papermill's words on a notebook that failed."""
+    log = plan.hidden / "logs" / f"{target.relative_to(plan.root)}.txt"
+    return log.read_text(encoding="utf-8", errors="replace") if log.is_file() else ""
+
+
+def _error_of(executed: Path, log: str) -> str:
+    if "DeadKernelError" in log:
+        return "its kernel died, as it does when memory runs out"
     try:
         cells = json.loads(executed.read_text(encoding="utf-8"))["cells"]
         outputs = [output for cell in cells for output in cell.get("outputs", [])]

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mansu.errors import RunError
+from mansu.lab.lock import name_holder
 
 EVERY = 0.5  # seconds between looks
 
@@ -44,6 +45,7 @@ def watch(command: Sequence[str], root: Path, targets: Sequence[Path], lock: int
             start_new_session=True,  # an interrupt is passed on below, once, to all of them
         )
         try:
+            name_holder(lock, process.pid)
             while True:
                 ended = process.poll() is not None
                 running = {t: _said(status / t.relative_to(root)) for t in targets}

@@ -8,6 +8,7 @@ import yaml
 
 from mansu.errors import InputError
 from mansu.lab import batch, notebooks
+from mansu.lab.lock import holding
 
 
 def study(folder: Path) -> Path:
@@ -47,7 +48,5 @@ def test_a_failed_notebook_is_kept_with_its_error_and_named(
 
 def test_a_second_sweep_of_a_study_at_work_is_refused(tmp_path: Path) -> None:
     study_file = study(tmp_path)
-    read = batch.read_study(study_file)
-    plan = batch.Plan(read, tmp_path / "out", tuple(batch.expand(read)))
-    with batch._locked(plan), pytest.raises(InputError, match="Another sweep works"):
+    with holding(tmp_path / "out"), pytest.raises(InputError, match="Another sweep works"):
         batch.sweep(study_file, out=tmp_path / "out")

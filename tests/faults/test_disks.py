@@ -1,0 +1,105 @@
+"""Disks that are full, read-only, or not what they seem."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+
+from mansu.errors import RunError
+from mansu.study.records import (
+    Stamp,
+    read_frame,
+    read_json,
+    read_tensors,
+    write_frame,
+    write_json,
+    write_tensors,
+)
+from tests.faults.harness import OPTIONS, assert_finishes, assert_told, run
+
+STAMP = Stamp("key", 1.0, 1)
+NUMBERS = list(range(100_000))
+WRITERS = {
+    "json": (lambda path: write_json(path, {"x": NUMBERS}, STAMP), read_json),
+    "safetensors": (lambda p: write_tensors(p, {"x": torch.ones(99_999)}, STAMP), read_tensors),
+    "parquet": (lambda p: write_frame(p, pd.DataFrame({"x": NUMBERS}), STAMP), read_frame),
+}
+
+
+@pytest.mark.parametrize("kind", WRITERS)
+def test_a_result_that_does_not_fit_the_disk_leaves_nothing(disk, tally, kind: str) -> None:
+    write, read = WRITERS[kind]
+    path = disk("128k") / f"result.{kind}"
+    with tally("full disk"):
+        with pytest.raises(RunError, match="No space left on device"):
+            write(path)
+        assert read(path) is None
+        assert not list(path.parent.iterdir())
+        disk("8m")
+        write(path)
+        assert read(path, "key") is not None
+
+
+@pytest.mark.torture
+@pytest.mark.parametrize("size", ["300k", "600k", "1200k", "2000k"])
+def test_a_study_on_a_full_disk_says_so_and_goes_on_when_there_is_space(
+    disk, tally, card: dict, size: str
+) -> None:
+    out = disk(size) / "run"
+    with tally("full disk"):
+        assert_told(run(out), "No space left on device", "free space", str(out))
+        assert not (out / "scorecard.json").exists()
+        disk("200m")
+        assert_finishes(out, card)
+
+
+@pytest.mark.torture
+@pytest.mark.parametrize("size", ["40k", "1m"])
+def test_a_model_that_does_not_fit_the_cache_is_told_and_built_when_there_is_space(
+    disk, tally, card: dict, tmp_path: Path, size: str
+) -> None:
+    cache = disk(size) / "cache"
+    with tally("full disk while building the model"):
+        ended = run(tmp_path / "run", MANSU_CACHE=str(cache))
+        assert_told(ended, "No space left on device", "MANSU_CACHE")
+        assert not (tmp_path / "run").exists()
+        disk("200m")
+        assert_finishes(tmp_path / "run", card, MANSU_CACHE=str(cache))
+
+
+def test_a_read_only_folder_is_told_in_one_sentence(disk, tally) -> None:
+    folder = disk("1m", "ro")
+    with tally("read-only folder"), pytest.raises(RunError, match="Read-only file system"):
+        write_json(folder / "new" / "a.json", {}, STAMP)
+
+
+@pytest.mark.torture
+def test_a_study_in_a_read_only_folder_is_told(disk, tally, tmp_path: Path) -> None:
+    folder = disk("1m", "ro")
+    with tally("read-only folder"):
+        assert_told(run(folder / "run"), "Read-only file system", "make the folder writable")
+    with tally("read-only model cache"):
+        ended = run(tmp_path / "run", MANSU_CACHE=str(folder))
+        assert_told(ended, "Read-only file system", "MANSU_CACHE")
+
+
+@pytest.mark.torture
+def test_a_finished_study_is_read_from_a_read_only_folder(disk, tally, card: dict) -> None:
+    out = disk("200m") / "run"
+    with tally("read-only folder"):
+        assert_finishes(out, card)
+        disk("200m", "ro")
+        assert_finishes(out, card)
+
+
+def test_a_file_where_a_folder_should_be_is_refused(tmp_path: Path, tally, capsys) -> None:
+    from mansu.cli import main
+
+    (tmp_path / "file").touch()
+    for options in (["--out", "file"], ["--out", "run", "--shared", "file"]):
+        places = [str(tmp_path / o) if not o.startswith("-") else o for o in options]
+        with tally("file in place of a folder"):
+            assert main(["run", *OPTIONS, *places]) == 2
+            assert "is a file; give a folder" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]

@@ -1,0 +1,78 @@
+"""A study that is killed goes on where it was, and ends as if nothing had happened."""
+
+import random
+from pathlib import Path
+
+import pytest
+
+from tests.faults.harness import KILLED, assert_finishes, card_of, kill_at, run, start
+
+TIMES, MOMENTS = 12, 8  # 20 points of `make torture`
+
+
+@pytest.mark.parametrize("moment", [2, 11, 19])
+def test_a_study_killed_while_it_writes_ends_with_the_same_scorecard(
+    tmp_path: Path, card: dict, tally, moment: int
+) -> None:
+    with tally("killed while writing"):
+        assert run(tmp_path / "run", MANSU_KILL_AT=str(moment)).code == KILLED
+        assert not (tmp_path / "run" / "scorecard.json").exists()
+        assert_finishes(tmp_path / "run", card)
+
+
+@pytest.mark.torture
+@pytest.mark.parametrize("part", range(MOMENTS))
+def test_a_study_killed_at_any_writing_moment_ends_the_same(
+    tmp_path: Path, reference, tally, part: int
+) -> None:
+    share = (part + random.Random(part).random()) / MOMENTS
+    with tally("killed while writing"):
+        moment = 1 + int(share * reference.moments)
+        assert run(tmp_path / "run", MANSU_KILL_AT=str(moment)).code == KILLED
+        assert_finishes(tmp_path / "run", reference.card)
+
+
+@pytest.mark.torture
+@pytest.mark.parametrize("part", range(TIMES))
+def test_a_study_killed_at_any_time_ends_the_same(
+    tmp_path: Path, reference, tally, part: int
+) -> None:
+    share = 0.97 * (part + random.Random(part).random()) / TIMES
+    with tally("killed at a random time"):
+        assert kill_at(start(tmp_path / "run"), share * reference.cpu).code == KILLED
+        assert_finishes(tmp_path / "run", reference.card)
+
+
+@pytest.mark.torture
+def test_a_study_killed_again_and_again_ends_the_same(tmp_path: Path, reference, tally) -> None:
+    draw = random.Random(0)
+    with tally("killed six times in a row"):
+        kills = [run(tmp_path / "run", MANSU_KILL_AT=str(draw.randint(1, 8))) for _ in range(6)]
+        assert [ended.code for ended in kills] == [KILLED] * 6
+        assert_finishes(tmp_path / "run", reference.card)
+
+
+@pytest.mark.torture
+def test_a_study_killed_while_it_builds_the_model_ends_the_same(
+    tmp_path: Path, reference, tally
+) -> None:
+    cache = {"MANSU_CACHE": str(tmp_path / "cache")}
+    with tally("killed while building the model"):
+        assert kill_at(start(tmp_path / "run", **cache), reference.cpu / 2).code == KILLED
+        assert_finishes(tmp_path / "run", reference.card, **cache)
+        built = [path for path in (tmp_path / "cache").rglob("*") if path.is_dir()]
+        assert sorted(path.name[:10] for path in built) == ["models", "tiny-llama"]
+
+
+@pytest.mark.torture
+def test_two_processes_on_one_run_both_end_with_the_same_scorecard(
+    tmp_path: Path, reference, tally
+) -> None:
+    with tally("two processes on one run"):
+        both = [start(tmp_path / "run") for _ in range(2)]
+        for process in both:
+            said, errors = process.communicate(timeout=540)
+            assert process.returncode == 0, errors
+            assert "structural" in said
+        assert card_of(tmp_path / "run") == reference.card
+        assert_finishes(tmp_path / "run", reference.card)
