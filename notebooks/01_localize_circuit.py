@@ -112,9 +112,14 @@ show(charts.faithfulness(measure_faithfulness(run), located.circuit, facts))
 # %% [markdown]
 # ## Explore
 #
-#
-# *Controls for `top_k`, the number of pairs and the IG steps will stand here. Until then: change the
-# parameters cell and run the notebook again.*
+# Choose another model, fact set, number of examples or IG steps and press *Run*: the circuit fills in
+# while the pairs are scored, and *Stop* keeps what is done. The size of the circuit and the least
+# |score| only redraw. *Copy YAML* and *Copy mansu run line* take the settings along.
+
+# %%
+from mansu.lab import dashboards
+
+dashboards.localize(run)
 
 # %% [markdown]
 # ## Where the results lie

@@ -105,8 +105,15 @@ show(charts.score_distribution(scores))
 # %% [markdown]
 # ## Explore
 #
-#
-# *The circuit as a graph to click through will stand here.*
+# The circuit as a graph, layer by layer: point at an edge or a node, click a node (or walk there with
+# the arrow keys and press Enter) for its strongest edges and its score on every example. The other
+# tabs hold the maps, the ranking under resampling, the faithfulness of growing circuits, and two
+# circuits side by side: in NF4, a random one, another fact set, another model.
+
+# %%
+from mansu.lab import dashboards
+
+dashboards.inspect(run)
 
 # %% [markdown]
 # ## Where the results lie

@@ -8,7 +8,7 @@ from IPython.display import display
 
 from mansu.circuit import Circuit, EdgeScores
 from mansu.lab import charts
-from mansu.lab.dashboards.controls import Words, beside, column, log_slider, set_range, switch
+from mansu.lab.dashboards.controls import Words, beside, dashboard, log_slider, set_range, switch
 from mansu.lab.show import is_live, show
 from mansu.lab.widgets import CircuitGraph
 from mansu.lab.widgets.circuit_graph import drawing_of
@@ -65,8 +65,9 @@ class Comparison:
             widgets.jslink((self.only, "value"), (graph, "only_circuit"))
             graph.layout = widgets.Layout(flex="1 1 420px", min_width="0")
         widgets.jslink((self.graphs[0], "selected"), (self.graphs[1], "selected"))
-        self.box = column(beside(self.threshold, self.only), self.words.box, beside(*self.graphs))
-        self.box.layout.margin = "0"
+        self.box = dashboard(
+            beside(self.threshold, self.only), self.words.box, beside(*self.graphs)
+        )
         self.show(first, second)
 
     def show(self, first: Shown, second: Shown) -> None:

@@ -127,10 +127,31 @@ class Words:
 def beside(*parts: widgets.Widget) -> widgets.Box:
     """Parts side by side where the page is wide enough, else below one another."""
     return widgets.Box(
-        parts, layout={"display": "flex", "flex_flow": "row wrap", "align_items": "flex-start"}
+        parts,
+        layout={
+            "display": "flex",
+            "flex_flow": "row wrap",
+            "align_items": "flex-start",
+            "grid_gap": "4px 20px",
+            "overflow": "visible",
+        },
     )
 
 
-def column(*parts: widgets.Widget, width: str = "auto") -> widgets.VBox:
-    """Parts below one another."""
-    return widgets.VBox(parts, layout={"width": width, "margin": "0 24px 8px 0"})
+def column(*parts: widgets.Widget, flex: str = "0 1 auto") -> widgets.VBox:
+    """Parts below one another; ``flex`` says how wide the column is beside others."""
+    return widgets.VBox(parts, layout={"flex": flex, "min_width": "0", "overflow": "visible"})
+
+
+def dashboard(*parts: widgets.Widget) -> widgets.VBox:
+    """A whole dashboard. Its style lets charts shrink with the page instead of being cut off."""
+    style = widgets.HTML(f"<style>{_STYLE_SHEET}</style>", layout={"display": "none"})
+    return widgets.VBox([style, *parts], layout={"overflow": "visible", "max_width": "1500px"})
+
+
+_STYLE_SHEET = """
+.mansu-pane svg.marks { max-width: 100%; height: auto; }
+.mansu-pane .jp-OutputArea-prompt { display: none; }
+.mansu-pane .jp-OutputArea-output { overflow: hidden; padding: 0; }
+.mansu-pane .vega-embed { padding: 0; }
+"""

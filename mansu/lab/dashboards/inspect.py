@@ -13,6 +13,7 @@ from mansu.lab.dashboards.controls import (
     beside,
     choice,
     column,
+    dashboard,
     log_slider,
     set_range,
     slider,
@@ -111,10 +112,9 @@ class InspectDashboard:
             ],
             titles=_TABS,
         )
-        self.box = column(
+        self.box = dashboard(
             beside(self.top_k, self.kind, self.threshold, self.only), self.tabs, self.state.box
         )
-        self.box.layout.margin = "0"
         self.graph.top_k = config.top_k
         self._draw_graph()
         self.top_k.observe(lambda change: self._changed(), "value")

@@ -15,6 +15,7 @@ from mansu.lab.dashboards.controls import (
     beside,
     choice,
     column,
+    dashboard,
     log_slider,
     set_range,
     slider,
@@ -88,9 +89,11 @@ class LocalizeDashboard:
             self.threshold,
             self.readout.box,
             self.state.box,
-            width="420px",
+            flex="0 0 400px",
         )
-        self.box = beside(left, column(self.ranking.box, self.map.box))
+        right = column(self.ranking.box, self.map.box, flex="1 1 560px")
+        right.layout.max_width = "790px"
+        self.box = dashboard(beside(left, right))
         for name in (*_SCORED, *_FILTERS):
             self.controls[name].observe(lambda change, name=name: self._changed(name), "value")
         self.threshold.observe(lambda change: self._draw(ranking=False), "value")

@@ -1,0 +1,59 @@
+"""One JupyterLab and one browser for all tests; a finished run makes the notebooks fast."""
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+from real_lab import ARGUMENTS, CHROMIUM, Server, put_notebook, serve
+
+from mansu.study.folders import Folders
+from mansu.study.run import Run
+from mansu.study.stages.analyse import attribute_original_nf4
+from mansu.study.stages.faithfulness import measure_faithfulness
+from mansu.study.stages.localize import localize
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if CHROMIUM is None:
+        missing = pytest.mark.skip(reason="no Chromium here; on Debian: apt-get install chromium")
+        for item in items:
+            if Path(__file__).parent in item.path.parents:
+                item.add_marker(missing)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as started:
+        opened = started.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield opened
+        opened.close()
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with serve(tmp_path_factory.mktemp("lab")) as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def located(tiny_config, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A run of the tiny model with all that notebooks 1 and 2 show."""
+    folder = tmp_path_factory.mktemp("located")
+    run = Run(tiny_config, Folders(folder / "run", folder / "shared"))
+    localize(run)
+    measure_faithfulness(run)
+    attribute_original_nf4(run)
+    return run
+
+
+@pytest.fixture(scope="session")
+def notebook(server: Server, located: Run):
+    """Puts a committed notebook, set to the finished run, before the server."""
+
+    def put(name: str) -> str:
+        places = {"out": str(located.folder), "shared": str(located.shared)}
+        return put_notebook(server.folder, name, **asdict(located.config), **places)
+
+    return put
