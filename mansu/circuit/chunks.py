@@ -52,7 +52,7 @@ def chunks(
 
 def run_bytes(model: LanguageModel, tokens: int) -> int:
     """Bytes that one run of one pair with gradients holds at its peak."""
-    config = model.module.config
+    config = model.config
     head_size = model.family.head_size(config)
     query = config.num_attention_heads * head_size
     shared = config.num_key_value_heads * head_size
@@ -67,7 +67,7 @@ def run_bytes(model: LanguageModel, tokens: int) -> int:
 
 def pair_bytes(model: LanguageModel, graph: Graph, tokens: int) -> int:
     """Bytes that one pair holds beside its runs: source differences, writes, a layer's readers."""
-    config = model.module.config
+    config = model.config
     d = config.hidden_size
     query = config.num_attention_heads * model.family.head_size(config)
     width = 8 if model.module.dtype == torch.float64 else 4

@@ -55,7 +55,7 @@ class Graph:
     @classmethod
     def of(cls, model: LanguageModel) -> "Graph":
         """The graph of a model."""
-        config = model.module.config
+        config = model.config
         return cls(model.layers, config.num_attention_heads, config.num_key_value_heads)
 
     @property

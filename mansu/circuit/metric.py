@@ -5,6 +5,7 @@ from typing import Any
 import torch
 
 from mansu.circuit.prompts import Prompts, working
+from mansu.models.families.base import cap_logits
 from mansu.models.language_model import LanguageModel
 
 
@@ -37,11 +38,10 @@ def logit_difference(
     weight = head.weight.detach()
     hidden = model.family.final_norm(model.module)(residual)
     kind = working(hidden)
-    direction = weight[prompts.clean_answer].to(kind) - weight[prompts.corrupted_answer].to(kind)
-    direction = direction.repeat(residual.shape[0] // len(prompts), 1)
-    difference = torch.linalg.vecdot(hidden.to(kind), direction)
+    copies = residual.shape[0] // len(prompts)
+    tokens = torch.stack([prompts.clean_answer, prompts.corrupted_answer], 1).repeat(copies, 1)
+    logits = torch.einsum("rd,rad->ra", hidden.to(kind), weight[tokens].to(kind))  # [rows, 2]
     if getattr(head, "bias", None) is not None:
-        bias = head.bias.detach().to(kind)
-        offset = bias[prompts.clean_answer] - bias[prompts.corrupted_answer]
-        difference = difference + offset.repeat(residual.shape[0] // len(prompts))
-    return difference
+        logits = logits + head.bias.detach().to(kind)[tokens]
+    clean, corrupted = cap_logits(model.module, logits).unbind(1)
+    return clean - corrupted

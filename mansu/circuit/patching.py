@@ -77,7 +77,7 @@ def _run_with_edge(
     """Last residual ``[pairs, d]`` of a clean run whose reader sees its input plus ``change``."""
     kind = ReaderKind(int(graph.reader_kind[reader]))
     layer = int(graph.reader_layer[reader])
-    size = model.family.head_size(model.module.config)
+    size = model.family.head_size(model.config)
     columns = slice(
         int(graph.reader_head[reader]) * size, int(graph.reader_head[reader] + 1) * size
     )

@@ -86,7 +86,7 @@ class EdgeProduct:
         out: torch.Tensor,
     ) -> None:
         """Writes a layer's residual-side gradients, summed over runs, ``[readers, tokens, d]``."""
-        family, config = self.model.family, self.model.module.config
+        family, config = self.model.family, self.model.config
         block: Any = family.blocks(self.model.module)[layer]
         tokens, kind = self.differences.shape[1], self.differences.dtype
 

@@ -91,7 +91,7 @@ def run(
         with_reads: Whether to keep what the readers saw.
     """
     family = model.family
-    epsilon = model.module.config.rms_norm_eps
+    epsilon = model.config.rms_norm_eps
     inputs = prompts.inputs(embeddings.shape[0] // len(prompts))
     writes, reads, final = Writes(), [], []
 
@@ -152,7 +152,7 @@ def head_weight(model: LanguageModel, layer: int) -> torch.Tensor:
     if model.family.attention_post_norm:
         norm = getattr(block, model.family.attention_post_norm)
         weight = weight.to(working(weight)) * gain(model, norm)[:, None]
-    heads = model.module.config.num_attention_heads
+    heads = model.config.num_attention_heads
     return weight.to(working(weight)).T.reshape(heads, -1, weight.shape[0])
 
 

@@ -9,6 +9,7 @@ A prompt is run once; its options continue from its cached keys and values.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 import numpy as np
 import torch
@@ -87,10 +88,8 @@ def _continuation_log_probs(
     asking: dict[tuple[int, ...], list[int]] = {}
     for index, option in enumerate(encoded):
         asking.setdefault(option.prompt_ids, []).append(index)
-    prompts = sorted(asking, key=lambda prompt: (len(prompt), prompt))
-    sums = [0.0] * len(encoded)
-    for start in range(0, len(prompts), BATCH_PROMPTS):
-        chosen = prompts[start : start + BATCH_PROMPTS]
+    sums, done = [0.0] * len(encoded), 0
+    for chosen in _batches(model, encoded):
         indices = [asking[prompt] for prompt in chosen]
         with torch.no_grad():
             values = _score_batch(model, chosen, [[encoded[i] for i in row] for row in indices])
@@ -98,9 +97,28 @@ def _continuation_log_probs(
             raise RunError("The model's logits are not finite; no accuracy can be measured.")
         for index, value in zip((i for row in indices for i in row), values, strict=True):
             sums[index] = value
+        done += len(chosen)
         if progress is not None:
-            progress(min(start + BATCH_PROMPTS, len(prompts)), len(prompts))
+            progress(done, len(asking))
     return sums
+
+
+def _batches(model: LanguageModel, encoded: Sequence[Encoded]) -> list[list[tuple[int, ...]]]:
+    """Prompts that run together, shortest first.
+
+    A sliding window counts places in the cache, padding included. Where a sequence is longer than
+    the window, only prompts of one length may share a batch, or the padding would push tokens out.
+    """
+    window = getattr(model.config, "sliding_window", None)
+    longest = max(len(o.prompt_ids) + len(o.continuation_ids) for o in encoded)
+    exact = window is not None and longest > window
+    prompts = sorted({o.prompt_ids for o in encoded}, key=lambda prompt: (len(prompt), prompt))
+    groups = [list(g) for _, g in groupby(prompts, key=len)] if exact else [prompts]
+    return [
+        group[start : start + BATCH_PROMPTS]
+        for group in groups
+        for start in range(0, len(group), BATCH_PROMPTS)
+    ]
 
 
 def _score_batch(

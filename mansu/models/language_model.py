@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import torch
-from transformers import PreTrainedModel, PreTrainedTokenizerBase
+from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 from mansu.models.batch import Batch
 from mansu.models.families import Family
@@ -28,6 +28,11 @@ class LanguageModel:
     fingerprint: str
 
     @property
+    def config(self) -> PretrainedConfig:
+        """Configuration of the decoder; a model that also reads images keeps it one level down."""
+        return self.module.config.get_text_config()
+
+    @property
     def device(self) -> torch.device:
         """Where the model's weights are."""
         return self.module.device
@@ -50,7 +55,7 @@ class LanguageModel:
     @property
     def layers(self) -> int:
         """Number of decoder blocks."""
-        return self.module.config.num_hidden_layers
+        return self.config.num_hidden_layers
 
     @property
     def weight_count(self) -> int:

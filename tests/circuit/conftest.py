@@ -9,17 +9,16 @@ import pytest
 import torch
 from torch import nn
 from transformers import (
-    Gemma3ForCausalLM,
-    Gemma3TextConfig,
-    LlamaConfig,
-    LlamaForCausalLM,
-    Qwen3Config,
-    Qwen3ForCausalLM,
+    AttentionInterface,
+    AttentionMaskInterface,
+    AutoConfig,
+    AutoModelForCausalLM,
 )
+from transformers.masking_utils import eager_mask
 
 from mansu.circuit import EdgeScores, Graph
 from mansu.data.pairs import Pair
-from mansu.models.families import Family
+from mansu.models.families import family_of
 from mansu.models.language_model import LanguageModel
 
 VOCABULARY = 40
@@ -33,17 +32,21 @@ SHAPE: dict[str, Any] = {
     "vocab_size": VOCABULARY,
     "initializer_range": 0.4,
 }
-QWEN3 = Family(name="Qwen 3", model_types=("qwen3",))
-GEMMA3 = Family(
-    name="Gemma 3",
-    model_types=("gemma3_text",),
-    attention_post_norm="post_attention_layernorm",
-    mlp_norm="pre_feedforward_layernorm",
-    mlp_post_norm="post_feedforward_layernorm",
-    gain_offset=1,
-)
-# What differs from plain Llama: q/k norms, post-norms and (1 + w) gains, biases and an untied head.
-KINDS = ("llama", "llama-with-biases", "qwen3", "gemma3")
+# Model type and what differs from the shape: biases and untied heads, q/k-norms, (1 + w) gains,
+# post-norms, soft caps that bite, and windows shorter than the prompts.
+WINDOW = {"query_pre_attn_scalar": 6, "sliding_window": 4}
+KINDS: dict[str, tuple[str, dict[str, Any]]] = {
+    "llama": ("llama", {"tie_word_embeddings": True}),
+    "llama-with-biases": ("llama", {"attention_bias": True, "mlp_bias": True}),
+    "qwen2": ("qwen2", {"tie_word_embeddings": True}),
+    "qwen3": ("qwen3", {}),
+    "gemma": ("gemma", {}),
+    "gemma2": (
+        "gemma2",
+        WINDOW | {"attn_logit_softcapping": 2.0, "final_logit_softcapping": 3.0},
+    ),
+    "gemma3": ("gemma3_text", WINDOW),
+}
 
 
 class ExactNorm(nn.Module):
@@ -59,21 +62,39 @@ class ExactNorm(nn.Module):
         return x / scale * (self.weight + self.offset)
 
 
+def exact_attention(
+    module: Any,
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    attention_mask: torch.Tensor | None,
+    scaling: float,
+    softcap: float | None = None,
+    **_: Any,
+) -> tuple[torch.Tensor, None]:
+    """Soft-capped attention in the dtype of its input; the library's own goes through float32."""
+    groups = query.shape[1] // key.shape[1]
+    key, value = (t.repeat_interleave(groups, 1) for t in (key, value))
+    weights = query @ key.transpose(2, 3) * scaling
+    if softcap is not None:
+        weights = softcap * torch.tanh(weights / softcap)
+    if attention_mask is not None:
+        weights = weights + attention_mask
+    return (weights.softmax(-1) @ value).transpose(1, 2).contiguous(), None
+
+
+AttentionInterface.register("exact", exact_attention)
+AttentionMaskInterface.register("exact", eager_mask)
+
+
 def make_model(kind: str = "llama", seed: int = 0, **shape: Any) -> LanguageModel:
     """A random frozen float64 model with exact norms."""
     torch.manual_seed(seed)
-    settings = SHAPE | shape
-    if kind == "qwen3":
-        family, module = QWEN3, Qwen3ForCausalLM(Qwen3Config(**settings))
-    elif kind == "gemma3":
-        settings |= {"query_pre_attn_scalar": 6, "sliding_window": 4}
-        family, module = GEMMA3, Gemma3ForCausalLM(Gemma3TextConfig(**settings))
-    else:
-        plain = kind == "llama"
-        settings |= {"attention_bias": not plain, "mlp_bias": not plain}
-        settings["tie_word_embeddings"] = plain
-        family = Family(name="Llama", model_types=("llama",))
-        module = LlamaForCausalLM(LlamaConfig(**settings))
+    model_type, differing = KINDS[kind]
+    config = AutoConfig.for_model(model_type, **(SHAPE | differing | shape))
+    attention = "exact" if kind == "gemma2" else "sdpa"
+    module = AutoModelForCausalLM.from_config(config, attn_implementation=attention)
+    family = family_of(config)
     module = module.double()
     for parent in list(module.modules()):
         for name, child in list(parent.named_children()):

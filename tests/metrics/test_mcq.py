@@ -16,14 +16,14 @@ def items():
     return build_items(capitals.facts[:12], capitals.templates[:3], seed=0)
 
 
-def test_log_probabilities_equal_those_of_each_option_run_alone(tiny, items):
-    found = score_items(tiny, items).log_probs
+def test_log_probabilities_equal_those_of_each_option_run_alone(each_tiny, items):
+    found = score_items(each_tiny, items).log_probs
     for item, row in zip(items, found, strict=True):
         for option, value in zip(item.options, row, strict=True):
-            encoded = encode(tiny.tokenizer, item.prompt, option)
+            encoded = encode(each_tiny.tokenizer, item.prompt, option)
             tokens = torch.tensor([[*encoded.prompt_ids, *encoded.continuation_ids]])
             with torch.no_grad():
-                log_probs = tiny.module(tokens).logits[0].log_softmax(-1)
+                log_probs = each_tiny.module(tokens).logits[0].log_softmax(-1)
             start = len(encoded.prompt_ids) - 1
             alone = sum(
                 log_probs[start + i, token].item()
@@ -32,9 +32,9 @@ def test_log_probabilities_equal_those_of_each_option_run_alone(tiny, items):
             assert value == pytest.approx(alone, abs=1e-4)
 
 
-def test_items_scored_together_score_as_they_do_alone(tiny, items):
-    together = score_items(tiny, items).log_probs
-    alone = np.concatenate([score_items(tiny, [item]).log_probs for item in items])
+def test_items_scored_together_score_as_they_do_alone(each_tiny, items):
+    together = score_items(each_tiny, items).log_probs
+    alone = np.concatenate([score_items(each_tiny, [item]).log_probs for item in items])
     np.testing.assert_allclose(together, alone, atol=1e-4)
 
 

@@ -15,9 +15,9 @@ def test_positions_count_the_tokens_of_each_row_on_either_side_of_the_padding():
     assert left.attention_mask.tolist() == [[1, 1, 1], [0, 0, 1]]
 
 
-def test_hidden_states_do_not_depend_on_the_side_of_the_padding(tiny):
+def test_hidden_states_do_not_depend_on_the_side_of_the_padding(each_tiny):
     rows = [(40, 50, 60, 70), (41, 51)]
-    right, left = (pad(rows, tiny.pad_id, side=side) for side in ("right", "left"))
+    right, left = (pad(rows, each_tiny.pad_id, side=side) for side in ("right", "left"))
     with torch.no_grad():
-        a, b = tiny.hidden(right), tiny.hidden(left)
+        a, b = each_tiny.hidden(right), each_tiny.hidden(left)
     torch.testing.assert_close(a[1, :2], b[1, 2:], atol=1e-5, rtol=1e-4)

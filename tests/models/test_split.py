@@ -7,9 +7,9 @@ from mansu.models.swap import swapped
 
 
 @pytest.mark.parametrize("layer", [0, 1, 3])
-def test_the_two_halves_compute_what_the_whole_decoder_computes(tiny, layer):
-    batch = pad([(40, 50, 60, 70), (41, 51)], tiny.pad_id)
-    lower, upper = split(tiny, layer)
+def test_the_two_halves_compute_what_the_whole_decoder_computes(each_tiny, layer):
+    batch = pad([(40, 50, 60, 70), (41, 51)], each_tiny.pad_id)
+    lower, upper = split(each_tiny, layer)
     with torch.no_grad():
         stream = lower(**batch.inputs(), use_cache=False).last_hidden_state
         final = upper(
@@ -18,7 +18,7 @@ def test_the_two_halves_compute_what_the_whole_decoder_computes(tiny, layer):
             position_ids=batch.position_ids,
             use_cache=False,
         ).last_hidden_state
-        whole = tiny.hidden(batch)
+        whole = each_tiny.hidden(batch)
     real = batch.attention_mask.bool()
     torch.testing.assert_close(final[real], whole[real], atol=1e-6, rtol=1e-5)
 

@@ -17,7 +17,7 @@ LAYERS = (1, 3)
 def parts(tiny) -> SimpleNamespace:
     """Weights, examples, views, Fisher information and movable weights of a two-layer circuit."""
     elements, capitals = load_fact_set("elements"), load_fact_set("capitals")
-    names = [name for layer in LAYERS for name in tiny.family.mlp_weight_names(layer)]
+    names = [name for layer in LAYERS for name in tiny.family.mlp_weight_names(tiny.module, layer)]
     weights = {name: tiny.module.get_parameter(name).data for name in names}
     forget = build_examples(tiny.tokenizer, elements.facts[:24], elements.seen[:2])
     retain = build_examples(tiny.tokenizer, capitals.train[:24], capitals.seen[:2])

@@ -67,7 +67,7 @@ def _thinned(frame: pd.DataFrame) -> pd.DataFrame:
 
 def _scatter(frame: pd.DataFrame, name: str, limit: float) -> ChartType:
     scale = alt.Scale(type="symlog", constant=limit / 50, domain=[-limit, limit], nice=False)
-    ticks = alt.Axis(values=_ticks(limit), format="~g")
+    ticks = alt.Axis(values=_ticks(limit), format="~r")
     points = (
         alt.Chart(frame)
         .mark_point(filled=True, size=16, opacity=0.45)
@@ -126,7 +126,7 @@ def divergence_chart(structure: Structure) -> ChartType:
         "is what NF4 alone does to the untouched model. Normalised CAD does not move when the "
         "model's logits merely shrink. M′/M, what is left of the answer's logit difference: "
         f"{structure.fp.metric_ratio:.2f} in full precision, "
-        f"{structure.nf4.metric_ratio:.2f} in NF4."
+        f"{structure.nf4.metric_ratio:.2f} in NF4. Dashed: what CAD must reach."
     )
     title = heading("How much of the circuit is gone (CAD)", note)
     order = ["full precision", "NF4", "noise floor"]
@@ -151,7 +151,7 @@ def shift_chart(structure: Structure) -> ChartType:
     ]
     title = heading(
         "Where the activations changed",
-        "Relative change ‖δ′ − δ‖ / ‖δ‖ of each node's response to the subject, δ = clean − "
+        "Relative change |δ′ − δ| / |δ| of each node's response to the subject, δ = clean − "
         "corrupted at the last position, averaged over nodes. An erasure that stays local is high "
         "inside, low outside.",
     )
@@ -172,7 +172,7 @@ def _bars(
         y=alt.Y(f"{group}:N", title=None, sort=None, axis=alt.Axis(labelLimit=220)),
         yOffset=alt.YOffset("compared:N", sort=order),
     )
-    x = alt.X("value:Q", title=label)
+    x = alt.X("value:Q", title=label, axis=alt.Axis(tickCount=6))
     bars = base.mark_bar(opacity=0.85).encode(
         x=x,
         color=alt.Color(

@@ -1,7 +1,11 @@
 """What one model family must tell: where its decoder keeps what the circuit graph reads.
 
-All supported families share Llama's module tree (``model.layers[i].self_attn.q_proj`` and so on);
-a family file states only what differs. Adding a family is one file with one ``Family`` value.
+All supported families share Llama's decoder (``layers[i].self_attn.q_proj`` and so on); a family
+file states only what differs. Adding a family is one file in this folder with one value `FAMILY`.
+
+What needs no word here, because it is read from the model or because the gradients are taken where
+it makes no difference: grouped queries, q/k-norms, biases, scaled embeddings, sliding windows,
+rotary variants, tied heads, soft-capped attention, and soft-capped logits.
 """
 
 from dataclasses import dataclass
@@ -46,18 +50,20 @@ class Family:
 
     def logits(self, model: PreTrainedModel, hidden: torch.Tensor) -> torch.Tensor:
         """Output logits of final hidden states."""
-        return model.get_output_embeddings()(hidden)  # pyright: ignore
+        return cap_logits(model, model.get_output_embeddings()(hidden))  # pyright: ignore
 
-    def mlp_weight_names(self, layer: int) -> tuple[str, ...]:
+    def mlp_weight_names(self, model: PreTrainedModel, layer: int) -> tuple[str, ...]:
         """State-dict names of the weights of one MLP sublayer."""
-        return tuple(f"model.layers.{layer}.mlp.{name}.weight" for name in MLP_PROJECTIONS)
+        prefix = decoder_name(model)
+        return tuple(f"{prefix}.layers.{layer}.mlp.{name}.weight" for name in MLP_PROJECTIONS)
 
     def linear_weight_names(self, model: PreTrainedModel) -> tuple[str, ...]:
-        """Names of every weight that deployment quantizes: all linear layers except the head."""
+        """Names of the weights that deployment quantizes: the decoder's linear layers, no head."""
+        prefix = decoder_name(model)
         return tuple(
-            f"{name}.weight"
-            for name, module in model.named_modules()
-            if isinstance(module, nn.Linear) and module is not model.get_output_embeddings()
+            f"{prefix}.{name}.weight"
+            for name, module in model.get_decoder().named_modules()  # pyright: ignore
+            if isinstance(module, nn.Linear)
         )
 
     @staticmethod
@@ -65,3 +71,15 @@ class Family:
         """Width of one attention head."""
         explicit = getattr(config, "head_dim", None)
         return explicit or config.hidden_size // config.num_attention_heads
+
+
+def decoder_name(model: PreTrainedModel) -> str:
+    """The decoder's place in the model; deeper than ``model`` where it also reads images."""
+    decoder = model.get_decoder()
+    return next(name for name, module in model.named_modules() if module is decoder)
+
+
+def cap_logits(model: PreTrainedModel, logits: torch.Tensor) -> torch.Tensor:
+    """Logits as the model returns them: ``cap · tanh(logits / cap)`` where it has a soft cap."""
+    cap = getattr(model.config.get_text_config(), "final_logit_softcapping", None)
+    return logits if cap is None else cap * torch.tanh(logits / cap)

@@ -2,4 +2,4 @@
 
 from mansu.models.families.base import Family
 
-LLAMA = Family(name="Llama", model_types=("llama",))
+FAMILY = Family(name="Llama", model_types=("llama",))
