@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 import torch
 
+from mansu.cli import main
 from mansu.errors import RunError
 from mansu.study.records import (
     Stamp,
@@ -54,20 +55,6 @@ def test_a_study_on_a_full_disk_says_so_and_goes_on_when_there_is_space(
         assert_finishes(out, card)
 
 
-@pytest.mark.torture
-@pytest.mark.parametrize("size", ["40k", "1m"])
-def test_a_model_that_does_not_fit_the_cache_is_told_and_built_when_there_is_space(
-    disk, tally, card: dict, tmp_path: Path, size: str
-) -> None:
-    cache = disk(size) / "cache"
-    with tally("full disk while building the model"):
-        ended = run(tmp_path / "run", MANSU_CACHE=str(cache))
-        assert_told(ended, "No space left on device", "MANSU_CACHE")
-        assert not (tmp_path / "run").exists()
-        disk("200m")
-        assert_finishes(tmp_path / "run", card, MANSU_CACHE=str(cache))
-
-
 def test_a_read_only_folder_is_told_in_one_sentence(disk, tally) -> None:
     folder = disk("1m", "ro")
     with tally("read-only folder"), pytest.raises(RunError, match="Read-only file system"):
@@ -94,8 +81,6 @@ def test_a_finished_study_is_read_from_a_read_only_folder(disk, tally, card: dic
 
 
 def test_a_file_where_a_folder_should_be_is_refused(tmp_path: Path, tally, capsys) -> None:
-    from mansu.cli import main
-
     (tmp_path / "file").touch()
     for options in (["--out", "file"], ["--out", "run", "--shared", "file"]):
         places = [str(tmp_path / o) if not o.startswith("-") else o for o in options]

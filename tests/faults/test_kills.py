@@ -5,19 +5,25 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.harness import KILLED, assert_finishes, card_of, kill_at, run, start
+from mansu.study.config import StudyConfig
+from mansu.study.folders import Folders
+from mansu.study.pipeline import run_study
+from mansu.study.run import Run
+from tests.faults.harness import KILLED, assert_finishes, card_of, kill_at, numbers, run, start
 
 TIMES, MOMENTS = 12, 8  # 20 points of `make torture`
 
 
 @pytest.mark.parametrize("moment", [2, 11, 19])
 def test_a_study_killed_while_it_writes_ends_with_the_same_scorecard(
-    tmp_path: Path, card: dict, tally, moment: int
+    tmp_path: Path, tiny_config: StudyConfig, card: dict, tally, moment: int
 ) -> None:
+    out = tmp_path / "run"
     with tally("killed while writing"):
-        assert run(tmp_path / "run", MANSU_KILL_AT=str(moment)).code == KILLED
-        assert not (tmp_path / "run" / "scorecard.json").exists()
-        assert_finishes(tmp_path / "run", card)
+        assert run(out, MANSU_KILL_AT=str(moment)).code == KILLED
+        assert not (out / "scorecard.json").exists()
+        assert numbers(run_study(Run(tiny_config, Folders(out, out / "shared")))) == card
+        assert not list(out.rglob(".*"))
 
 
 @pytest.mark.torture
@@ -50,18 +56,6 @@ def test_a_study_killed_again_and_again_ends_the_same(tmp_path: Path, reference,
         kills = [run(tmp_path / "run", MANSU_KILL_AT=str(draw.randint(1, 8))) for _ in range(6)]
         assert [ended.code for ended in kills] == [KILLED] * 6
         assert_finishes(tmp_path / "run", reference.card)
-
-
-@pytest.mark.torture
-def test_a_study_killed_while_it_builds_the_model_ends_the_same(
-    tmp_path: Path, reference, tally
-) -> None:
-    cache = {"MANSU_CACHE": str(tmp_path / "cache")}
-    with tally("killed while building the model"):
-        assert kill_at(start(tmp_path / "run", **cache), reference.cpu / 2).code == KILLED
-        assert_finishes(tmp_path / "run", reference.card, **cache)
-        built = [path for path in (tmp_path / "cache").rglob("*") if path.is_dir()]
-        assert sorted(path.name[:10] for path in built) == ["models", "tiny-llama"]
 
 
 @pytest.mark.torture

@@ -20,6 +20,7 @@ FACTS = damaged([VALID]) | misfits()
 # Whatever else is asked for, there is no such model: no command may come to work.
 NOWHERE = ["--model", "no-such-model"]
 arguments = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=40)
+arguments |= st.sampled_from(["x" * 300, "/" * 5000, "é" * 200, "meta", "../..", "~", "a\nb"])
 fields = st.sampled_from([f"--{field.name.replace('_', '-')}" for field in FIELDS])
 
 

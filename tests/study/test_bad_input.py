@@ -52,6 +52,8 @@ def refused(capsys, tmp_path, *arguments: str) -> str:
         (["--steps", "many"], "steps"),
         (["--learning-rate", "nan"], "learning_rate"),
         (["--device", "abacus"], "device"),
+        (["--device", "meta"], "device"),
+        (["--model", "x" * 300], "can be no name of a file"),
         (["--retain", "elements"], "share"),
         (["--utility", "elements"], "share"),
         (["--config", "/no/such/file.yaml"], "cannot be read"),

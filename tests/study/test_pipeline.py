@@ -1,19 +1,12 @@
-"""Whole studies on the tiny model: the same twice, and the same after being killed."""
+"""Whole studies on the tiny model: the same twice, and stage by stage."""
 
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
-import pytest
 import torch
 
 from mansu.study.folders import Folders
 from mansu.study.pipeline import run_study
-from mansu.study.records import read_json
 from mansu.study.run import Run
 from mansu.study.stages import draw, floor, localize, measure_base, train
 
@@ -72,36 +65,3 @@ def test_each_stage_runs_alone_and_brings_what_comes_before(tiny_config, tmp_pat
 def test_the_model_is_left_as_it_was(finished_run, tiny):
     for name, weight in tiny.module.state_dict().items():
         assert torch.equal(weight, finished_run.model.module.state_dict()[name])
-
-
-def test_a_damaged_result_is_computed_again(finished_run, tmp_path):
-    run = Run(finished_run.config, Folders(tmp_path / "run", finished_run.shared))
-    expected = run_study(run)
-    for name in ("scorecard.json", "delta.safetensors"):
-        path = run.folder / name
-        content = path.read_bytes()
-        path.write_bytes(content[: len(content) // 2])
-    again = Run(finished_run.config, Folders(run.folder, run.shared))
-    assert numbers(run_study(again)) == numbers(expected)
-    assert read_json(run.folder / "scorecard.json") is not None
-
-
-@pytest.mark.parametrize("moment", ["items-", "scores-", "training.safetensors", "delta."])
-def test_a_killed_study_goes_on_and_ends_with_the_same_scorecard(finished_run, tmp_path, moment):
-    config = tmp_path / "config.yaml"
-    values = json.loads((finished_run.folder / "config.json").read_text())
-    values.pop("mansu")
-    config.write_text(json.dumps(values))
-    command = [sys.executable, "-m", "mansu", "run", "--config", str(config)]
-    command += ["--out", str(tmp_path / "run")]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 240
-    while not any(p.name.startswith(moment) for p in tmp_path.rglob("*")):
-        assert process.poll() is None, "the study ended before it could be killed"
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
-    assert not (tmp_path / "run" / "scorecard.json").exists()
-    run = Run(finished_run.config, Folders(tmp_path / "run", tmp_path / "run" / "shared"))
-    assert numbers(run_study(run)) == numbers(stored_card(finished_run.folder))
