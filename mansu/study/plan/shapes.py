@@ -189,8 +189,12 @@ class Shapes:
         tails = batch.tails * batch.tail_length
         held = hidden + self.kept_log_probs(batch.prompts)
         held += batch.tails * (batch.length + batch.tail_length) * token
-        repeated = 2 * batch.tails * (batch.length + batch.tail_length) * self.query * self.item
-        then = held + max(self.block(tails), repeated, self.log_probs(batch.tail_tokens))
+        # Attention: k and v repeated for every query head; its query and output, and the stream,
+        # the residual beside it and the norm's output.
+        attention = 2 * batch.tails * (batch.length + batch.tail_length) * self.query
+        attention += tails * (3 * self.width + 2 * self.query)
+        attention *= self.item
+        then = held + max(self.block(tails), attention, self.log_probs(batch.tail_tokens))
         return max(first, then)
 
     def perplexity(self, rows: int, length: int, batches: int) -> int:

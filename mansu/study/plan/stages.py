@@ -146,7 +146,7 @@ class Accounting:
         shapes = self.shapes
         # The trained matrices and the floored ones; one matrix's codes, masks and indices.
         copies = self.matrices * (1 if self.config.floor == "none" else 2)
-        kept = self._checkpoint()
+        kept = self._trained()
         # Two matrices' histograms of ratios, and what is counted weight by weight: two sets of
         # codes, unpacked through a copy, and four masks; indices, ratios and cells of the changed.
         one = 2 * 8 * _CELLS + max(shapes.matrices) * 8
@@ -252,9 +252,14 @@ class Accounting:
         masters = 8 + 2 * 4 + (2 * 4 + 1 if self.through else 0)
         return self.movable * masters, self.movable * 4 * (2 + 3 + 1 + 1)
 
-    def _checkpoint(self) -> int:
+    def _trained(self) -> int:
         """What the run keeps of training: indices, and values in float32."""
         return self.movable * (8 + 4)
 
     def _unlearned(self) -> Terms:
-        return {"weights": self.shapes.weights, "circuit": self.matrices + self._checkpoint()}
+        """The model with the unlearned matrices swapped in, and what the run keeps of both.
+
+        Of the floor: indices and stored values of what changed, at most all that may move.
+        """
+        kept = self._trained() + self.movable * (8 + self.shapes.item)
+        return {"weights": self.shapes.weights, "circuit": self.matrices + kept}
