@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -14,20 +15,25 @@ from mansu.study.stages import floor, measure_guarantees, train
 from mansu.study.stages.guarantees import EXAMPLES, Guarantees
 
 
-def run_with(finished_run: Run, folder: Path, **changes) -> Run:
-    """A run of its own that shares what does not depend on the method."""
+def run_with(finished_run: Run, folder: Path, trained: Run | None = None, **changes) -> Run:
+    """A run of its own that shares what does not depend on the method, and a finished training."""
     config = make_config(dataclasses.asdict(finished_run.config) | changes)
-    return Run(config, Folders(folder, finished_run.shared))
+    run = Run(config, Folders(folder, finished_run.shared))
+    run.open()
+    if trained is not None:
+        shutil.copy(trained.folder / "trained.safetensors", folder)
+    return run
 
 
 @pytest.fixture(scope="session")
 def made(finished_run, tmp_path_factory) -> dict[str, tuple[Run, Guarantees]]:
     """Runs under every floor, with their guarantees."""
     folder = tmp_path_factory.mktemp("guarantees")
-    runs = {
-        kind: run_with(finished_run, folder / kind, floor=kind)
-        for kind in ("in_loop", "paper", "boundary", "none")
-    }
+    plain = run_with(finished_run, folder / "none", floor="none")
+    train(plain)
+    runs = {"in_loop": run_with(finished_run, folder / "in_loop", finished_run), "none": plain}
+    for kind in ("paper", "boundary"):
+        runs[kind] = run_with(finished_run, folder / kind, plain, floor=kind)
     return {kind: (run, measure_guarantees(run)) for kind, run in runs.items()}
 
 
@@ -38,7 +44,7 @@ def test_they_are_computed_once_and_the_same_again(made, finished_run, tmp_path)
     again = Run(run.config, Folders(run.folder, run.shared))
     assert measure_guarantees(again) == found
     assert path.stat().st_mtime_ns == before
-    elsewhere = run_with(finished_run, tmp_path / "other")
+    elsewhere = run_with(finished_run, tmp_path / "other", finished_run)
     assert measure_guarantees(elsewhere) == found
 
 
@@ -90,7 +96,7 @@ def test_the_plain_updates_are_the_same_before_every_floor(made):
 
 def test_a_training_that_kept_nothing_has_nothing_to_check(finished_run, tmp_path):
     # Steps so large that every check loses the retain set: the original weights stay.
-    run = run_with(finished_run, tmp_path / "lost", learning_rate=1.0, floor="none")
+    run = run_with(finished_run, tmp_path / "lost", learning_rate=1.0, steps=4, floor="none")
     assert train(run).best is None
     found = measure_guarantees(run)
     assert found.after.cost.delta_norm == found.after.cost.measured == 0
