@@ -149,15 +149,33 @@ class Lab:
             name,
         )
         light = "true" if name.endswith("Light") else "false"
-        self.page.wait_for_selector(f"body[data-jp-theme-light='{light}']")
+        attribute = f"body[data-jp-theme-light='{light}']"
+        self.page.wait_for_selector(attribute, state="attached")
 
     def photograph(self, name: str, place: Locator) -> None:
         """Keeps a picture of a part of the page, in the light and in the dark theme."""
         SCREENSHOTS.mkdir(exist_ok=True)
+        size = self.page.viewport_size or {"width": 1400, "height": 1000}
+        # Tall enough for the whole part: JupyterLab draws what is in sight.
+        self.page.set_viewport_size({"width": size["width"], "height": 2000})
         for theme in ("Dark", "Light"):
             self.use_theme(f"JupyterLab {theme}")
             self.page.wait_for_timeout(400)
             place.screenshot(path=str(SCREENSHOTS / f"{name}-{theme.lower()}.png"))
+        self.page.set_viewport_size(size)
+
+    def dashboard(self) -> Locator:
+        """The first dashboard of the notebook."""
+        return self.page.locator(".jp-OutputArea-output > .jupyter-widgets").first
+
+    def press_slider(self, label: str, key: str) -> None:
+        """Presses a key on a slider."""
+        self.slider(label).press(key)
+
+    def assert_healthy(self) -> None:
+        """No error was said, and nothing was asked of another machine."""
+        assert not self.complaints
+        assert not self.strangers
 
     def slider(self, label: str) -> Locator:
         """The handle of the slider with this label."""
@@ -177,7 +195,7 @@ def open_notebook(browser: Browser, server: Server, name: str, width: int = 1400
     """Opens a notebook in a page of its own and waits for its kernel; ends the kernel after."""
     context = browser.new_context(viewport={"width": width, "height": 1000})
     page = context.new_page()
-    page.set_default_timeout(1000 * PATIENCE)
+    page.set_default_timeout(60_000)
     lab = Lab(page)
     page.on("request", lambda asked: _note_stranger(lab, asked.url))
     page.on("console", lambda said: _note_complaint(lab, said.type, said.text))

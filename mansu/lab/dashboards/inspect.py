@@ -91,7 +91,7 @@ class InspectDashboard:
         widgets.jslink((self.only, "value"), (self.graph, "only_circuit"))
         self.graph.observe(lambda change: self._choose(change["new"]), "selected")
         self.which = choice("map", next(iter(_MAPS)), list(_MAPS), "What is shown, by layer")
-        self.map, self.ranking, self.curve = Pane(420), Pane(330), Pane(380)
+        self.map, self.ranking, self.curve = Pane(430), Pane(400), Pane(400)
         self.faithful = Jobs(
             "Measure", "Patch circuits of growing size and measure M", self._measure
         )
@@ -100,21 +100,21 @@ class InspectDashboard:
         self.partner = choice("beside it", names[0], names, "What the circuit is compared to")
         self.comparing = Jobs("Compare", "Compute what is missing and show both", self._compare)
         self.comparison: Comparison | None = None
-        self._pair_place = widgets.VBox([], layout={"min_height": "640px"})
+        self._pair_place = widgets.VBox([], layout={"overflow": "visible"})
         self.state = StateRow(config, self.load)
         self.tabs = widgets.Tab(
             [
-                self.graph,
+                column(beside(self.threshold, self.only), self.graph),
                 column(self.which, self.map.box),
-                self.ranking.box,
+                column(self.ranking.box),
                 column(self.faithful.box, self.curve.box),
                 column(beside(self.partner, self.comparing.box), self._pair_place),
             ],
             titles=_TABS,
         )
-        self.box = dashboard(
-            beside(self.top_k, self.kind, self.threshold, self.only), self.tabs, self.state.box
-        )
+        for view in self.tabs.children:
+            view.layout.min_height = "700px"  # so that nothing jumps from one tab to the next
+        self.box = dashboard(beside(self.top_k, self.kind), self.tabs, self.state.box)
         self.graph.top_k = config.top_k
         self._draw_graph()
         self.top_k.observe(lambda change: self._changed(), "value")

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import ipywidgets as widgets
 
 from mansu.errors import InputError
-from mansu.lab.dashboards.controls import Words, button
+from mansu.lab.dashboards.controls import Words, beside, button
 from mansu.lab.widgets import CopyText
 from mansu.study.config import FIELDS, StudyConfig, make_config, parse_config, to_yaml
 
@@ -54,9 +54,8 @@ class StateRow:
             [self.field, widgets.HBox([take, self.upload]), self.words.box],
         )
         folded = widgets.Accordion([inside], titles=("Load a configuration",))
-        self.box = widgets.VBox(
-            [self.yaml, self.command, folded], layout={"width": "400px", "grid_gap": "4px"}
-        )
+        folded.layout.flex = "1 1 380px"
+        self.box = beside(self.yaml, self.command, folded)
         self.show(config)
 
     def show(self, config: StudyConfig) -> None:

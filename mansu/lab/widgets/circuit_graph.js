@@ -4,7 +4,7 @@
 const SVG = "http://www.w3.org/2000/svg";
 const MARGIN = { left: 120, right: 24, top: 18, bottom: 18 };
 const STYLE = `
-.mansu-graph { --ink: var(--jp-ui-font-color1, #1f2933); --soft: var(--jp-ui-font-color2, #52606d);
+.mansu-graph { --ink: var(--jp-ui-font-color0, #1f2933); --soft: var(--jp-ui-font-color2, #52606d);
   --ground: var(--jp-layout-color1, #fff); --line: var(--jp-border-color1, #c5ccd3);
   --focus: var(--jp-brand-color1, #0072B2); color: var(--ink);
   font: 13px/1.4 var(--jp-ui-font-family, Helvetica, Arial, sans-serif); }
@@ -27,7 +27,7 @@ const STYLE = `
   padding: 4px 8px; border-radius: 4px; background: var(--ink); color: var(--ground);
   font-size: 12px; z-index: 5; }
 .mansu-graph .status { min-height: 2.8em; }
-.mansu-graph .title { font-weight: 600; min-height: 1.4em; }
+.mansu-graph .title { font-weight: 600; }
 .mansu-graph .key { display: flex; flex-flow: row wrap; gap: 4px 16px; color: var(--soft); }
 .mansu-graph .key b { display: inline-block; width: 22px; height: 4px; margin: 0 5px 3px 0; }
 .mansu-graph .panel { flex: 1 1 400px; min-width: 0; height: 600px; overflow: auto;
@@ -111,7 +111,7 @@ function render({ model, el }) {
     if (!drawing.nodes) return;
     const columns = Math.max(...drawing.nodes.map((n) => n.x)) + 1;
     const top = Math.max(...drawing.nodes.map((n) => n.y));
-    const step = Math.max(22, Math.min(64, 560 / (top + 2)));
+    const step = Math.max(22, Math.min(84, 560 / (top + 2)));
     const wide = Math.max(12, Math.min(46, 560 / columns));
     const width = MARGIN.left + columns * wide + MARGIN.right;
     const height = MARGIN.top + (top + 1) * step + MARGIN.bottom;
