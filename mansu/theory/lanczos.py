@@ -10,12 +10,11 @@ already found, which does not move the largest. The Ritz value never exceeds the
 than rounding.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from mansu.errors import InputError
 from mansu.theory.retain_loss import Vector, inner, norm
@@ -43,7 +42,7 @@ class Eigenvalue:
 
 def largest_eigenvalue(
     product: Callable[[Vector], Vector],
-    start: Mapping[str, Tensor],
+    start: Vector,
     steps: int,
     tolerance: float,
     progress: Callable[[int, int], None] | None = None,
@@ -52,7 +51,8 @@ def largest_eigenvalue(
 
     Args:
         product: Multiplies a vector by the matrix; gives fresh tensors, which are overwritten.
-        start: Where to begin; not zero, and not orthogonal to what is sought.
+        start: Where to begin; not zero, and not orthogonal to what is sought. Overwritten, because
+            it may be as large as the model.
         steps: Products at most.
         tolerance: Stops once the residual is at most this share of the value.
         progress: Called with (steps done, steps at most).
@@ -63,7 +63,7 @@ def largest_eigenvalue(
     length = norm(start)
     if not (np.isfinite(length) and length > 0):
         raise InputError("Lanczos cannot start from a zero or non-finite vector; give another.")
-    current = {name: tensor / length for name, tensor in start.items()}
+    current = {name: tensor.div_(length) for name, tensor in start.items()}
     rounding = max(torch.finfo(tensor.dtype).eps for tensor in current.values())
     previous: Vector = {}
     diagonal: list[float] = []

@@ -16,7 +16,7 @@ from mansu.unlearn.examples import Example, answer_targets
 
 Vector = dict[str, Tensor]
 # Examples differentiated twice at a time: the graph of the second derivative is the larger one.
-BATCH_ROWS = 8
+BATCH_ROWS = 6
 
 
 class RetainLoss:
@@ -71,7 +71,6 @@ class RetainLoss:
                     for name, slope in zip(leaves, slopes, strict=True)
                 ]
             ).sum()
-            del slopes
             # Adds to each leaf's `grad` in place: no second copy of the product.
             torch.autograd.backward(along, inputs=inputs)
         return {

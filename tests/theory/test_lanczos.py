@@ -22,7 +22,7 @@ def run(matrix: torch.Tensor, steps: int = 60, tolerance: float = 1e-9, seed: in
         return {"a": whole[:cut].clone(), "b": whole[cut:].view(-1, 1).clone()}
 
     return largest_eigenvalue(
-        product, {"a": start[:cut], "b": start[cut:].view(-1, 1)}, steps, tolerance
+        product, {"a": start[:cut].clone(), "b": start[cut:].clone().view(-1, 1)}, steps, tolerance
     )
 
 

@@ -75,12 +75,9 @@ def retain_bound(found: Guarantees) -> ChartType:
             _WHOLE: found.whole.bound(cost.delta_norm),
         }
         rows += [{"state": name, "what": what, "nats": v} for what, v in values.items()]
-    frame = pd.DataFrame(rows)
-    shown = frame[frame["nats"] > 0]
+    shown = pd.DataFrame([row for row in rows if row["nats"] > 0], columns=list(rows[0]))
     left_out = [
-        f"{row['what']} {row['state']} is {row['nats']:+.2g}"
-        for _, row in frame.iterrows()
-        if row["nats"] <= 0
+        f"{row['what']} {row['state']} is {row['nats']:+.2g}" for row in rows if row["nats"] <= 0
     ]
     note = "Nothing moved."
     if found.before.cost.delta_norm or found.after.cost.delta_norm:
