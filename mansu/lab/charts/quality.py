@@ -31,10 +31,15 @@ def methods_table(found: Quality) -> pd.DataFrame:
             "Spearman with patching (sampled edges)": "1 by definition",
             "Spearman with the finest grid (all edges)": "–",
             "circuit shared with the finest grid": f"all {found.all_edges:,} edges would take "
-            f"about {whole / 3600:.1f} h",
+            f"about {_duration(whole)}",
         }
     )
     return pd.DataFrame(rows)
+
+
+def _duration(seconds: float) -> str:
+    minutes = seconds / 60
+    return f"{minutes:.1f} min" if minutes < 90 else f"{minutes / 60:.1f} h"
 
 
 def patching_scatter(found: Quality, graph: Graph) -> ChartType:
@@ -57,7 +62,7 @@ def patching_scatter(found: Quality, graph: Graph) -> ChartType:
         .mark_line(color=GREY, strokeDash=[4, 3])
         .encode(x=alt.X("v:Q", scale=scale), y=alt.Y("v:Q", scale=scale))
     )
-    axis = alt.Axis(format=".1g", tickCount=7)
+    axis = alt.Axis(format="~r", tickCount=7)
     points = (
         alt.Chart(frame)
         .mark_point(filled=True, size=45, opacity=0.8)
