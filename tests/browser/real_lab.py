@@ -137,10 +137,13 @@ class Lab:
             PATIENCE,
         )
         assert done == "done"
-        errors = self.page.locator(
-            ".jp-OutputArea-output[data-mime-type='application/vnd.jupyter.error']"
+        failed = self.page.evaluate(
+            """() => [...window.jupyterapp.shell.currentWidget.content.model.cells]
+                .flatMap(cell => cell.toJSON().outputs || [])
+                .filter(output => output.output_type === 'error')
+                .map(output => `${output.ename}: ${output.evalue}`)"""
         )
-        assert errors.count() == 0, errors.first.inner_text()
+        assert not failed, failed
 
     def use_theme(self, name: str) -> None:
         """``JupyterLab Light`` or ``JupyterLab Dark``."""

@@ -202,7 +202,7 @@ def test_a_batch_run_shows_a_chart_and_no_widget(dashboard, located, monkeypatch
 
 
 def test_zeroed_edges_are_those_below_the_threshold(made) -> None:
-    from mansu.lab.dashboards.localize import above
+    from mansu.lab.dashboards.localization import above
 
     kept = above(made.scores, 0.5)
     assert (kept.scores[kept.scores != 0].abs() >= 0.5).all()

@@ -10,7 +10,7 @@ from altair.typing import ChartType
 from mansu.circuit import Circuit, EdgeScores
 from mansu.lab.charts.localize import SIGN
 from mansu.lab.theme import BLUE, GREY, INK, ORANGE, WIDTH, heading
-from mansu.lab.widgets.layout import Drawing, Node, draw_edges
+from mansu.lab.widgets.layout import MLP_COLUMN, Drawing, Node, draw_edges
 
 EDGES = 150  # fewer than the widget draws: a picture cannot be filtered
 _POINTS = 9  # of a curve
@@ -110,14 +110,17 @@ def _edges(drawing: Drawing) -> ChartType:
 
 
 def _curve(start: tuple[float, float], end: tuple[float, float]) -> list[tuple[float, float, int]]:
-    """Points of an edge: an arc to the left within a column, else a curve that leaves upwards."""
+    """Points of an edge: an arc within a column, else a curve; MLPs are met sideways."""
     (x1, y1), (x2, y2) = start, end
     if x1 == x2:
         bend = 0.4 + 0.09 * (y2 - y1)
         controls = [(x1 - bend * 1.33, y1), (x1 - bend * 1.33, y2)]
     else:
         middle = (y1 + y2) / 2
-        controls = [(x1, middle), (x2, middle)]
+        controls = [
+            (x1 + (x2 - x1) / 2, y1) if x1 == MLP_COLUMN else (x1, middle),
+            (x2 + (x1 - x2) / 2, y2) if x2 == MLP_COLUMN else (x2, middle),
+        ]
     corners = np.array([start, *controls, end])
     t = np.linspace(0, 1, _POINTS)[:, None]
     weights = np.concatenate([(1 - t) ** 3, 3 * t * (1 - t) ** 2, 3 * t**2 * (1 - t), t**3], 1)

@@ -22,7 +22,7 @@ class Pane:
     def __init__(self, height: int) -> None:
         """Args: height: Pixels that the largest of its charts takes."""
         self.box = widgets.Output(
-            layout={"height": f"{height}px", "flex": "1 1 560px", "min_width": "0"}
+            layout={"height": f"{height}px", "width": "100%", "min_width": "0"}
         )
         self.box.add_class("mansu-pane")
         self._shown: dict[str, Any] | None = None

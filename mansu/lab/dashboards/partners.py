@@ -5,7 +5,7 @@ from typing import Literal
 
 from mansu.circuit import EdgeScores, select
 from mansu.circuit.selection import Kind
-from mansu.lab.dashboards.compare import Shown
+from mansu.lab.dashboards.comparison import Shown
 from mansu.lab.dashboards.jobs import telling
 from mansu.lab.dashboards.runs import change, fitting, forget_names, model_names, open_beside
 from mansu.study.config import StudyConfig

@@ -128,9 +128,14 @@ function render({ model, el }) {
       const [x1, y1] = place(drawing.nodes[edge.from]);
       const [x2, y2] = place(drawing.nodes[edge.to]);
       const bend = Math.min(100, 16 + 0.32 * (y1 - y2));
+      // MLPs are left and entered sideways, everything else upwards: fewer lines lie on each other.
+      const [writer, reader] = [drawing.nodes[edge.from], drawing.nodes[edge.to]];
+      const half = (y1 + y2) / 2;
+      const first = writer.kind === "mlp" ? [x1 + 0.5 * (x2 - x1), y1] : [x1, half];
+      const second = reader.kind === "mlp" ? [x2 + 0.5 * (x1 - x2), y2] : [x2, half];
       const d = Math.abs(x1 - x2) < 1
         ? `M${x1},${y1} C${x1 - bend},${y1 - 6} ${x2 - bend},${y2 + 6} ${x2},${y2}`
-        : `M${x1},${y1} C${x1},${(y1 + y2) / 2} ${x2},${(y1 + y2) / 2} ${x2},${y2}`;
+        : `M${x1},${y1} C${first} ${second} ${x2},${y2}`;
       const share = Math.sqrt(Math.min(1, Math.abs(edge.score) / limit));
       const path = draw("path", {
         d, class: "edge", "stroke-width": (0.5 + 5.5 * share).toFixed(2),
@@ -328,7 +333,7 @@ function render({ model, el }) {
     if (!details.examples.length) return;
     const table = make("table");
     const head = make("tr");
-    for (const text of ["score", "M", "clean prompt, then corrupted"]) {
+    for (const text of ["score", "M", "clean prompt → first token of its answer; then the corrupted one"]) {
       head.append(make("th", text.length < 6 ? "number" : "", text));
     }
     table.append(head);
@@ -337,6 +342,7 @@ function render({ model, el }) {
       row.append(make("td", "number", signed(example.score)),
         make("td", "number", signed(example.metric)), make("td"));
       row.firstChild.style.boxShadow = `inset 4px 0 ${colour(example.score)}`;
+      row.firstChild.style.paddingLeft = "10px";
       row.lastChild.append(tokens(example.clean, example.corrupted, example.answer),
         tokens(example.corrupted, example.clean, example.other));
       table.append(row);

@@ -30,6 +30,7 @@ function render({ model, el }) {
   button.addEventListener("click", async () => {
     // The text stays in sight: a browser that refuses the clipboard leaves it to be taken by hand.
     field.style.display = "block";
+    el.style.flex = "1 1 100%";
     field.focus();
     field.select();
     try {
@@ -41,7 +42,11 @@ function render({ model, el }) {
     setTimeout(() => { said.textContent = ""; }, 4000);
   });
   field.addEventListener("keydown", (event) => {
-    if (event.key === "Escape") { field.style.display = "none"; button.focus(); }
+    if (event.key === "Escape") {
+      field.style.display = "none";
+      el.style.flex = "";
+      button.focus();
+    }
   });
   model.on("change:label change:text", update);
   update();

@@ -11,6 +11,7 @@ from mansu.circuit import EdgeScores, Graph
 from mansu.circuit.graph import ReaderKind
 
 EDGES = 400  # drawn at most; more cannot be told apart, and a browser would stutter
+MLP_COLUMN = 0.0
 MLP_RISE = 0.45  # rows
 
 
@@ -90,7 +91,7 @@ def lay_out(graph: Graph) -> tuple[Node, ...]:
             Node(f"kv{layer}.{h}", "kv", layer, h + graph.heads + 2.5, row)
             for h in range(graph.kv_heads)
         ]
-        nodes.append(Node(f"m{layer}", "mlp", layer, 0.0, row + MLP_RISE))
+        nodes.append(Node(f"m{layer}", "mlp", layer, MLP_COLUMN, row + MLP_RISE))
     return (*nodes, Node("logits", "logits", graph.layers, middle, graph.layers + MLP_RISE))
 
 

@@ -13,8 +13,6 @@ from mansu.lab.show import is_live, show
 from mansu.lab.widgets import CircuitGraph
 from mansu.lab.widgets.circuit_graph import drawing_of
 
-_LEAST = 1e-3  # of the largest |score|: where the threshold slider begins
-
 
 @dataclass(frozen=True)
 class Shown:
@@ -73,16 +71,23 @@ class Comparison:
     def show(self, first: Shown, second: Shown) -> None:
         """Shows two other circuits."""
         drawings = [drawing_of(shown.scores, shown.name) for shown in (first, second)]
-        strongest = [abs(e["score"]) for drawing in drawings for e in drawing["edges"]]
-        most = max(strongest, default=1.0)
+        most = max((abs(e["score"]) for d in drawings for e in d["edges"]), default=1.0)
         for graph, shown, drawing in zip(self.graphs, (first, second), drawings, strict=True):
             with graph.hold_sync():
                 graph.selected = ""
                 graph.limit = most  # the same width is the same score in both
                 graph.circuits = [list(shown.circuit.layers)]
                 graph.drawing = drawing
-        set_range(self.threshold, most * _LEAST, most)
+        set_range(self.threshold, *drawn_range(*self.graphs))
         self.words.say(agreement(first, second))
+
+
+def drawn_range(*graphs: CircuitGraph) -> tuple[float, float]:
+    """|score| of the weakest and the strongest drawn edge, in logits."""
+    sizes = [abs(edge["score"]) for graph in graphs for edge in graph.drawing["edges"]]
+    if not sizes or min(sizes) == max(sizes):
+        return 1e-3, 1.0
+    return min(sizes), max(sizes)
 
 
 def agreement(first: Shown, second: Shown) -> str:

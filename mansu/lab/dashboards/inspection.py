@@ -8,7 +8,7 @@ from IPython.display import display
 from mansu.circuit import EdgeScores, Stability, select, stability
 from mansu.errors import InputError
 from mansu.lab import charts
-from mansu.lab.dashboards.compare import Comparison
+from mansu.lab.dashboards.comparison import Comparison, drawn_range
 from mansu.lab.dashboards.controls import (
     beside,
     choice,
@@ -35,11 +35,10 @@ from mansu.study.stages.faithfulness import measure_faithfulness
 from mansu.study.stages.localize import localize
 
 RESAMPLES = 1000
-_LEAST = 1e-3  # of the largest |score|: where the threshold slider begins
 _MAPS = {
-    "net score of every head and MLP": lambda scores, circuit: charts.source_map(scores),
+    "net score by component": lambda scores, circuit: charts.source_map(scores),
     "mass in and out": lambda scores, circuit: charts.mass_map(scores),
-    "help and hindrance at each MLP": charts.signed_mass,
+    "help and hindrance": charts.signed_mass,
 }
 # What this notebook's scores depend on.
 _SCORED = ("model", "forget", "attribution", "pairs", "ig_steps", "alpha_grid", "device", "dtype")
@@ -91,7 +90,7 @@ class InspectDashboard:
         widgets.jslink((self.only, "value"), (self.graph, "only_circuit"))
         self.graph.observe(lambda change: self._choose(change["new"]), "selected")
         self.which = choice("map", next(iter(_MAPS)), list(_MAPS), "What is shown, by layer")
-        self.map, self.ranking, self.curve = Pane(430), Pane(400), Pane(400)
+        self.map, self.ranking, self.curve = Pane(480), Pane(400), Pane(420)
         self.faithful = Jobs(
             "Measure", "Patch circuits of growing size and measure M", self._measure
         )
@@ -163,8 +162,7 @@ class InspectDashboard:
 
     def _draw_graph(self) -> None:
         self.graph.draw(self.scores, self.config.circuit)
-        most = self.graph.limit
-        set_range(self.threshold, most * _LEAST, most)
+        set_range(self.threshold, *drawn_range(self.graph))
 
     def _draw_view(self) -> None:
         """Draws what the open tab shows; the others wait until they are opened."""

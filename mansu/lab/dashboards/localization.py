@@ -81,7 +81,7 @@ class LocalizeDashboard:
         self.jobs = Jobs("Run", "Score the edges with these settings", self.start)
         self.state = StateRow(config, self.load)
         self.readout = Words(2)
-        self.ranking, self.map = Pane(370), Pane(420)
+        self.ranking, self.map = Pane(400), Pane(480)
         left = column(
             *(self.controls[name] for name in _SCORED),
             self.jobs.box,
@@ -206,7 +206,7 @@ def _kept(scores: EdgeScores, kept: EdgeScores, least: float) -> str:
     count = int((kept.scores != 0).sum())
     return (
         f"The map counts {count:,} of {total:,} edges, |score| ≥ {least:.2g} logits; they hold "
-        f"{share:.0%} of all |score|."
+        f"{share:.1%} of all |score|."
     )
 
 
