@@ -182,8 +182,14 @@ def _tables(options: argparse.Namespace) -> int:
 def _export(options: argparse.Namespace) -> int:
     from mansu.study.export import export_run
 
-    export_run(options.run, options.to, options.format)
+    ragged = export_run(options.run, options.to, options.format)
     print(options.to)
+    if ragged:
+        print(
+            f"mansu: {len(ragged)} matrices (such as {ragged[0]}) have rows that do not end with a "
+            "block of 64 weights; bitsandbytes on a CPU may misread them, so run this on a GPU.",
+            file=sys.stderr,
+        )
     return 0
 
 

@@ -9,20 +9,25 @@ import torch
 from mansu.errors import InputError, RunError
 from mansu.models import load_model
 from mansu.models.swap import swapped
-from mansu.quant.deployed import load_real_4bit
+from mansu.quant.deployed import linear_weights, load_real_4bit
+from mansu.quant.nf4 import BLOCK
 from mansu.study.config import make_config, read_config
 from mansu.study.stages.floor import read_checkpoint
 
 Format = Literal["fp", "nf4"]
 
 
-def export_run(folder: Path, target: Path, form: Format = "fp") -> None:
+def export_run(folder: Path, target: Path, form: Format = "fp") -> tuple[str, ...]:
     """Writes the unlearned model of a run.
 
     Args:
         folder: The run's folder; its floor stage must be finished.
         target: The folder to write; it must not exist. It appears only when it is complete.
         form: ``fp`` keeps the training dtype; ``nf4`` stores bitsandbytes' 4-bit weights.
+
+    Returns:
+        In NF4, the matrices whose rows do not end with a block. The file holds them exactly, but
+        bitsandbytes (0.50) on some CPUs reads their scales wrongly: run them on a GPU.
 
     Raises:
         InputError: No finished run there, or the target exists.
@@ -51,3 +56,5 @@ def export_run(folder: Path, target: Path, form: Format = "fp") -> None:
             finished.rename(target)
     except OSError as error:
         raise RunError(f"{target} cannot be written ({error.strerror}); free space.") from error
+    quantized = linear_weights(model) if form == "nf4" else {}
+    return tuple(name for name, weight in quantized.items() if weight.shape[1] % BLOCK)

@@ -5,7 +5,9 @@ from bitsandbytes.nn.modules import Linear4bit
 from mansu.cli import main
 from mansu.models import load_model
 from mansu.quant import nf4
-from mansu.quant.deployed import load_real_4bit
+from mansu.quant.deployed import linear_weights, load_real_4bit
+from mansu.study import export
+from mansu.study.export import export_run
 from mansu.study.stages.floor import floor, unlearned_model
 
 
@@ -44,6 +46,15 @@ def test_an_nf4_export_loads_with_real_four_bit_layers(finished_run, tmp_path):
     loaded = AutoModelForCausalLM.from_pretrained(target)
     layers = [module for module in loaded.modules() if isinstance(module, Linear4bit)]
     assert len(layers) == 7 * finished_run.model.layers
+
+
+def test_an_nf4_export_names_the_matrices_that_a_cpu_may_misread(
+    finished_run, tmp_path, monkeypatch
+):
+    assert export_run(finished_run.folder, tmp_path / "whole", "nf4") == ()
+    monkeypatch.setattr(export, "BLOCK", 96)  # no row of 128 or 256 weights ends with such a block
+    ragged = export_run(finished_run.folder, tmp_path / "ragged", "nf4")
+    assert set(ragged) == set(linear_weights(finished_run.model))
 
 
 @pytest.mark.parametrize("what", ["no run", "target exists"])
