@@ -74,14 +74,13 @@ def retain_claims(found: Guarantees) -> list[Claim]:
             claims.append(Claim(name, None, "no weight moved"))
             continue
         bound = found.circuit.bound(cost.delta_norm)
-        claims.append(
-            Claim(
-                name,
-                cost.within(found.circuit),
-                f"the retain loss changed by {cost.measured:+.3g} nats, the bound allows "
-                f"{bound:.3g}, second order predicts {cost.predicted:+.3g}",
-            )
+        reason = (
+            f"the retain loss changed by {cost.measured:+.3g} nats, the bound allows {bound:.3g}, "
+            f"second order predicts {cost.predicted:+.3g}"
         )
+        if bound > cost.loss_before:
+            reason += f". A bound above the loss itself ({cost.loss_before:.3g}) excludes little"
+        claims.append(Claim(name, cost.within(found.circuit), reason))
     return claims
 
 

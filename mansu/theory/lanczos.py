@@ -1,13 +1,13 @@
 """The largest eigenvalue of a symmetric matrix that is only known by its products (Lanczos 1950).
 
 1. Start from a unit vector v₁.
-2. w = A·vⱼ; αⱼ = ⟨w, vⱼ⟩; w ← w − αⱼvⱼ − βⱼ₋₁vⱼ₋₁; βⱼ = ‖w‖; vⱼ₊₁ = w/βⱼ.
+2. w = A·vⱼ − βⱼ₋₁vⱼ₋₁; αⱼ = ⟨w, vⱼ⟩; w ← w − αⱼvⱼ; βⱼ = ‖w‖; vⱼ₊₁ = w/βⱼ.
 3. The largest eigenvalue of the small tridiagonal matrix (α on, β beside the diagonal) is the Ritz
    value; with s the last entry of its eigenvector, an eigenvalue of A lies within βⱼ|s| of it.
 
-Three vectors are held and none is orthogonalised again: rounding then repeats eigenvalues that are
-already found, which does not move the largest. The Ritz value never exceeds the true one by more
-than rounding.
+The two last vectors are held, and the product takes the memory of the older one. None is
+orthogonalised again: rounding then repeats eigenvalues that are already found, which does not move
+the largest. The Ritz value never exceeds the true one by more than rounding.
 """
 
 from collections.abc import Callable
@@ -41,7 +41,7 @@ class Eigenvalue:
 
 
 def largest_eigenvalue(
-    product: Callable[[Vector], Vector],
+    product: Callable[[Vector, Vector | None], Vector],
     start: Vector,
     steps: int,
     tolerance: float,
@@ -50,7 +50,8 @@ def largest_eigenvalue(
     """Estimates the largest (not the largest absolute) eigenvalue.
 
     Args:
-        product: Multiplies a vector by the matrix; gives fresh tensors, which are overwritten.
+        product: Multiplies its first argument by the matrix and adds the second, if there is one,
+            whose memory it may use. The result is overwritten.
         start: Where to begin; not zero, and not orthogonal to what is sought. Overwritten, because
             it may be as large as the model.
         steps: Products at most.
@@ -65,17 +66,15 @@ def largest_eigenvalue(
         raise InputError("Lanczos cannot start from a zero or non-finite vector; give another.")
     current = {name: tensor.div_(length) for name, tensor in start.items()}
     rounding = max(torch.finfo(tensor.dtype).eps for tensor in current.values())
-    previous: Vector = {}
+    previous: Vector | None = None
     diagonal: list[float] = []
     beside: list[float] = []
     value = residual = 0.0
     for step in range(1, steps + 1):
-        next_ = product(current)
+        next_ = product(current, previous)
         diagonal.append(inner(next_, current))
         for name, tensor in next_.items():
             tensor.sub_(current[name], alpha=diagonal[-1])
-            if previous:
-                tensor.sub_(previous[name], alpha=beside[-1])
         left = norm(next_)
         small = np.diag(diagonal) + np.diag(beside, 1) + np.diag(beside, -1)
         values, vectors = np.linalg.eigh(small)
@@ -87,5 +86,6 @@ def largest_eigenvalue(
         if exhausted or residual <= tolerance * abs(value):
             return Eigenvalue(value, residual, step)
         beside.append(left)
-        previous, current = current, {name: tensor.div_(left) for name, tensor in next_.items()}
+        previous = {name: tensor.mul_(-left) for name, tensor in current.items()}
+        current = {name: tensor.div_(left) for name, tensor in next_.items()}
     return Eigenvalue(value, residual, steps)

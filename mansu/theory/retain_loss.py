@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import torch
 from torch import Tensor
+from torch.autograd.graph import get_gradient_edge
 from torch.func import functional_call
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
@@ -16,7 +17,7 @@ from mansu.unlearn.examples import Example, answer_targets
 
 Vector = dict[str, Tensor]
 # Examples differentiated twice at a time: the graph of the second derivative is the larger one.
-BATCH_ROWS = 6
+BATCH_ROWS = 4
 
 
 class RetainLoss:
@@ -52,31 +53,30 @@ class RetainLoss:
             found = torch.autograd.grad(loss, list(leaves.values()))
             yield dict(zip(leaves, found, strict=True))
 
-    def hessian_vector(self, direction: Mapping[str, Tensor]) -> Vector:
-        """H·v for the Hessian H of the retain loss in the named weights; fresh tensors.
+    def hessian_vector(
+        self, direction: Mapping[str, Tensor], onto: Mapping[str, Tensor] | None = None
+    ) -> Vector:
+        """H·v, plus ``onto``, for the Hessian H of the retain loss in the named weights.
 
         Args:
             direction: v, one tensor a name, in the weights' shapes.
+            onto: What the product is added to, in place; a fresh zero without it.
         """
         leaves = self._leaves()
+        for name, leaf in leaves.items():
+            leaf.grad = torch.zeros_like(leaf) if onto is None else onto[name]
         inputs = list(leaves.values())
         for rows in self._batches(BATCH_ROWS):
             # The fused attention kernels have no second derivative.
             with sdpa_kernel(SDPBackend.MATH):
                 loss = self._losses(rows, leaves).sum() / len(self.examples)
                 slopes = torch.autograd.grad(loss, inputs, create_graph=True)
-            along = torch.stack(
-                [
-                    (slope * direction[name]).sum()
-                    for name, slope in zip(leaves, slopes, strict=True)
-                ]
-            ).sum()
-            # Adds to each leaf's `grad` in place: no second copy of the product.
-            torch.autograd.backward(along, inputs=inputs)
-        return {
-            name: torch.zeros_like(leaf) if leaf.grad is None else leaf.grad
-            for name, leaf in leaves.items()
-        }
+            # The slopes are as large as the weights, and only their place in the graph is needed.
+            edges = [get_gradient_edge(slope) for slope in slopes]
+            del slopes
+            # Adds to each leaf's `grad` in place.
+            torch.autograd.backward(edges, [direction[name] for name in leaves], inputs=inputs)
+        return {name: leaf.grad for name, leaf in leaves.items() if leaf.grad is not None}
 
     def _losses(self, examples: Sequence[Example], weights: Mapping[str, Tensor]) -> Tensor:
         targets = answer_targets(

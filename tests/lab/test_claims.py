@@ -36,6 +36,15 @@ def test_a_cost_above_its_bound_is_said_not_to_hold(made: Made) -> None:
     assert "does not hold on this run: the retain loss changed by +8 nats" in text
 
 
+def test_a_bound_too_loose_to_say_anything_is_said_to_be(made: Made) -> None:
+    loose = "A bound above the loss itself"
+    assert loose in claims.markdown(claims.retain_claims(made.guarantees))  # 1.5 against 1.0
+    cost = replace(made.guarantees.after.cost, delta_norm=0.1)
+    update = replace(made.guarantees.after, cost=cost)
+    tight = replace(made.guarantees, before=update, after=update)
+    assert loose not in claims.markdown(claims.retain_claims(tight))
+
+
 def test_a_circuit_sharper_than_the_model_is_said_not_to_interlace(made: Made) -> None:
     found = replace(made.guarantees, circuit=made.guarantees.whole, whole=made.guarantees.circuit)
     assert starting(told(found), "Theorem 1, each term") == [False]

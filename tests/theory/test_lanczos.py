@@ -17,8 +17,10 @@ def run(matrix: torch.Tensor, steps: int = 60, tolerance: float = 1e-9, seed: in
         start = torch.randn(size, generator=generator).to(matrix.dtype)
     cut = size // 2
 
-    def product(vector):
+    def product(vector, onto):
         whole = matrix @ torch.cat([vector["a"], vector["b"].flatten()])
+        if onto is not None:
+            whole += torch.cat([onto["a"], onto["b"].flatten()])
         return {"a": whole[:cut].clone(), "b": whole[cut:].view(-1, 1).clone()}
 
     return largest_eigenvalue(

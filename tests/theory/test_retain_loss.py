@@ -76,6 +76,16 @@ def test_a_product_does_not_depend_on_the_batches(llama, examples, names, direct
         torch.testing.assert_close(product, three[name])
 
 
+def test_a_product_is_added_in_place_to_what_it_is_given(llama, examples, names, direction):
+    loss = RetainLoss(llama, examples, names(llama))
+    along, onto = direction(llama, loss.names), direction(llama, loss.names, seed=2)
+    expected = {n: onto[n] + product for n, product in loss.hessian_vector(along).items()}
+    found = loss.hessian_vector(along, onto)
+    for name, product in found.items():
+        torch.testing.assert_close(product, expected[name])
+        assert product.data_ptr() == onto[name].data_ptr()
+
+
 def test_the_model_is_left_as_it_was(llama, examples, names, direction):
     before = {name: tensor.clone() for name, tensor in llama.module.state_dict().items()}
     loss = RetainLoss(llama, examples, names(llama))

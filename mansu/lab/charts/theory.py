@@ -87,6 +87,7 @@ def retain_bound(found: Guarantees) -> ChartType:
         .mark_point(filled=True, size=120, opacity=1)
         .encode(
             y=alt.Y("state:N", sort=list(STATES.values()), title=None),
+            yOffset=alt.YOffset("what:N", sort=[_MEASURED, _PREDICTED, _CIRCUIT, _WHOLE]),
             x=alt.X(
                 "nats:Q",
                 title="change of the retain loss, in nats (log axis)",

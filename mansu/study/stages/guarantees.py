@@ -12,6 +12,7 @@ import torch
 from pydantic import TypeAdapter
 from torch import Tensor
 
+from mansu.models.memory import release_memory
 from mansu.models.swap import swapped
 from mansu.quant import linear_weights
 from mansu.study.run import Run, once
@@ -98,8 +99,7 @@ def measure_guarantees(run: Run) -> Guarantees:
         "before": trained.matrices(originals),
         "after": unlearned.matrices(originals),
     }
-    crossings = {name: cross(originals, state) for name, state in states.items()}
-    found = _measure(run, originals, states, crossings, trained.index, unlearned.index)
+    found = _measure(run, originals, states, trained.index, unlearned.index)
     stage.write_json(path, asdict(found))
     return found
 
@@ -107,24 +107,15 @@ def measure_guarantees(run: Run) -> Guarantees:
 def _measure(
     run: Run,
     originals: Mapping[str, Tensor],
-    states: Mapping[str, Mapping[str, Tensor]],
-    crossings: Mapping[str, Crossings],
+    states: Mapping[str, Vector],
     movable: Mapping[str, Tensor],
     changed: Mapping[str, Tensor],
 ) -> Guarantees:
-    model = run.model
-    linear = linear_weights(model)
+    """Everything; the states' matrices become their updates Δ, to hold each of them once."""
+    linear = linear_weights(run.model)
     generator = torch.Generator().manual_seed(SEED)
-    whole = RetainLoss(model, _examples(run), list(linear))
-    circuit = RetainLoss(model, whole.examples, list(originals))
-    losses = {"original": float(whole.losses().double().mean())}
-    for name, state in states.items():
-        with swapped(model.module, state):
-            losses[name] = float(whole.losses().double().mean())
-    deltas = {
-        name: {weight: state[weight] - original for weight, original in originals.items()}
-        for name, state in states.items()
-    }
+    whole = RetainLoss(run.model, _examples(run), list(linear))
+    circuit = RetainLoss(run.model, whole.examples, list(originals))
     sets: dict[str, Index] = {
         "whole model": dict.fromkeys(linear),
         "circuit": dict.fromkeys(originals),
@@ -132,39 +123,36 @@ def _measure(
         "changed weights": changed,
     }
     sets = {name: index for name, index in sets.items() if size(index, linear)}
-    pool = next(sets[name] for name in reversed(sets))
-    sample = draw_sample(pool, linear, SAMPLE, generator)
-    seen = survey(whole, sets, deltas, sample, generator, run.report("guarantees: gradients"))
-    caps = uniform_caps(linear, sets, seen.fisher, BUDGET)
-    curvatures = {
-        name: inner(delta, circuit.hessian_vector(delta)) for name, delta in deltas.items()
-    }
+    sample = draw_sample(sets[list(sets)[-1]], linear, SAMPLE, generator)
+
+    crossings = {name: cross(originals, state) for name, state in states.items()}
+    loss_before = _mean_loss(whole)
+    losses = {}
+    for name, state in states.items():
+        with swapped(run.model.module, state):
+            losses[name] = _mean_loss(whole)
+        for weight, tensor in state.items():
+            tensor.sub_(originals[weight])
+    seen = survey(whole, sets, states, sample, generator, run.report("guarantees: gradients"))
+    updates = {}
+    for name, delta in states.items():
+        curvature = inner(delta, circuit.hessian_vector(delta))
+        slope = seen.slopes[name]
+        cost = RetainCost(norm(delta), slope, curvature, loss_before, losses[name])
+        updates[name] = Update(cost, crossings[name], seen.forms[name])
     inside = {name: seen.gradient[name].clone() for name in originals}
-    inside_sharpness = _sharpness(run, circuit, inside, generator, "circuit")
-    whole_sharpness = _sharpness(run, whole, seen.gradient, generator, "whole model")
-    updates = {
-        name: Update(
-            RetainCost(
-                norm(deltas[name]),
-                seen.slopes[name],
-                curvatures[name],
-                losses["original"],
-                losses[name],
-            ),
-            crossings[name],
-            seen.forms[name],
-        )
-        for name in states
-    }
     return Guarantees(
-        len(whole.examples),
-        caps,
-        inside_sharpness,
-        whole_sharpness,
-        updates["before"],
-        updates["after"],
-        seen.block,
+        examples=len(whole.examples),
+        caps=uniform_caps(linear, sets, seen.fisher, BUDGET),
+        circuit=_sharpness(run, circuit, inside, generator, "circuit"),
+        whole=_sharpness(run, whole, seen.gradient, generator, "whole model"),
+        block=seen.block,
+        **updates,
     )
+
+
+def _mean_loss(loss: RetainLoss) -> float:
+    return float(loss.losses().double().mean())
 
 
 def _examples(run: Run) -> tuple[Example, ...]:
@@ -183,6 +171,7 @@ def _sharpness(
 
     The gradient is overwritten: over the whole model, another copy would be as large as it.
     """
+    release_memory()
     length = norm(gradient)
     weights = sum(tensor.numel() for tensor in gradient.values())
     for tensor in gradient.values():
