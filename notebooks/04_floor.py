@@ -98,6 +98,46 @@ show(charts.changed_map(accounts))
 table(charts.matrix_table(accounts), title="The account of every matrix, the total last")
 
 # %% [markdown]
+# ## What the theory promises, and what this run shows
+#
+# The method comes with guarantees. They are computed here for the weights of this run, on a small, fixed
+# sample of retain prompts, once for the trained update and once for what the floor made of it.
+#
+# - **Proposition 1** [R]: an update spread evenly over k weights, at a retain budget of ε, is at most
+#   √(2ε/(k·F̄)), so that it stays inside the bins unless few weights move. F̄ is the mean diagonal Fisher.
+# - **Lemma 1** [P]: an update of at least a bin's width changes the weight's code. It needs the block's
+#   scale to stay, and a boundary on the side the weight moves to.
+# - **Proposition 2** [P]: quantization moves a weight that crossed two or more boundaries further than
+#   training did; one that crossed a single boundary, on average.
+# - **Theorem 1** [R]: the retain loss rises by at most ‖g_C‖·‖Δ‖ + ½·λ_max(H_CC)·‖Δ‖², with the gradient and
+#   the Hessian of the circuit alone, and each term is at most the one of the whole model.
+
+# %%
+from IPython.display import Markdown, display
+
+from mansu.lab import claims
+
+found = stages.measure_guarantees(run)
+display(Markdown(claims.markdown(claims.bin_claims(found))))
+
+# %%
+show(charts.uniform_caps(found))
+table(charts.cap_table(found), title="Proposition 1: how far a uniform update may go")
+
+# %%
+table(charts.crossing_table(found), title="Lemma 1: weights moved by a bin or more")
+show(charts.amplification(found))
+table(charts.amplification_table(found), title="Proposition 2: displacement by boundaries crossed")
+
+# %% [markdown]
+# The paper leaves open what the floor does to the retain bound, which is proved for the update before it.
+
+# %%
+display(Markdown(claims.markdown(claims.retain_claims(found)) + "\n\n" + claims.floor_effect(found)))
+show(charts.retain_bound(found))
+table(charts.bound_table(found), title="Theorem 1: the four terms, the prediction, the measurement (nats)")
+
+# %% [markdown]
 # ## Explore
 #
 #
@@ -109,4 +149,5 @@ table(charts.matrix_table(accounts), title="The account of every matrix, the tot
 # %%
 print("unlearned weights: ", run.folder / "delta.safetensors")
 print("accounts:          ", run.folder / "bins.parquet")
+print("guarantees:        ", run.folder / "guarantees.json")
 print("next:               05_quantize, which asks the deployed model")

@@ -112,6 +112,25 @@ table(
 print(scorecard_table(card))
 
 # %% [markdown]
+# ## The retain bound, and what the diagonal leaves out
+#
+# Theorem 1 [R] bounds what the update may cost the retain loss; notebook 04 shows its terms. The method itself
+# weighs updates by the **diagonal** of the Fisher information alone. **Proposition 3** [P]: what that misses is
+# the off-diagonal part, weights that act together.
+
+# %%
+from mansu.lab import claims
+from mansu.study.stages import measure_guarantees
+
+found = measure_guarantees(run)
+told = [*claims.retain_claims(found), *claims.fisher_claims(found)]
+display(Markdown(claims.markdown(told) + "\n\n" + claims.block_reading(found)))
+
+# %%
+table(charts.bound_table(found), title="The retain bound against the measured retain loss (nats)")
+show(charts.fisher_forms(found))
+
+# %% [markdown]
 # ## Explore
 #
 #
