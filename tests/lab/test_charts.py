@@ -19,6 +19,8 @@ DRAWN = {
     "mlp_ranking": lambda m: charts.mlp_ranking(m.scores, m.circuit),
     "mass_map": lambda m: charts.mass_map(m.scores),
     "faithfulness": lambda m: charts.faithfulness(m.curve, m.circuit, m.pair_facts),
+    "circuit_graph": lambda m: charts.circuit_graph(m.scores, m.circuit),
+    "kept_share": lambda m: charts.kept_share(m.scores),
     "source_map": lambda m: charts.source_map(m.scores),
     "signed_mass": lambda m: charts.signed_mass(m.scores, m.circuit),
     "ranking_stability": lambda m: charts.ranking_stability(
@@ -43,7 +45,15 @@ DRAWN = {
     "shift_chart": lambda m: charts.shift_chart(m.structure),
 }
 ATTRIBUTION = (
-    *("mlp_ranking", "mass_map", "source_map", "signed_mass", "ranking_stability"),
+    *(
+        "circuit_graph",
+        "kept_share",
+        "mlp_ranking",
+        "mass_map",
+        "source_map",
+        "signed_mass",
+        "ranking_stability",
+    ),
     *("score_distribution", "edge_scatter"),
 )
 

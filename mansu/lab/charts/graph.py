@@ -13,7 +13,7 @@ from mansu.lab.theme import BLUE, GREY, INK, ORANGE, WIDTH, heading
 from mansu.lab.widgets.layout import MLP_COLUMN, Drawing, Node, draw_edges
 
 EDGES = 150  # fewer than the widget draws: a picture cannot be filtered
-_POINTS = 9  # of a curve
+_POINTS = 13  # of a curve
 
 
 def circuit_graph(scores: EdgeScores, circuit: Circuit, name: str = "") -> ChartType:
@@ -150,5 +150,11 @@ def _nodes(nodes: Sequence[Node], circuit: Circuit) -> list[ChartType]:
         fill=alt.Fill("fill:N", scale=None, legend=None),
         tooltip=["node", "what"],
     )
-    words = base.mark_text(align="left", dx=8, fontSize=10).encode(text="label:N")
-    return [marks, words]
+    words = [
+        mark.encode(text="label:N").transform_filter(f"(datum.x == {MLP_COLUMN}) == {inside}")
+        for inside, mark in (
+            ("true", base.mark_text(align="right", dx=-8, fontSize=10)),
+            ("false", base.mark_text(align="left", dx=8, fontSize=10)),
+        )
+    ]
+    return [marks, *words]

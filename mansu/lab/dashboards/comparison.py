@@ -14,6 +14,9 @@ from mansu.lab.widgets import CircuitGraph
 from mansu.lab.widgets.circuit_graph import drawing_of
 
 
+_LEAST = 1e-4  # of the strongest |score|: what lies below cannot be seen
+
+
 @dataclass(frozen=True)
 class Shown:
     """A circuit to show.
@@ -83,11 +86,11 @@ class Comparison:
 
 
 def drawn_range(*graphs: CircuitGraph) -> tuple[float, float]:
-    """|score| of the weakest and the strongest drawn edge, in logits."""
+    """|score| of the weakest drawn edge that can be seen, and of the strongest, in logits."""
     sizes = [abs(edge["score"]) for graph in graphs for edge in graph.drawing["edges"]]
     if not sizes or min(sizes) == max(sizes):
         return 1e-3, 1.0
-    return min(sizes), max(sizes)
+    return max(min(sizes), _LEAST * max(sizes)), max(sizes)
 
 
 def agreement(first: Shown, second: Shown) -> str:
