@@ -13,7 +13,6 @@ from mansu.lab.show import is_live, show
 from mansu.lab.widgets import CircuitGraph
 from mansu.lab.widgets.circuit_graph import drawing_of
 
-
 _LEAST = 1e-4  # of the strongest |score|: what lies below cannot be seen
 
 
