@@ -240,7 +240,7 @@ def _log_of(plan: Plan, target: Path) -> str:
 
 
 def _error_of(executed: Path, log: str) -> str:
-    if "DeadKernelError" in log:
+    if "DeadKernelError" in log or "Kernel died" in log:  # at work, or as it started
         return "its kernel died, as it does when memory runs out"
     try:
         cells = json.loads(executed.read_text(encoding="utf-8"))["cells"]

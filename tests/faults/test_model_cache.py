@@ -1,5 +1,6 @@
 """Models whose building is cut short, or that are damaged where they are kept."""
 
+import dataclasses
 import os
 import random
 import subprocess
@@ -16,7 +17,12 @@ from tests.faults.harness import KILLED
 from tests.faults.test_damage import cut, damage, flip
 
 # A model of one epoch serves: what counts is that it is the same.
-_BUILD = "from mansu.models import tiny; tiny.EPOCHS = 1; tiny.tiny_folder('tiny-llama')"
+_BUILD = """
+import dataclasses
+from mansu.models import tiny
+tiny.TINY["tiny-llama"] = dataclasses.replace(tiny.TINY["tiny-llama"], epochs=1)
+tiny.tiny_folder("tiny-llama")
+"""
 
 
 @pytest.fixture
@@ -26,7 +32,8 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def use(monkeypatch: pytest.MonkeyPatch, folder: Path) -> Path:
-    monkeypatch.setattr(tiny, "EPOCHS", 1)
+    quick = dataclasses.replace(tiny.TINY["tiny-llama"], epochs=1)
+    monkeypatch.setitem(tiny.TINY, "tiny-llama", quick)
     monkeypatch.setenv("MANSU_CACHE", str(folder))
     return folder
 
