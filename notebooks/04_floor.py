@@ -140,8 +140,13 @@ table(charts.bound_table(found), title="Theorem 1: the four terms, the predictio
 # %% [markdown]
 # ## Explore
 #
-#
-# *Controls that apply another floor to the same training result will stand here.*
+# Apply another floor to the same training result, without training again. `least |Δ|` first puts back the
+# updates that are smaller than that many bins. The charts follow when a slider is released.
+
+# %%
+from mansu.lab import dashboards
+
+dashboards.floor(run)
 
 # %% [markdown]
 # ## Where the results lie

@@ -16,6 +16,7 @@ from mansu.lab.charts.localize import mass_map as mass_map
 from mansu.lab.charts.localize import mlp_ranking as mlp_ranking
 from mansu.lab.charts.permanence import changed_map as changed_map
 from mansu.lab.charts.permanence import crossings as crossings
+from mansu.lab.charts.permanence import fates as fates
 from mansu.lab.charts.permanence import matrix_table as matrix_table
 from mansu.lab.charts.permanence import ratio_histogram as ratio_histogram
 from mansu.lab.charts.permanence import survival_map as survival_map

@@ -95,6 +95,43 @@ def crossings(accounts: pd.DataFrame) -> ChartType:
     return (bars + words).properties(width=WIDTH, height=220, title=title)
 
 
+def fates(accounts: pd.DataFrame) -> ChartType:
+    """What the quantizer makes of every matrix's updates: kept, or rounded away."""
+    rows = [
+        {
+            "matrix": f"{row['layer']} {row['projection']}",
+            "fate": fate,
+            "weights": int(row["survived"] if kept else row["changed"] - row["survived"]),
+        }
+        for _, row in accounts.iloc[:-1].iterrows()
+        for fate, kept in (("crosses a boundary", True), ("reverts under NF4", False))
+    ]
+    frame = pd.DataFrame(rows)
+    order = list(dict.fromkeys(frame["matrix"]))
+    fate = alt.Color(
+        "fate:N",
+        title=None,
+        scale=alt.Scale(domain=["crosses a boundary", "reverts under NF4"], range=[BLUE, PALE]),
+    )
+    total = accounts.iloc[-1]
+    title = heading(
+        "What the quantizer makes of the updates, matrix by matrix",
+        f"{total['survived']:,} of {total['changed']:,} changed weights cross a boundary of their "
+        f"bin; the other {total['changed'] - total['survived']:,} would revert.",
+    )
+    return (
+        alt.Chart(frame)
+        .mark_bar()
+        .encode(
+            x=alt.X("weights:Q", title="changed weights", axis=alt.Axis(format="~s")),
+            y=alt.Y("matrix:N", title="layer and projection", sort=order),
+            color=fate,
+            tooltip=["matrix", "fate", alt.Tooltip("weights", format=",")],
+        )
+        .properties(width=WIDTH - 60, height=18 * len(order), title=title)
+    )
+
+
 def survival_map(accounts: pd.DataFrame) -> ChartType:
     """Survival of each matrix's updates."""
     frame = _matrices(accounts, ["survival", "changed", "survived", "collateral"])
