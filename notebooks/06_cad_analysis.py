@@ -133,8 +133,14 @@ show(charts.fisher_forms(found))
 # %% [markdown]
 # ## Explore
 #
-#
-# *The circuit before and after as two graphs in one layout will stand here.*
+# The circuit before and after, edge by edge and as two graphs in one layout and on one scale. `precision`
+# turns to the deployed models; `least |score|` hides weak edges everywhere. Click a node in one graph to find it
+# in the other.
+
+# %%
+from mansu.lab import dashboards
+
+dashboards.analyse(run)
 
 # %% [markdown]
 # ## Where the results lie

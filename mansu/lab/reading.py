@@ -14,10 +14,11 @@ NAMES = {"fp": "full precision", "nf4": "NF4"}
 
 def joint_reading(card: dict[str, Any]) -> str:
     """One line a precision, in Markdown."""
-    return "\n".join(f"- **In {name}:** {_read(card, p)}" for p, name in NAMES.items())
+    return "\n".join(f"- **In {name}:** {reading_of(card, p)}" for p, name in NAMES.items())
 
 
-def _read(card: dict[str, Any], precision: str) -> str:
+def reading_of(card: dict[str, Any], precision: str) -> str:
+    """The reading in one precision, ``fp`` or ``nf4``."""
     found, floor = card["cad"][precision], card["cad"]["noise_floor"]
     inside, outside = card["as_c"][precision]["value"], card["as_nc"][precision]["value"]
     numbers = (

@@ -37,6 +37,33 @@ def edge_scatter(states: Attributions, circuit: Circuit) -> ChartType:
     return alt.hconcat(*panels, title=title, spacing=24)
 
 
+def edge_panel(
+    before: EdgeScores, after: EdgeScores, circuit: Circuit, precision: str, least: float = 0.0
+) -> ChartType:
+    """Score of every edge into the circuit, before and after, in one precision.
+
+    Args:
+        before: Scores on the original model.
+        after: Scores on the unlearned model.
+        circuit: The circuit.
+        precision: What the panel is called, ``full precision`` or ``NF4``.
+        least: Edges of smaller |score| both before and after are left out; logits.
+    """
+    frame = _edges(before, after, circuit)
+    sizes = frame[["before", "after"]].abs().max(axis=1)
+    limit = float(sizes.max()) or 1.0
+    kept = frame.loc[sizes >= least].reset_index(drop=True)
+    drawn = _thinned(kept)
+    title = heading(
+        f"Edges into the circuit, {precision}",
+        f"{len(kept):,} of {len(frame):,} edges, {len(drawn):,} drawn. On the diagonal nothing "
+        "changed; on the horizontal line the edge is gone; across it, the edge works the other "
+        "way.",
+        width=64,
+    )
+    return _scatter(drawn, precision, limit).properties(title=title)
+
+
 def _edges(before: EdgeScores, after: EdgeScores, circuit: Circuit) -> pd.DataFrame:
     graph = before.graph
     parts = []

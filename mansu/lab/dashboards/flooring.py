@@ -93,8 +93,7 @@ class FloorDashboard:
         differing = [
             field.name
             for field in FIELDS
-            if field.name != "floor"
-            and getattr(config, field.name) != getattr(own, field.name)
+            if field.name != "floor" and getattr(config, field.name) != getattr(own, field.name)
         ]
         if differing:
             raise InputError(

@@ -1,0 +1,81 @@
+"""Notebook 6's dashboard without a browser: precision, threshold, pictures, reading."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from mansu.errors import InputError
+from mansu.lab import charts
+from mansu.lab.dashboards import analyse, analysis
+from mansu.lab.dashboards.analysis import AnalysisDashboard
+from mansu.lab.dashboards.controls import at_start
+from mansu.lab.dashboards.runs import change
+from mansu.lab.theme import to_spec
+
+
+@pytest.fixture
+def run(made, monkeypatch, tiny_config):
+    """A run whose attributions are made up."""
+    monkeypatch.setattr(analysis, "attribute_states", lambda run: made.states)
+    monkeypatch.setattr(analysis, "localize", lambda run: SimpleNamespace(circuit=made.circuit))
+    monkeypatch.setattr(analysis, "scorecard", lambda run: {})
+    monkeypatch.setattr(analysis, "compare_states", lambda run, states: made.structure)
+    monkeypatch.setattr(analysis, "reading_of", lambda card, precision: f"reading {precision}")
+    return SimpleNamespace(config=tiny_config)
+
+
+def drawn(dashboard: AnalysisDashboard) -> list[dict]:
+    """The edges in the scatter."""
+    ((_, spec), *_) = dashboard.scatter.box.outputs[0]["data"].items()
+    return next(d for d in spec["datasets"].values() if "edge" in d[0])
+
+
+def test_the_precision_turns_graphs_scatter_and_reading_together(run, made) -> None:
+    dashboard = AnalysisDashboard(run)
+    full = drawn(dashboard)
+    assert dashboard.comparison.graphs[1].drawing["title"] == "after, full precision"
+    assert "reading fp" in dashboard.words.text
+    dashboard.precision.value = "nf4"
+    assert drawn(dashboard) != full
+    assert dashboard.comparison.graphs[1].drawing["title"] == "after, NF4"
+    assert "reading nf4" in dashboard.words.text
+    strongest = dashboard.comparison.graphs[0].drawing["edges"][0]["score"]
+    scores = made.states.original_nf4.scores.scores
+    assert abs(strongest) == pytest.approx(scores.abs().max().item())
+
+
+def test_the_threshold_hides_edges_that_are_weak_before_and_after(run) -> None:
+    dashboard = AnalysisDashboard(run)
+    slider = dashboard.comparison.threshold
+    assert at_start(slider)
+    everything = drawn(dashboard)
+    slider.value = 4.0
+    kept = drawn(dashboard)
+    assert 0 < len(kept) < len(everything)
+    assert all(max(abs(e["before"]), abs(e["after"])) >= 4.0 for e in kept)
+    strong = [e for e in everything if max(abs(e["before"]), abs(e["after"])) >= 4.0]
+    assert len(kept) == len(strong)
+
+
+def test_a_panel_without_any_edge_is_still_a_chart(made) -> None:
+    states = made.states
+    pair = states.original.scores, states.unlearned.scores
+    spec = to_spec(charts.edge_panel(*pair, made.circuit, "NF4", least=1e9))
+    assert spec["title"]["subtitle"][0].startswith("0 of ")
+
+
+def test_only_the_run_s_own_configuration_loads(run, tiny_config) -> None:
+    dashboard = AnalysisDashboard(run)
+    dashboard.load(tiny_config)
+    with pytest.raises(InputError, match="seed differs"):
+        dashboard.load(change(tiny_config, seed=7))
+
+
+def test_a_batch_run_shows_the_circuit_before_and_after_as_pictures(run, monkeypatch) -> None:
+    shown: list[dict] = []
+    monkeypatch.setattr("mansu.lab.show.display", lambda data, **_: shown.append(data))
+    analyse(run)
+    assert [set(data) for data in shown] == [
+        {"application/vnd.vegalite.v5+json", "image/png", "text/plain"}
+    ] * 2
+    assert ["before" in shown[0]["text/plain"], "after" in shown[1]["text/plain"]] == [True] * 2
