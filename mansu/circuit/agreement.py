@@ -116,7 +116,8 @@ def compare_methods(
     """
     ways: list[tuple[str, Method, int]] = [("EAP", "eap", 1)]
     every = sorted({*steps, REFERENCE_STEPS})
-    ways += [(f"EAP-IG, K = {k}", "eap-ig", k) for k in every]
+    for k in every:
+        ways.append((f"EAP-IG, K = {k}", "eap-ig", k))
     parts = len(ways) + 1
 
     def done(count: int) -> None:
@@ -165,4 +166,4 @@ def _spearman(one: torch.Tensor, other: torch.Tensor) -> float:
     """Rank correlation; 0 where one side is constant and no rank exists."""
     if one.min() == one.max() or other.min() == other.max():
         return 0.0
-    return float(spearmanr(one.double().numpy(), other.double().numpy()).statistic)
+    return float(spearmanr(one.double().numpy(), other.double().numpy())[0])  # pyright: ignore

@@ -54,7 +54,7 @@ def patching_scatter(found: Quality, graph: Graph) -> ChartType:
     )
     shown = [found.rows[0].name, found.rows[-1].name]
     frame = frame[frame["method"].isin(shown)]
-    limit = float(frame[["score", "patched"]].abs().to_numpy().max()) or 1.0
+    limit = max(found.scored.abs().max().item(), found.patched.abs().max().item()) or 1.0
     # Effects span orders of magnitude on both sides of zero.
     scale = alt.Scale(type="symlog", constant=limit / 100, domain=[-limit, limit])
     line = (
