@@ -105,8 +105,13 @@ show(charts.validation_curve(trained.validations, trained.best, chance))
 # %% [markdown]
 # ## Explore
 #
-#
-# *Sliders for `tau`, `rho` and λ, and a Stop button that keeps the best checkpoint, will stand here.*
+# Before training: which share of the circuit would stay trainable, layer by layer, with another `tau` or `rho`?
+# *Copy mansu run line* takes the setting to a run that trains with it.
+
+# %%
+from mansu.lab import dashboards
+
+dashboards.train(run)
 
 # %% [markdown]
 # ## Where the results lie

@@ -6,3 +6,4 @@ from mansu.lab.dashboards.comparison import compare as compare
 from mansu.lab.dashboards.flooring import floor as floor
 from mansu.lab.dashboards.inspection import inspect as inspect
 from mansu.lab.dashboards.localization import localize as localize
+from mansu.lab.dashboards.training import train as train

@@ -11,6 +11,7 @@ import torch
 from mansu.data.items import Item
 from mansu.metrics.mcq import score_items
 from mansu.models.swap import swapped
+from mansu.study.config import StudyConfig
 from mansu.study.records import StoredTensors
 from mansu.study.run import Run, once
 from mansu.study.stages.draw import draw
@@ -124,15 +125,22 @@ def measure_fisher(run: Run) -> Fisher:
     return Fisher(sides["retain"], sides["forget"], stage.key)
 
 
-def select_movable(run: Run, fisher: Fisher) -> Movable:
-    """The weights that training may move, by the floor's rule."""
+def select_movable(run: Run, fisher: Fisher, config: StudyConfig | None = None) -> Movable:
+    """The weights that training may move, by the floor's rule.
+
+    Args:
+        run: The run whose circuit it is.
+        fisher: Fisher information of that circuit.
+        config: Gives floor, τ and ρ; by default the run's own.
+    """
+    config = config or run.config
     weights = circuit_weights(run)
-    if run.config.floor == "in_loop":
+    if config.floor == "in_loop":
         allowed = {name: may_move(weight).cpu() for name, weight in weights.items()}
-        mask = retain_mask(fisher.retain, run.config.tau, allowed)
-        return most_forgetful(mask, fisher.forget, fisher.retain, run.config.rho)
+        mask = retain_mask(fisher.retain, config.tau, allowed)
+        return most_forgetful(mask, fisher.forget, fisher.retain, config.rho)
     allowed = {name: torch.ones(w.shape, dtype=torch.bool) for name, w in weights.items()}
-    return retain_mask(fisher.retain, run.config.tau, allowed)
+    return retain_mask(fisher.retain, config.tau, allowed)
 
 
 @once
