@@ -1,5 +1,10 @@
 """The two ways a run can end badly, each told in one sentence that names the way out."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from safetensors import SafetensorError
+
 MOST = 2000  # characters of a message
 
 
@@ -18,6 +23,23 @@ class InputError(_ToldError, ValueError):
 
 class RunError(_ToldError, RuntimeError):
     """A run went wrong on the way (non-finite loss, full disk); finished stages are kept."""
+
+
+@contextmanager
+def saving(what: object, way_out: str) -> Iterator[None]:
+    """Tells of a disk that is full or cannot be written, whichever library finds out.
+
+    Raises:
+        RunError: It is; the message names what cannot be written and the way out.
+    """
+    try:
+        yield
+    except Exception as error:
+        # The tokenizers library raises a bare Exception.
+        if not isinstance(error, (OSError, SafetensorError)) and type(error) is not Exception:
+            raise
+        reason = getattr(error, "strerror", None) or str(error)
+        raise RunError(f"{what} cannot be written ({reason}); {way_out}.") from error
 
 
 def _printable(character: str) -> str:

@@ -13,9 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from safetensors import SafetensorError
-
-from mansu.errors import RunError
+from mansu.errors import saving
 from mansu.models.fingerprint import hash_file
 
 DIGESTS = "digests.json"
@@ -41,16 +39,10 @@ def build_once(name: str, build: Callable[[Path], None]) -> Path:
     target = cache_folder() / name
     if _is_whole(target):
         return target
-    try:
-        with _locked(target):
-            if not _is_whole(target):  # another process may have built it meanwhile
-                _build(target, build)
-    except (OSError, SafetensorError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise RunError(
-            f"The model cache {target.parent} cannot be written ({reason}); free space there, or "
-            "set MANSU_CACHE to another folder, and run again."
-        ) from error
+    way_out = "free space there, or set MANSU_CACHE to another folder, and run again"
+    with saving(f"The model cache {target.parent}", way_out), _locked(target):
+        if not _is_whole(target):  # another process may have built it meanwhile
+            _build(target, build)
     return target
 
 

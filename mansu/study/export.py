@@ -6,7 +6,7 @@ from typing import Literal
 
 import torch
 
-from mansu.errors import InputError, RunError
+from mansu.errors import InputError, saving
 from mansu.models import load_model
 from mansu.models.swap import swapped
 from mansu.quant.deployed import linear_weights, load_real_4bit
@@ -43,7 +43,7 @@ def export_run(folder: Path, target: Path, form: Format = "fp") -> tuple[str, ..
     if checkpoint is None:
         raise InputError(f"{folder} has no unlearned checkpoint yet; finish the run first.")
     originals = {name: model.module.get_parameter(name).data for name in checkpoint.index}
-    try:
+    with saving(target, "free space, or give another folder"):
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as scratch:
             full, packed = Path(scratch) / "fp", Path(scratch) / "nf4"
@@ -54,7 +54,5 @@ def export_run(folder: Path, target: Path, form: Format = "fp") -> tuple[str, ..
             finished = packed if form == "nf4" else full
             model.tokenizer.save_pretrained(finished)
             finished.rename(target)
-    except OSError as error:
-        raise RunError(f"{target} cannot be written ({error.strerror}); free space.") from error
     quantized = linear_weights(model) if form == "nf4" else {}
     return tuple(name for name, weight in quantized.items() if weight.shape[1] % BLOCK)

@@ -24,9 +24,10 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from mansu.errors import RunError
+from mansu.errors import saving
 
 _STAMP = "mansu"
+_WAY_OUT = "finished stages are kept: free space, or make the folder writable, and run again"
 # What reading a damaged file may raise, in any of the libraries that read it.
 _UNREADABLE = (
     *(OSError, SafetensorError, pa.ArrowException, ValueError, TypeError, LookupError),
@@ -56,21 +57,17 @@ def replacing(path: Path) -> Iterator[Path]:
     Raises:
         RunError: The disk is full or the folder cannot be written.
     """
-    try:
+    with saving(path, _WAY_OUT):
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, scratch = _scratch(path)
-    except OSError as error:
-        raise RunError(_unwritable(path, error)) from error
-    try:
-        yield scratch
-        os.fsync(handle)
-        scratch.chmod(0o644)
-        scratch.replace(path)
-    except (OSError, SafetensorError) as error:
-        raise RunError(_unwritable(path, error)) from error
-    finally:
-        scratch.unlink(missing_ok=True)
-        os.close(handle)
+        try:
+            yield scratch
+            os.fsync(handle)
+            scratch.chmod(0o644)
+            scratch.replace(path)
+        finally:
+            scratch.unlink(missing_ok=True)
+            os.close(handle)
 
 
 def _scratch(path: Path) -> tuple[int, Path]:
@@ -89,14 +86,6 @@ def _scratch(path: Path) -> tuple[int, Path]:
         if Path(name).exists():  # not removed by another process before it was locked
             return handle, Path(name)
         os.close(handle)
-
-
-def _unwritable(path: Path, error: Exception) -> str:
-    reason = getattr(error, "strerror", None) or str(error)
-    return (
-        f"{path} cannot be written ({reason}); finished stages are kept: free space, or make the "
-        "folder writable, and run again."
-    )
 
 
 def write_text(path: Path, text: str) -> None:

@@ -8,6 +8,7 @@ import torch
 
 from mansu.cli import main
 from mansu.errors import RunError
+from mansu.study.export import Format, export_run
 from mansu.study.records import (
     Stamp,
     read_frame,
@@ -53,6 +54,18 @@ def test_a_study_on_a_full_disk_says_so_and_goes_on_when_there_is_space(
         assert not (out / "scorecard.json").exists()
         disk("200m")
         assert_finishes(out, card)
+
+
+@pytest.mark.parametrize("form", ["fp", "nf4"])
+@pytest.mark.parametrize("size", ["64k", "2500k"])
+def test_a_model_that_does_not_fit_the_disk_is_not_exported(
+    disk, tally, finished_run, size: str, form: Format
+) -> None:
+    folder = disk(size)
+    with tally("full disk while exporting"):
+        with pytest.raises(RunError, match="No space left on device"):
+            export_run(finished_run.folder, folder / "model", form)
+        assert not list(folder.iterdir())
 
 
 def test_a_read_only_folder_is_told_in_one_sentence(disk, tally) -> None:
