@@ -6,6 +6,7 @@ a run that fails on the way ends with exit code 1 and keeps its finished stages.
 
 import argparse
 import dataclasses
+import errno
 import io
 import os
 import sys
@@ -17,6 +18,7 @@ from mansu.errors import InputError, RunError
 from mansu.study.config import FIELDS, StudyConfig, choices, describe, make_config, read_config
 
 STUDIES = Path("papermill_runs")
+_NO_SUCH_NAME = {errno.ENAMETOOLONG, errno.ELOOP}  # bad input, not a fault of the disk
 
 
 class _Parser(argparse.ArgumentParser):
@@ -52,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     except OSError as error:  # a folder that cannot be read, a disk that fails
         print(f"mansu: {RunError(f'{error}; see to it and run again.')}", file=sys.stderr)
-        return 1
+        return 2 if error.errno in _NO_SUCH_NAME else 1
 
 
 def _parser() -> argparse.ArgumentParser:

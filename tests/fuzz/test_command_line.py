@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from mansu.cli import main
@@ -65,6 +65,9 @@ def test_no_command_ends_in_a_traceback_or_leaves_anything(
         suppress_health_check=list(HealthCheck),
     )
     @given(commands())
+    @example((["tables", "x" * 300], b""))
+    @example((["export", "x" * 300, "--to", "out"], b""))
+    @example((["run", "--out", "x" * 300, *NOWHERE], b""))
     def attempt(command: tuple[list[str], bytes]) -> None:
         words, content = command
         (tmp_path / "hostile").write_bytes(content)
@@ -93,6 +96,9 @@ def test_no_process_ends_in_a_traceback(tries: int, tmp_path: Path, tally) -> No
         suppress_health_check=list(HealthCheck),
     )
     @given(commands())
+    @example((["tables", "x" * 300], b""))
+    @example((["export", "x" * 300, "--to", "out"], b""))
+    @example((["run", "--out", "x" * 300, *NOWHERE], b""))
     def attempt(command: tuple[list[str], bytes]) -> None:
         words, content = command
         (tmp_path / "hostile").write_bytes(content)
