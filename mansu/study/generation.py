@@ -1,0 +1,153 @@
+"""How a model goes on with a prompt: greedily, original and unlearned, in both precisions. [O]"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from transformers import PreTrainedTokenizerBase
+
+from mansu.data.encoding import token_ids
+from mansu.errors import InputError, RunError
+from mansu.models import LanguageModel
+from mansu.study.run import Run
+from mansu.study.stages.floor import unlearned_model
+from mansu.unlearn.view import Precision, in_precision
+
+CANDIDATES = 5
+State = Literal["original", "unlearned"]
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A token that may come next.
+
+    Attributes:
+        text: What it adds to the prompt.
+        probability: The model's, in full: over its whole vocabulary.
+    """
+
+    text: str
+    probability: float
+
+
+@dataclass(frozen=True)
+class Continuation:
+    """How a model goes on.
+
+    Attributes:
+        tokens: The new tokens; the last one is an end token where the model ended by itself.
+        text: What they add to the prompt, special tokens left out.
+        candidates: The likeliest first tokens, in falling order.
+    """
+
+    tokens: tuple[int, ...]
+    text: str
+    candidates: tuple[Candidate, ...]
+
+
+def continue_prompt(
+    model: LanguageModel,
+    prompt: str,
+    tokens: int,
+    report: Callable[[int, int], None] = lambda done, total: None,
+) -> Continuation:
+    """Goes on with a prompt, the likeliest token at each step, with the model as it is.
+
+    Args:
+        model: The model.
+        prompt: The text before; white space at its end is left out, as wherever prompts are asked.
+        tokens: New tokens at most; an end token ends earlier.
+        report: Told of (done, total) before each token.
+
+    Raises:
+        InputError: The prompt is empty, or longer than the model can read.
+        RunError: A logit is not finite.
+    """
+    prompt_ids = read_prompt(model, prompt, tokens)
+    ends = _end_tokens(model)
+    decoder = model.module.get_decoder()
+    found: list[int] = []
+    candidates: tuple[Candidate, ...] = ()
+    fresh, past = list(prompt_ids), None
+    while len(found) < tokens and not (found and found[-1] in ends):
+        report(len(found), tokens)
+        with torch.no_grad():
+            ids = torch.tensor([fresh], device=model.device)
+            out = decoder(input_ids=ids, past_key_values=past, use_cache=True)
+            logits = model.family.logits(model.module, out.last_hidden_state[0, -1])
+        if not logits.isfinite().all():
+            raise RunError("The model's next-token logits are not finite; it cannot go on.")
+        if not found:
+            candidates = _likeliest(model.tokenizer, prompt_ids, logits)
+        past, fresh = out.past_key_values, [int(logits.argmax())]
+        found += fresh
+    return Continuation(tuple(found), _added(model.tokenizer, prompt_ids, found), candidates)
+
+
+def read_prompt(model: LanguageModel, prompt: str, tokens: int) -> tuple[int, ...]:
+    """The prompt's token ids.
+
+    Raises:
+        InputError: It is empty, or with ``tokens`` more it is longer than the model can read.
+    """
+    if not prompt.strip():
+        raise InputError("The prompt is empty; type the beginning of a sentence.")
+    ids = token_ids(model.tokenizer, prompt.rstrip())
+    most = getattr(model.config, "max_position_embeddings", None)
+    if most is not None and len(ids) + tokens > most:
+        raise InputError(
+            f"The prompt has {len(ids):,} tokens and {tokens} are to follow, but {model.name} "
+            f"reads {most:,} at most; shorten the prompt."
+        )
+    return ids
+
+
+@contextmanager
+def in_state(run: Run, state: State, precision: Precision) -> Iterator[LanguageModel]:
+    """The run's model, original or unlearned, in a precision, for the length of a ``with`` block.
+
+    Args:
+        run: The run; its unlearned checkpoint is made or read as far as it is needed.
+        state: θ₀ or θ.
+        precision: As it is held, or as deployed.
+    """
+    if state == "original":
+        with in_precision(run.model, precision) as model:
+            yield model
+    else:
+        with unlearned_model(run), in_precision(run.model, precision) as model:
+            yield model
+
+
+def _end_tokens(model: LanguageModel) -> set[int]:
+    settings = model.module.generation_config
+    ends = None if settings is None else settings.eos_token_id
+    return set() if ends is None else {ends} if isinstance(ends, int) else set(ends)  # pyright: ignore
+
+
+def _likeliest(
+    tokenizer: PreTrainedTokenizerBase, prompt_ids: Sequence[int], logits: torch.Tensor
+) -> tuple[Candidate, ...]:
+    wide = logits.to(torch.promote_types(logits.dtype, torch.float32))
+    values, tokens = wide.softmax(-1).topk(min(CANDIDATES, wide.numel()))
+    return tuple(
+        Candidate(_added(tokenizer, prompt_ids, [token], special=True), value)
+        for token, value in zip(tokens.tolist(), values.tolist(), strict=True)
+    )
+
+
+def _added(
+    tokenizer: PreTrainedTokenizerBase,
+    prompt_ids: Sequence[int],
+    new: Sequence[int],
+    special: bool = False,
+) -> str:
+    """What new tokens add to the prompt's text: some tokenizers drop a text's leading space."""
+
+    def decode(ids: Sequence[int]) -> str:
+        return str(tokenizer.decode(list(ids), skip_special_tokens=not special))
+
+    before, whole = decode(prompt_ids), decode([*prompt_ids, *new])
+    return whole[len(before) :] if whole.startswith(before) else decode(new)
