@@ -16,6 +16,7 @@ from typing import NoReturn
 
 from mansu.errors import InputError, RunError
 from mansu.study.config import FIELDS, StudyConfig, choices, describe, make_config, read_config
+from mansu.unlearn.methods import METHODS
 
 STUDIES = Path("papermill_runs")
 _NO_SUCH_NAME = {errno.ENAMETOOLONG, errno.ELOOP}  # bad input, not a fault of the disk
@@ -107,7 +108,9 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_config(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", type=Path, help="YAML file of the values below")
-    group = parser.add_argument_group("configuration; an option overrides the file's value")
+    group = parser.add_argument_group(
+        "configuration; an option overrides the file's value", _own_defaults().replace("%", "%%")
+    )
     for field in FIELDS:
         default = field.default.default  # pyright: ignore
         group.add_argument(
@@ -118,6 +121,17 @@ def _add_config(parser: argparse.ArgumentParser) -> None:
             metavar=None if choices(field) else _kind(default),
             help=f"{describe(field)} (default: {default})".replace("%", "%%"),
         )
+
+
+def _own_defaults() -> str:
+    """What the defaults below become with another method than the first."""
+    told = [
+        f"With --method {method.name}: "
+        + ", ".join(f"{field} {value}" for field, value in method.settings.items())
+        for method in METHODS.values()
+        if method.settings
+    ]
+    return ". ".join(told) + "."
 
 
 def _kind(default: object) -> str:

@@ -33,7 +33,7 @@ model: str = "smollm2-135m"  # packaged or tiny model, local folder, or hub id
 forget: str = "elements"  # fact set to unlearn: a built-in name or a JSON Lines file
 retain: str = "capitals"  # fact set to keep; its train facts steer the training
 utility: str = "cities"  # fact set that is only ever measured
-method: str = "mansu"  # unlearning method
+method: str = "mansu"  # unlearning method (mansu, ga, npo)
 seed: int = 0  # order of the training examples
 attribution: str = "eap-ig"  # edge attribution method (eap, eap-ig)
 pairs: int = 48  # clean/corrupted prompt pairs that edges are scored on
@@ -44,7 +44,7 @@ circuit: str = "causal"  # circuit: highest attribution mass, a random one, or t
 tau: float = 0.5  # retain-Fisher quantile of the circuit up to which weights may move
 rho: float = 0.03  # share of those, by forget/retain Fisher ratio, that in_loop moves
 fisher_examples: int = 128  # examples the Fisher information is averaged over
-forget_loss: str = "npo"  # forget term (npo, gradient_ascent, cross_entropy)
+forget_loss: str = "npo"  # forget term (npo, npo_sum, gradient_ascent, cross_entropy)
 beta: float = 0.5  # NPO's inverse temperature
 margin: float = 10.0  # nats per token below θ₀ at which NPO lets go
 retain_weight: float = 2.0  # λ, the weight of the retain KL
@@ -78,10 +78,9 @@ run = open_run(**parameters(globals()))
 
 # %%
 from mansu.study.stages import draw, train
-from mansu.study.stages.train import circuit_weights, measure_fisher, select_movable
+from mansu.study.stages.train import circuit_weights, find_movable
 
-movable = select_movable(run, measure_fisher(run))
-show(charts.movable_share(movable, circuit_weights(run)))
+show(charts.movable_share(find_movable(run), circuit_weights(run)))
 
 # %% [markdown]
 # ## Training
@@ -96,11 +95,15 @@ show(charts.training_curves(trained.history))
 # ## Which checkpoint is kept
 #
 # Every `validate_every` steps the forget and retain accuracies are measured. The checkpoint kept is the
-# one with the lowest forget accuracy among those that keep the retain accuracy [P].
+# one with the lowest forget accuracy among those that keep the retain accuracy [P]. The global methods
+# (`ga`, `npo`), which are here for comparison, have no such rule and keep the last.
 
 # %%
+from mansu.unlearn.methods import METHODS
+
 chance = 1 / len(draw(run).items["check_forget"][0].options)
-show(charts.validation_curve(trained.validations, trained.best, chance))
+keep = METHODS[run.config.method].keep
+show(charts.validation_curve(trained.validations, trained.best, chance, keep))
 
 # %% [markdown]
 # ## Explore

@@ -13,6 +13,7 @@ from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationE
 from pydantic.dataclasses import dataclass
 
 from mansu.errors import InputError
+from mansu.unlearn.methods import METHODS, MethodName
 from mansu.unlearn.objectives import ForgetLoss
 
 
@@ -45,7 +46,7 @@ class StudyConfig:
     forget: Name = _field("elements", "fact set to unlearn: a built-in name or a JSON Lines file")
     retain: Name = _field("capitals", "fact set to keep; its train facts steer the training")
     utility: Name = _field("cities", "fact set that is only ever measured")
-    method: Literal["mansu"] = _field("mansu", "unlearning method")
+    method: MethodName = _field("mansu", "unlearning method")
     seed: Annotated[int, Field(ge=0, lt=2**31)] = _field(0, "order of the training examples")
 
     attribution: Literal["eap", "eap-ig"] = _field("eap-ig", "edge attribution method")
@@ -96,11 +97,17 @@ _ADAPTER = TypeAdapter(StudyConfig)
 def make_config(values: dict[str, Any]) -> StudyConfig:
     """Builds a configuration from loosely typed values (a file's, the shell's, a notebook's).
 
+    What is not given is as the method has it by default.
+
     Raises:
-        InputError: An unknown key, a wrong type, or a value out of range; names all of them.
+        InputError: An unknown key, a wrong type, or a value out of range; names all of them. Or a
+            value that is not the method's.
     """
+    name = values.get("method")
+    method = METHODS.get(name) if isinstance(name, str) else None
+    settings = method.settings if method else {}
     try:
-        return _ADAPTER.validate_python(values)
+        config = _ADAPTER.validate_python({**settings, **values})
     except ValidationError as error:
         known = {f.name for f in FIELDS}
         told = []
@@ -111,6 +118,27 @@ def make_config(values: dict[str, Any]) -> StudyConfig:
             else:
                 told.append(f"{key}: {problem['msg'].lower()}, not {quote(problem['input'])}")
         raise InputError(f"{enumerate_some(told)}. See mansu run --help.") from error
+    _require_fitting(config)
+    return config
+
+
+def defaults(method: str) -> StudyConfig:
+    """The configuration of a method where nothing else is said."""
+    return make_config({"method": method})
+
+
+def _require_fitting(config: StudyConfig) -> None:
+    """Refuses values that would make a method another one."""
+    method = METHODS[config.method]
+    wrong = [n for n in method.fixed if getattr(config, n) != method.settings[n]]
+    if config.floor == "in_loop" and method.scope != "circuit":
+        wrong.append("floor")
+    if wrong:
+        own = ", ".join(f"{name}: {value}" for name, value in method.settings.items())
+        raise InputError(
+            f"method: {method.name} cannot have {' and '.join(wrong)} as given; set its own values "
+            f"({own})."
+        )
 
 
 def read_config(path: str | Path) -> dict[str, Any]:

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from mansu.study.config import FIELDS, StudyConfig
+from mansu.study.config import FIELDS, StudyConfig, defaults
 
 # Fields that name the shared folder or the seed's folder, or do not change what is computed.
 _NAMED = {"model", "forget", "retain", "method", "seed", "memory_mb"}
@@ -32,11 +32,12 @@ def study_folders(config: StudyConfig, study: Path) -> Folders:
 
 def variant(config: StudyConfig) -> str:
     """The method, followed by the fields that differ from its defaults, e.g. ``mansu-top_k=4``."""
+    own = defaults(config.method)
     changed = [
         f"{field.name}={_slug(str(value))}"
         for field in FIELDS
         if field.name not in _NAMED
-        and (value := getattr(config, field.name)) != getattr(StudyConfig(), field.name)
+        and (value := getattr(config, field.name)) != getattr(own, field.name)
     ]
     return "-".join([config.method, *changed])
 

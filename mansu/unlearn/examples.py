@@ -62,12 +62,15 @@ class Targets:
     position: torch.Tensor
     token: torch.Tensor
 
+    @property
+    def per_row(self) -> torch.Tensor:
+        """How many tokens each row predicts, ``[rows]``."""
+        return self.row.bincount(minlength=self.batch.input_ids.shape[0])
+
     def mean_per_row(self, values: torch.Tensor) -> torch.Tensor:
         """Averages one value per target over each row's targets, ``[targets] -> [rows]``."""
-        rows = self.batch.input_ids.shape[0]
-        sums = values.new_zeros(rows).index_add(0, self.row, values)
-        counts = values.new_zeros(rows).index_add(0, self.row, torch.ones_like(values))
-        return sums / counts
+        sums = values.new_zeros(len(self.per_row)).index_add(0, self.row, values)
+        return sums / self.per_row
 
 
 def answer_targets(

@@ -9,6 +9,7 @@ A diagonal takes at least 4 bytes a weight, and training has no use for it once 
 are chosen: it is gathered on the model's device and kept in host memory.
 """
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -83,7 +84,7 @@ class Movable:
 
     Attributes:
         index: Flat indices into each matrix, ascending, by weight name; in host memory.
-        threshold: The retain-Fisher percentile that cut the mask.
+        threshold: The retain-Fisher percentile that cut the mask; infinite without one.
     """
 
     index: dict[str, torch.Tensor]
@@ -93,6 +94,12 @@ class Movable:
     def count(self) -> int:
         """How many weights may move."""
         return sum(index.numel() for index in self.index.values())
+
+
+def all_movable(weights: Mapping[str, torch.Tensor]) -> Movable:
+    """Every weight of the matrices: what a method without a mask trains."""
+    index = {name: torch.arange(weight.numel()) for name, weight in weights.items()}
+    return Movable(index, math.inf)
 
 
 def retain_mask(

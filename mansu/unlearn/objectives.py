@@ -1,10 +1,12 @@
-"""Forget and retain terms. Each takes mean answer log-probabilities and gives one loss a row.
+"""Forget and retain terms. Each takes answers' log-probabilities and gives one loss a row.
 
-Forget terms (``L_forget``), log-probabilities in nats per answer token:
+Forget terms (``L_forget``), log-probabilities in nats per answer token where not said otherwise:
 
 * ``npo``: -(2/β) log σ(-β (log p_θ - log p_ref + margin)), the preference form of Zhang et al.
   2024 over mean instead of summed log-probabilities, with a margin (ours): its pull ends only when
   an answer has become ``margin`` nats less likely than it was, not merely less likely.
+* ``npo_sum``: the same over log-probabilities summed over the answer, as published; the margin,
+  per token there too, is 0 in the published form.
 * ``gradient_ascent``: log p_θ itself; unbounded, as published.
 * ``cross_entropy``: -log p_θ of a distractor in the answer's place (relabelling).
 
@@ -16,13 +18,14 @@ from typing import Literal
 import torch
 import torch.nn.functional as F
 
-ForgetLoss = Literal["npo", "gradient_ascent", "cross_entropy"]
+ForgetLoss = Literal["npo", "npo_sum", "gradient_ascent", "cross_entropy"]
 
 
 def forget_term(
     kind: ForgetLoss,
     log_prob: torch.Tensor,
     reference: torch.Tensor,
+    tokens: torch.Tensor,
     beta: float,
     margin: float,
 ) -> torch.Tensor:
@@ -32,13 +35,16 @@ def forget_term(
         kind: Which term.
         log_prob: Mean log-probability of the target under θ, ``[rows]``. The target is the answer,
             or for ``cross_entropy`` the distractor.
-        reference: The same under θ₀, ``[rows]``; only ``npo`` uses it.
+        reference: The same under θ₀, ``[rows]``; only the forms of NPO use it.
+        tokens: How many tokens the mean is over, ``[rows]``; only ``npo_sum`` uses it.
         beta: NPO's inverse temperature.
         margin: NPO's margin in nats per token.
     """
     match kind:
         case "npo":
             return 2 / beta * F.softplus(beta * (log_prob - reference + margin))
+        case "npo_sum":
+            return 2 / beta * F.softplus(beta * tokens * (log_prob - reference + margin))
         case "gradient_ascent":
             return log_prob
         case "cross_entropy":

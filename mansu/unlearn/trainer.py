@@ -8,13 +8,14 @@ Each step:
 3. average the precisions' gradients, gather those of the movable weights, clip, step AdamW;
 4. clamp the latents and write them into the circuit's matrices.
 
-Every ``validate_every`` steps the forget and retain accuracies are measured; the state kept is the
-one with the lowest forget accuracy among those whose retain accuracy fell by at most 2 pp [P].
-Training ends early once a kept state is at chance.
+Every ``validate_every`` steps the forget and retain accuracies are measured. ``best`` keeps the
+state with the lowest forget accuracy among those whose retain accuracy fell by at most 2 pp [P], and
+ends training early once a kept state is at chance. ``last`` keeps the last state whatever it does.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 import torch
 
@@ -25,6 +26,7 @@ from mansu.unlearn.objectives import ForgetLoss, forget_term, retain_term
 from mansu.unlearn.view import Streams, View
 
 MAX_RETAIN_DROP = 0.02
+Keep = Literal["best", "last"]
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,7 @@ class TrainSettings:
     retain_batch: int
     validate_every: int
     seed: int
+    keep: Keep = "best"
     max_gradient_norm: float = 1.0
 
 
@@ -69,8 +72,14 @@ class Validation:
     retain_drop: float
 
 
-def best_of(validations: Sequence[Validation]) -> Validation | None:
-    """The lowest forget accuracy among checks that kept the retain set [P]; ties: the earlier."""
+def kept_of(validations: Sequence[Validation], keep: Keep) -> Validation | None:
+    """The check whose state is kept.
+
+    ``best``: the lowest forget accuracy among checks that kept the retain set [P]; ties: the
+    earlier. ``last``: the last.
+    """
+    if keep == "last":
+        return validations[-1] if validations else None
     # A drop of exactly 2 pp is a difference of two floats and may come out a hair above.
     allowed = [v for v in validations if v.retain_drop <= MAX_RETAIN_DROP + 1e-9]
     return min(allowed, key=lambda v: (v.forget, v.step), default=None)
@@ -84,7 +93,7 @@ class TrainState:
         step: Steps done.
         values: The latents, ``[movable]``.
         momentum, variance: AdamW's moments, ``[movable]``.
-        best: Latents of the best checkpoint so far, ``[movable]``, or None.
+        best: Latents of the kept checkpoint so far, ``[movable]``, or None.
         history: Every step's losses.
         validations: Every check's accuracies.
     """
@@ -96,11 +105,6 @@ class TrainState:
     best: torch.Tensor | None = None
     history: list[StepRecord] = field(default_factory=list)
     validations: list[Validation] = field(default_factory=list)
-
-    @property
-    def best_validation(self) -> Validation | None:
-        """The check that the kept checkpoint comes from."""
-        return best_of(self.validations)
 
 
 class Trainer:
@@ -206,13 +210,14 @@ class Trainer:
         moments = optimizer.state[self.latents.values]
         state.momentum = moments["exp_avg"].clone()
         state.variance = moments["exp_avg_sq"].clone()
-        if state.best_validation is validation:
+        if kept_of(state.validations, self.settings.keep) is validation:
             state.best = state.values.clone()
         self._save(state)
 
     def _finished(self, state: TrainState) -> bool:
-        best = state.best_validation
-        return best is not None and best.forget <= self._chance
+        kept = kept_of(state.validations, self.settings.keep)
+        at_chance = kept is not None and kept.forget <= self._chance
+        return self.settings.keep == "best" and at_chance
 
     def _optimizer(self, state: TrainState) -> torch.optim.Optimizer:
         optimizer = torch.optim.AdamW(
@@ -279,6 +284,7 @@ class _Side:
             settings.forget_loss,
             likely[forget_rows],
             was[forget_rows],
+            targets.per_row[forget_rows],
             settings.beta,
             settings.margin,
         ).mean()

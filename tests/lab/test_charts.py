@@ -29,7 +29,7 @@ DRAWN = {
     "score_distribution": lambda m: charts.score_distribution(m.scores),
     "movable_share": lambda m: charts.movable_share(m.movable, m.weights),
     "training_curves": lambda m: charts.training_curves(m.history),
-    "validation_curve": lambda m: charts.validation_curve(m.validations, m.validations[1], 0.25),
+    "validation_curve": lambda m: charts.validation_curve(m.validations, m.validations[1], 0.25, "best"),
     "ratio_histogram": lambda m: charts.ratio_histogram(m.accounts),
     "crossings": lambda m: charts.crossings(m.accounts),
     "survival_map": lambda m: charts.survival_map(m.accounts),
@@ -106,7 +106,7 @@ def test_the_circuit_alone_is_highlighted_in_the_ranking(made: Made) -> None:
 
 
 def test_training_that_kept_nothing_says_so(made: Made) -> None:
-    text = said(to_spec(charts.validation_curve(made.validations, None, 0.25)))
+    text = said(to_spec(charts.validation_curve(made.validations, None, 0.25, "best")))
     assert "nothing was unlearned" in text
     assert "Kept (green" not in text
 

@@ -6,7 +6,7 @@ import torch
 from mansu.errors import RunError
 from mansu.unlearn.in_loop import InLoopLatents
 from mansu.unlearn.latents import Latents
-from mansu.unlearn.trainer import Trainer, TrainSettings, Validation
+from mansu.unlearn.trainer import Trainer, TrainSettings, Validation, kept_of
 
 SETTINGS = TrainSettings(
     forget_loss="npo",
@@ -75,14 +75,22 @@ def test_the_kept_checkpoint_forgot_most_among_those_that_kept_the_retain_set(pa
         return checks[step]
 
     state = make_trainer(parts, validate=validate).run()
-    assert state.best_validation == checks[4]
+    assert kept_of(state.validations, "best") == checks[4]
     assert torch.equal(state.best, states[4])
 
 
 def test_no_checkpoint_is_kept_when_none_kept_the_retain_set(parts):
     state = make_trainer(parts, validate=lambda _l, step: Validation(step, 0.0, 0.5)).run()
     assert state.best is None
-    assert state.best_validation is None
+    assert kept_of(state.validations, "best") is None
+
+
+def test_a_method_without_a_rule_keeps_its_last_state_and_never_ends_early(parts):
+    validate = lambda _l, step: Validation(step, 0.0, 0.9)  # noqa: E731
+    state = make_trainer(parts, validate=validate, chance=0.25, keep="last").run()
+    assert state.step == SETTINGS.steps
+    assert torch.equal(state.best, state.values)
+    assert kept_of(state.validations, "last") is state.validations[-1]
 
 
 def test_training_ends_early_once_a_kept_state_is_at_chance(parts):

@@ -1,5 +1,6 @@
 """Charts of phase 2: who may move, and how training went."""
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 
@@ -11,7 +12,13 @@ from altair.typing import ChartType
 
 from mansu.lab.theme import BLUE, GREEN, GREY, INK, PURPLE, VERMILION, WIDTH, heading
 from mansu.unlearn.fisher import Movable
-from mansu.unlearn.trainer import MAX_RETAIN_DROP, StepRecord, Validation
+from mansu.unlearn.trainer import MAX_RETAIN_DROP, Keep, StepRecord, Validation
+
+_RULES: dict[Keep, str] = {
+    "best": "The lowest forget accuracy among the checks whose retain accuracy fell by at most "
+    f"{MAX_RETAIN_DROP * 100:g} pp.",
+    "last": "The last one, whatever it did: the method has no rule of its own.",
+}
 
 
 def movable_share(movable: Movable, weights: Mapping[str, torch.Tensor]) -> ChartType:
@@ -26,11 +33,14 @@ def movable_share(movable: Movable, weights: Mapping[str, torch.Tensor]) -> Char
         for name, weight in weights.items()
     ]
     total = sum(weight.numel() for weight in weights.values())
-    title = heading(
-        "Which weights may move",
-        f"{movable.count:,} of the circuit's {total:,} weights ({movable.count / total:.2%}). "
-        f"Mask: retain Fisher at most {movable.threshold:.2g} nats² per weight².",
-    )
+    if math.isinf(movable.threshold):
+        note = f"All {total:,} weights of these matrices: the method has no mask."
+    else:
+        note = (
+            f"{movable.count:,} of the circuit's {total:,} weights ({movable.count / total:.2%}). "
+            f"Mask: retain Fisher at most {movable.threshold:.2g} nats² per weight²."
+        )
+    title = heading("Which weights may move", note)
     return matrix_map(pd.DataFrame(rows), "share", "share that may move", ".1%", None, title)
 
 
@@ -111,7 +121,7 @@ def _steps(last: bool) -> alt.X:
 
 
 def validation_curve(
-    validations: Sequence[Validation], best: Validation | None, chance: float
+    validations: Sequence[Validation], best: Validation | None, chance: float, keep: Keep
 ) -> ChartType:
     """Forget accuracy and retain drop at every check; the kept checkpoint is marked."""
     frame = pd.DataFrame(
@@ -149,8 +159,7 @@ def validation_curve(
         panel("drop", "retain drop", BLUE, MAX_RETAIN_DROP, "largest drop allowed"),
         title=heading(
             "Which checkpoint is kept",
-            "The lowest forget accuracy among the checks whose retain accuracy fell by at most "
-            f"{MAX_RETAIN_DROP * 100:g} pp. Both on small samples of training prompts.",
+            f"{_RULES[keep]} Both accuracies on small samples of training prompts.",
             outcome,
         ),
         spacing=14,

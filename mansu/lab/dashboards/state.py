@@ -9,15 +9,24 @@ import ipywidgets as widgets
 from mansu.errors import InputError
 from mansu.lab.dashboards.controls import Words, beside, button
 from mansu.lab.widgets import CopyText
-from mansu.study.config import FIELDS, StudyConfig, make_config, parse_config, to_yaml
+from mansu.study.config import (
+    FIELDS,
+    StudyConfig,
+    defaults,
+    make_config,
+    parse_config,
+    to_yaml,
+)
 
 
 def command_line(config: StudyConfig) -> str:
-    """The ``mansu run`` line of a configuration; what is as by default goes unsaid."""
+    """The ``mansu run`` line of a configuration; what is the method's default goes unsaid."""
     words = ["mansu", "run"]
+    own = defaults(config.method)
     for field in FIELDS:
         value = getattr(config, field.name)
-        if value != getattr(StudyConfig(), field.name):
+        told = StudyConfig() if field.name == "method" else own
+        if value != getattr(told, field.name):
             words += [f"--{field.name.replace('_', '-')}", str(value)]
     return shlex.join(words)
 

@@ -18,6 +18,7 @@ from mansu.models.swap import swapped
 from mansu.quant.permanence import account, to_frame
 from mansu.study.records import StoredTensors, read_frame, read_tensors
 from mansu.study.run import Run, once
+from mansu.study.stages.indices import lengthen, shorten
 from mansu.study.stages.train import circuit_weights, train
 from mansu.unlearn.floor import apply_floor
 
@@ -78,7 +79,7 @@ def floor(run: Run) -> Unlearned:
     }
     values = {name: updated[name].flatten()[i] for name, i in index.items()}
     stage.write_frame(bins, accounts)
-    tensors = {f"index/{n}": i for n, i in index.items()} | {
+    tensors = {f"index/{n}": shorten(i) for n, i in index.items()} | {
         f"value/{n}": v for n, v in values.items()
     }
     extra = {"excluded": excluded, "pinned": pinned, "model": run.model.fingerprint}
@@ -105,7 +106,7 @@ def _unpack(stored: StoredTensors, accounts: pd.DataFrame, key: str) -> Unlearne
     parts: dict[str, dict[str, torch.Tensor]] = {"index": {}, "value": {}}
     for name, tensor in stored.tensors.items():
         part, weight = name.split("/", 1)
-        parts[part][weight] = tensor
+        parts[part][weight] = lengthen(tensor) if part == "index" else tensor
     counts = stored.extra["excluded"], stored.extra["pinned"]
     return Unlearned(parts["index"], parts["value"], accounts, *counts, key)
 

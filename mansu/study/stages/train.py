@@ -1,4 +1,4 @@
-"""Phase 2: who may move by the Fisher mask, then training. Resumes from the last check."""
+"""Phase 2: who may move, then training. Resumes from the last check."""
 
 import dataclasses
 from collections.abc import Callable
@@ -15,19 +15,22 @@ from mansu.study.config import StudyConfig
 from mansu.study.records import StoredTensors
 from mansu.study.run import Run, once
 from mansu.study.stages.draw import draw
+from mansu.study.stages.indices import lengthen, shorten
 from mansu.study.stages.localize import localize
 from mansu.unlearn.examples import Example, build_examples
-from mansu.unlearn.fisher import Movable, diagonal_fisher, most_forgetful, retain_mask
+from mansu.unlearn.fisher import Movable, all_movable, diagonal_fisher, most_forgetful, retain_mask
 from mansu.unlearn.floor import movable as may_move
 from mansu.unlearn.in_loop import InLoopLatents
 from mansu.unlearn.latents import Latents
+from mansu.unlearn.methods import METHODS
 from mansu.unlearn.trainer import (
+    Keep,
     StepRecord,
     Trainer,
     TrainSettings,
     TrainState,
     Validation,
-    best_of,
+    kept_of,
 )
 from mansu.unlearn.view import View, in_precision
 
@@ -62,8 +65,8 @@ class Trained:
         values: Their latents, ``[movable]``, in the order of ``index``.
         history: Losses of every step.
         validations: Accuracies of every check.
-        best: The check the checkpoint comes from; None when no check kept the retain set, in
-            which case ``values`` are the original weights.
+        best: The check the checkpoint comes from; None when the method keeps the retain set and no
+            check did, in which case ``values`` are the original weights.
         key: The stage's key.
     """
 
@@ -86,10 +89,16 @@ class Trained:
 
 @once
 def circuit_weights(run: Run) -> dict[str, torch.Tensor]:
-    """The circuit's original weights by name; shares the model's storage."""
-    layers = localize(run).circuit.layers
+    """The original matrices that the method trains, by name; shares the model's storage.
+
+    They are the circuit's, or those of all blocks.
+    """
     family, module = run.model.family, run.model.module
-    names = [name for layer in layers for name in family.mlp_weight_names(module, layer)]
+    if METHODS[run.config.method].scope == "blocks":
+        names = family.linear_weight_names(module)
+    else:
+        layers = localize(run).circuit.layers
+        names = [name for layer in layers for name in family.mlp_weight_names(module, layer)]
     return {name: module.get_parameter(name).data for name in names}
 
 
@@ -125,6 +134,13 @@ def measure_fisher(run: Run) -> Fisher:
     return Fisher(sides["retain"], sides["forget"], stage.key)
 
 
+def find_movable(run: Run) -> Movable:
+    """The weights that training may move: by the Fisher mask, or all, as the method has it."""
+    if METHODS[run.config.method].scope == "circuit":
+        return select_movable(run, measure_fisher(run))
+    return all_movable(circuit_weights(run))
+
+
 def select_movable(run: Run, fisher: Fisher, config: StudyConfig | None = None) -> Movable:
     """The weights that training may move, by the floor's rule.
 
@@ -146,27 +162,30 @@ def select_movable(run: Run, fisher: Fisher, config: StudyConfig | None = None) 
 @once
 def train(run: Run) -> Trained:
     """Trains, resumes training, or reads the finished checkpoint."""
-    fisher = measure_fisher(run)
+    method = METHODS[run.config.method]
+    fisher = measure_fisher(run) if method.scope == "circuit" else None
     # Only in_loop trains differently; the other floors are applied to the same plain training.
     through = run.config.floor == "in_loop"
-    fields = (*TRAIN_FIELDS, "tau", *(["rho"] if through else []))
+    fields = (*TRAIN_FIELDS, *(["tau"] if fisher else []), *(["rho"] if through else []))
     code = ["unlearn", "quant", "metrics"]
     kind = "through the quantizer" if through else "plain"
-    stage = run.stage("train", fields, code, fisher.key, draw(run).key, kind)
+    inputs = fisher.key if fisher else method.scope, draw(run).key, kind, method.keep
+    stage = run.stage("train", fields, code, *inputs)
     done = run.folder / "trained.safetensors"
     stored = stage.read_tensors(done)
     if stored is not None:
-        return _trained(stored.tensors, stored.extra, stage.key)
+        return _trained(stored.tensors, stored.extra, method.keep, stage.key)
     run.open()
-    movable = select_movable(run, fisher)
-    del fisher
     weights = circuit_weights(run)
+    movable = select_movable(run, fisher) if fisher else all_movable(weights)
+    del fisher
     latents = (InLoopLatents if through else Latents)(weights, movable)
-    lowest = min(localize(run).circuit.layers)
+    lowest = min(localize(run).circuit.layers) if method.scope == "circuit" else 0
     views = [View(run.model, list(weights), lowest, p) for p in latents.precisions]
     forget, retain = _examples(run)
     config = run.config
-    settings = TrainSettings(**{name: getattr(config, name) for name in TRAIN_FIELDS})
+    fields = {name: getattr(config, name) for name in TRAIN_FIELDS}
+    settings = TrainSettings(**fields, keep=method.keep)
     half_way = run.folder / "training.safetensors"
 
     def save(state: TrainState) -> None:
@@ -192,11 +211,11 @@ def train(run: Run) -> Trained:
         "validations": [dataclasses.asdict(v) for v in state.validations],
         "kept": state.best is not None,
     }
-    tensors = {f"index/{name}": index for name, index in movable.index.items()}
+    tensors = {f"index/{name}": shorten(index) for name, index in movable.index.items()}
     tensors["values"] = kept
     stage.write_tensors(done, tensors, extra)
     half_way.unlink(missing_ok=True)
-    return _trained(tensors, extra, stage.key)
+    return _trained(tensors, extra, method.keep, stage.key)
 
 
 def _examples(run: Run) -> tuple[tuple[Example, ...], tuple[Example, ...]]:
@@ -261,11 +280,15 @@ def _resume(stored: StoredTensors | None) -> TrainState | None:
     )
 
 
-def _trained(tensors: dict[str, torch.Tensor], extra: dict[str, Any], key: str) -> Trained:
+def _trained(
+    tensors: dict[str, torch.Tensor], extra: dict[str, Any], keep: Keep, key: str
+) -> Trained:
     validations = [Validation(**v) for v in extra["validations"]]
-    best = None
-    if extra["kept"]:
-        best = best_of(validations)
-    index = {n.removeprefix("index/"): t for n, t in tensors.items() if n.startswith("index/")}
+    best = kept_of(validations, keep) if extra["kept"] else None
+    index = {
+        name.removeprefix("index/"): lengthen(stored)
+        for name, stored in tensors.items()
+        if name.startswith("index/")
+    }
     history = [StepRecord(**r) for r in extra["history"]]
     return Trained(index, tensors["values"], history, validations, best, key)
