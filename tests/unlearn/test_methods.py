@@ -1,0 +1,22 @@
+"""The registry of methods: in step with the configuration, and with what is trained."""
+
+from typing import get_args
+
+import pytest
+
+from mansu.study.config import FIELDS, defaults
+from mansu.unlearn.methods import METHODS, MethodName
+
+
+def test_the_configuration_offers_every_method():
+    assert set(get_args(MethodName)) == set(METHODS)
+    assert all(method.name == name for name, method in METHODS.items())
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_method_s_settings_are_fields_and_its_fixed_ones_are_among_them(name):
+    method = METHODS[name]
+    assert set(method.settings) <= {field.name for field in FIELDS}
+    assert set(method.fixed) <= set(method.settings)
+    config = defaults(name)
+    assert {field: getattr(config, field) for field in method.settings} == method.settings
