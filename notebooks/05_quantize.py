@@ -89,8 +89,14 @@ table(charts.template_table(run.forget, base, now), title="Forget accuracy by pr
 # %% [markdown]
 # ## Explore
 #
-#
-# *A prompt of your own, answered by all four models side by side, will stand here.*
+# Choose questions and prompts: the slopes and the table of facts follow. A fact counts as known from a
+# number of right answers that you set. Below, type a prompt of your own: all four models go on with it,
+# the likeliest token at each step.
+
+# %%
+from mansu.lab import dashboards
+
+dashboards.quantize(run)
 
 # %% [markdown]
 # ## Where the results lie

@@ -3,6 +3,7 @@
 from mansu.lab.dashboards.analysis import analyse as analyse
 from mansu.lab.dashboards.comparison import Shown as Shown
 from mansu.lab.dashboards.comparison import compare as compare
+from mansu.lab.dashboards.deployment import quantize as quantize
 from mansu.lab.dashboards.flooring import floor as floor
 from mansu.lab.dashboards.inspection import inspect as inspect
 from mansu.lab.dashboards.localization import localize as localize
