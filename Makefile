@@ -14,7 +14,7 @@ BIN := $(VENV)/bin
 RUN := HF_HUB_OFFLINE=1 TOKENIZERS_PARALLELISM=false
 STUDY := papermill_runs/studies/default.yaml
 
-.PHONY: help install reproduce test torture check format lab bench notebooks clean
+.PHONY: help install reproduce test torture check format lab serve bench notebooks clean
 
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -53,6 +53,9 @@ format: install  ## format the code
 
 lab: install  ## JupyterLab on the notebooks
 	$(BIN)/mansu lab
+
+serve: install  ## the notebooks as pages without code (Voilà), on this machine alone
+	$(BIN)/mansu serve
 
 bench: install  ## timings, as ratios in one process
 	$(RUN) $(BIN)/python bench/attribution.py

@@ -1,4 +1,4 @@
-"""The command line: ``mansu run | plan | sweep | tables | export | lab``.
+"""The command line: ``mansu run | plan | sweep | tables | export | lab | serve``.
 
 Bad input ends with one line on standard error and exit code 2, before anything expensive starts;
 a run that fails on the way ends with exit code 1 and keeps its finished stages.
@@ -103,6 +103,9 @@ def _parser() -> argparse.ArgumentParser:
     lab = commands.add_parser("lab", help="open JupyterLab on the notebooks")
     lab.add_argument("arguments", nargs=argparse.REMAINDER, help="passed on to jupyter lab")
     lab.set_defaults(command=_lab)
+    serve = commands.add_parser("serve", help="show the notebooks as pages without code (Voilà)")
+    serve.add_argument("arguments", nargs=argparse.REMAINDER, help="passed on to Voilà")
+    serve.set_defaults(command=_serve)
     return parser
 
 
@@ -213,6 +216,12 @@ def _lab(options: argparse.Namespace) -> int:
     from mansu.lab.server import open_lab
 
     return open_lab(options.arguments)
+
+
+def _serve(options: argparse.Namespace) -> int:
+    from mansu.lab.server import serve_pages
+
+    return serve_pages(options.arguments)
 
 
 class _Bars:

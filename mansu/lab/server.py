@@ -1,5 +1,6 @@
-"""Opens JupyterLab on the notebooks."""
+"""Opens the notebooks: in JupyterLab, or through Voilà as pages without code."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -18,8 +19,30 @@ def open_lab(arguments: Sequence[str] = ()) -> int:
     Returns:
         JupyterLab's exit code.
     """
-    folder = repository() / "notebooks"
+    return _run([sys.executable, "-m", "jupyter", "lab", *arguments])
+
+
+def serve_pages(arguments: Sequence[str] = ()) -> int:
+    """Runs Voilà on the notebooks, on the loopback interface alone, until it is closed.
+
+    Args:
+        arguments: Passed on to Voilà.
+
+    Returns:
+        Voilà's exit code.
+    """
+    # The pages run code for whoever reaches them. Last, so that no argument undoes it.
+    command = [sys.executable, "-m", "voila", "--template=mansu", *arguments]
+    return _run([*command, "--Voila.ip=127.0.0.1"])
+
+
+def _run(command: Sequence[str]) -> int:
     write_kernel(Path(sys.prefix) / "share" / "jupyter")
-    command = [sys.executable, "-m", "jupyter", "lab", *arguments]
+    # Where Voilà finds the page's template, beside what the user has set.
+    paths = [os.environ.get("JUPYTER_PATH", ""), str(Path(__file__).parent)]
+    environment = {**os.environ, "JUPYTER_PATH": os.pathsep.join(filter(None, paths))}
     # The user's own arguments to the user's own program; no shell reads them.
-    return subprocess.run(command, cwd=folder, check=False).returncode  # noqa: S603
+    ended = subprocess.run(  # noqa: S603
+        command, cwd=repository() / "notebooks", env=environment, check=False
+    )
+    return ended.returncode

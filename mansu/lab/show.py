@@ -7,6 +7,7 @@ notebook at work and one executed by papermill.
 
 import base64
 import html
+import os
 import struct
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -27,8 +28,10 @@ def is_live() -> bool:
     """Whether somebody sits in front of the notebook.
 
     Papermill and nbconvert execute cells without the right to ask for input; JupyterLab and other
-    front ends grant it.
+    front ends grant it. Voilà, which does not, tells its kernels its name.
     """
+    if os.environ.get("SERVER_SOFTWARE", "").startswith("voila/"):
+        return True
     kernel = getattr(get_ipython(), "kernel", None)
     if kernel is None:
         return False

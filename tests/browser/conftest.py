@@ -1,18 +1,21 @@
 """One JupyterLab and one browser for all tests; a finished run makes the notebooks fast."""
 
-from collections.abc import Iterator
-from dataclasses import asdict
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, sync_playwright
-from real_lab import ARGUMENTS, CHROMIUM, Server, put_notebook, serve
+from real_lab import ARGUMENTS, CHROMIUM
+from servers import Server, put_notebook, serve
 
 from mansu.study.folders import Folders
 from mansu.study.run import Run
 from mansu.study.stages.analyse import attribute_original_nf4
 from mansu.study.stages.faithfulness import measure_faithfulness
 from mansu.study.stages.localize import localize
+
+Put = Callable[[str, Run], str]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -49,11 +52,22 @@ def located(tiny_config, tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 
 @pytest.fixture(scope="session")
-def notebook(server: Server, located: Run):
-    """Puts a committed notebook, set to the finished run, before the server."""
+def finished(finished_run: Run, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A copy of the finished study, which notebooks may write into."""
+    folder = tmp_path_factory.mktemp("finished_copy")
+    shutil.copytree(finished_run.folder, folder / "run")
+    shutil.copytree(finished_run.shared, folder / "shared")
+    return Run(finished_run.config, Folders(folder / "run", folder / "shared"))
 
-    def put(name: str) -> str:
-        places = {"out": str(located.folder), "shared": str(located.shared)}
-        return put_notebook(server.folder, name, **asdict(located.config), **places)
 
-    return put
+@pytest.fixture(scope="session")
+def put(server: Server) -> Put:
+    """Puts a committed notebook, set to a run, before the server."""
+
+    return lambda name, run: put_notebook(server.folder, name, run)
+
+
+@pytest.fixture(scope="session")
+def notebook(put: Put, located: Run) -> Callable[[str], str]:
+    """Notebooks 1 and 2, set to a run whose circuit is known."""
+    return lambda name: put(name, located)

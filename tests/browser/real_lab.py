@@ -1,24 +1,14 @@
-"""A JupyterLab of its own on the loopback interface, and a real browser that looks at it."""
+"""A real browser that looks at a notebook in JupyterLab or on a page of its own."""
 
-import json
-import os
 import shutil
-import socket
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import nbformat
 from playwright.sync_api import Browser, Locator, Page
-
-from mansu.lab.kernel import write_kernel
-from mansu.lab.notebooks import build
-from mansu.lab.places import repository
+from servers import PATIENCE, Server
 
 SCREENSHOTS = Path(__file__).parent / "screenshots"
 _FOUND = [shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome")]
@@ -31,86 +21,43 @@ ARGUMENTS = [
     "--disable-dev-shm-usage",
     "--disable-component-update",
 ]
-PATIENCE = 240  # seconds; machines that run tests may be slow
 # What JupyterLab and Chromium themselves say on a healthy page.
 _HARMLESS = ("favicon", "third-party cookie", "passive event listener")
 
-
-@dataclass(frozen=True)
-class Server:
-    """A running JupyterLab.
-
-    Attributes:
-        url: Its address.
-        folder: Where its notebooks lie.
-    """
-
-    url: str
-    folder: Path
-
-
-@contextmanager
-def serve(folder: Path) -> Iterator[Server]:
-    """Runs JupyterLab on a folder, with nothing of the user's own configuration."""
-    hidden = folder / ".jupyter"
-    names = {
-        "JUPYTER_CONFIG_DIR": "config",
-        "JUPYTER_DATA_DIR": "data",
-        "JUPYTERLAB_SETTINGS_DIR": "settings",
-        "JUPYTERLAB_WORKSPACES_DIR": "workspaces",
-        "JUPYTER_RUNTIME_DIR": "runtime",
-        "IPYTHONDIR": "ipython",
+# What a reader must see whole, and which of it is wider or taller than what surrounds it.
+_CUT_OFF = """root => {
+    const parts = root.querySelectorAll(
+        'svg, canvas, img, button, input, select, textarea, table, .widget-label, .widget-readout'
+    );
+    const cut = [];
+    for (const part of parts) {
+        const inner = part.getBoundingClientRect();
+        if (!inner.width || !inner.height || !part.checkVisibility()) continue;
+        const name = part.getAttribute('aria-label') || part.textContent.trim().slice(0, 40);
+        const told = `${part.tagName} ${part.className.baseVal ?? part.className} "${name}"`;
+        if (part.matches('button, .widget-label') && part.scrollWidth > part.clientWidth + 1) {
+            cut.push(`${told}: its text is cut short`);
+        }
+        for (let outer = part.parentElement; outer; outer = outer.parentElement) {
+            if (outer.matches('.jp-WindowedPanel-outer, .jp-Notebook, body')) {
+                const page = outer.getBoundingClientRect();
+                if (inner.right > page.right + 1) cut.push(`${told}: beyond the page`);
+                break;
+            }
+            if (outer.matches('.panel')) break;  // scrolls, by design
+            const style = getComputedStyle(outer), edge = outer.getBoundingClientRect();
+            if (style.overflowX !== 'visible' && inner.right > edge.right + 1) {
+                cut.push(`${told}: ${Math.round(inner.right - edge.right)} px too wide`);
+                break;
+            }
+            if (style.overflowY !== 'visible' && inner.bottom > edge.bottom + 1) {
+                cut.push(`${told}: ${Math.round(inner.bottom - edge.bottom)} px too tall`);
+                break;
+            }
+        }
     }
-    places = {name: str(hidden / place) for name, place in names.items()}
-    write_kernel(hidden / "data")
-    quiet = hidden / "settings" / "@jupyterlab" / "apputils-extension"
-    quiet.mkdir(parents=True)
-    asks = {"fetchNews": "false", "checkForUpdates": False}
-    (quiet / "notification.jupyterlab-settings").write_text(json.dumps(asks))
-    port = _free_port()
-    command = [
-        *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"),
-        *("--ServerApp.ip=127.0.0.1", f"--port={port}", "--ServerApp.port_retries=0"),
-        *("--IdentityProvider.token=", "--expose-app-in-browser"),
-    ]
-    with (folder / "server.log").open("w") as log:
-        process = subprocess.Popen(
-            command, cwd=folder, env={**os.environ, **places}, stdout=log, stderr=log
-        )
-        try:
-            url = f"http://127.0.0.1:{port}"
-            _wait_for(port, process, folder / "server.log")
-            yield Server(url, folder)
-        finally:
-            process.terminate()
-            process.wait(20)
-
-
-def _free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return taken.getsockname()[1]
-
-
-def _wait_for(port: int, process: subprocess.Popen, log: Path) -> None:
-    for _ in range(PATIENCE * 2):
-        assert process.poll() is None, log.read_text()[-2000:]
-        try:
-            with socket.create_connection(("127.0.0.1", port), timeout=5):
-                return
-        except OSError:
-            time.sleep(0.5)
-    raise AssertionError(f"JupyterLab did not answer: {log.read_text()[-2000:]}")
-
-
-def put_notebook(folder: Path, name: str, **parameters: object) -> str:
-    """Writes a copy of a committed notebook with other parameters; gives its file name."""
-    notebook = nbformat.reads(build(repository() / "notebooks" / f"{name}.py"), as_version=4)
-    index = [i for i, c in enumerate(notebook.cells) if "parameters" in c.metadata.get("tags", [])]
-    lines = "\n".join(f"{key} = {value!r}" for key, value in parameters.items())
-    notebook.cells.insert(index[0] + 1, nbformat.v4.new_code_cell(lines))
-    nbformat.write(notebook, folder / f"{name}.ipynb")
-    return f"{name}.ipynb"
+    return cut;
+}"""
 
 
 @dataclass
@@ -167,9 +114,39 @@ class Lab:
             place.screenshot(path=str(SCREENSHOTS / f"{name}-{theme.lower()}.png"))
         self.page.set_viewport_size(size)
 
+    def look_at_widths(self, name: str, place: Locator) -> None:
+        """Narrow and wide: nothing may be cut off; keeps a picture of each."""
+        size = self.page.viewport_size or {"width": 1400, "height": 1000}
+        for width in (1000, 1800):
+            self.page.set_viewport_size({"width": width, "height": 2000})
+            place.scroll_into_view_if_needed()
+            self.page.wait_for_timeout(800)  # charts and graphs take their new width
+            cut = place.evaluate(_CUT_OFF)
+            assert not cut, f"at {width} px: {cut}"
+            self.photograph(f"{name}-{width}", place)
+        self.page.set_viewport_size(size)
+
     def dashboard(self) -> Locator:
         """The first dashboard of the notebook."""
-        return self.page.locator(".jp-OutputArea-output > .jupyter-widgets").first
+        return self.page.locator(".mansu-dashboard").first
+
+    def picture(self) -> Locator:
+        """The dashboard's first chart."""
+        return self.dashboard().locator(".mansu-pane svg.marks").first
+
+    def wait_for_another_picture(self, before: str) -> None:
+        """Waits until the dashboard's first chart is not this one, as SVG, any more."""
+        self.page.wait_for_function(
+            """before => {
+                const now = document.querySelector('.mansu-dashboard .mansu-pane svg.marks');
+                return now && now.innerHTML !== before;
+            }""",
+            arg=before,
+        )
+
+    def said(self, text: str) -> Locator:
+        """The dashboard's words that hold a text."""
+        return self.dashboard().get_by_role("status").filter(has_text=text)
 
     def press_slider(self, label: str, key: str) -> None:
         """Presses a key on a slider."""
@@ -194,8 +171,8 @@ class Lab:
 
 
 @contextmanager
-def open_notebook(browser: Browser, server: Server, name: str, width: int = 1400) -> Iterator[Lab]:
-    """Opens a notebook in a page of its own and waits for its kernel; ends the kernel after."""
+def open_page(browser: Browser, width: int = 1400) -> Iterator[Lab]:
+    """An empty page that notes what goes wrong on it."""
     context = browser.new_context(viewport={"width": width, "height": 1000})
     page = context.new_page()
     page.set_default_timeout(60_000)
@@ -204,27 +181,35 @@ def open_notebook(browser: Browser, server: Server, name: str, width: int = 1400
     page.on("console", lambda said: _note_complaint(lab, said.type, said.text))
     page.on("pageerror", lambda error: lab.complaints.append(str(error)))
     try:
-        page.goto(f"{server.url}/lab/workspaces/{Path(name).stem}{width}/tree/{name}?reset")
-        page.wait_for_function("() => window.jupyterapp && window.jupyterapp.shell.currentWidget")
-        page.evaluate(
-            """async () => {
-                const app = window.jupyterapp;
-                await app.restored;
-                const widget = app.shell.currentWidget;
-                await widget.context.ready;
-                await widget.sessionContext.ready;
-                await widget.sessionContext.session.kernel.info;
-                if (!app.shell.leftCollapsed) {
-                    await app.commands.execute('application:toggle-left-area');
-                }
-            }"""
-        )
         yield lab
     finally:
+        context.close()
+
+
+@contextmanager
+def open_notebook(browser: Browser, server: Server, name: str, width: int = 1400) -> Iterator[Lab]:
+    """Opens a notebook in a page of its own and waits for its kernel; ends the kernel after."""
+    with open_page(browser, width) as lab:
+        page = lab.page
+        page.goto(f"{server.url}/lab/workspaces/{Path(name).stem}{width}/tree/{name}?reset")
+        page.wait_for_function("() => window.jupyterapp && window.jupyterapp.shell.currentWidget")
         try:
-            page.evaluate("() => window.jupyterapp.serviceManager.sessions.shutdownAll()")
+            page.evaluate(
+                """async () => {
+                    const app = window.jupyterapp;
+                    await app.restored;
+                    const widget = app.shell.currentWidget;
+                    await widget.context.ready;
+                    await widget.sessionContext.ready;
+                    await widget.sessionContext.session.kernel.info;
+                    if (!app.shell.leftCollapsed) {
+                        await app.commands.execute('application:toggle-left-area');
+                    }
+                }"""
+            )
+            yield lab
         finally:
-            context.close()
+            page.evaluate("() => window.jupyterapp.serviceManager.sessions.shutdownAll()")
 
 
 def _note_stranger(lab: Lab, url: str) -> None:

@@ -61,6 +61,14 @@ def test_a_front_end_that_lets_us_ask_is_live_and_papermill_is_not(
     assert not is_live()
 
 
+def test_a_page_that_voila_serves_is_live(monkeypatch: pytest.MonkeyPatch) -> None:
+    live(monkeypatch, False)
+    monkeypatch.setenv("SERVER_SOFTWARE", "voila/0.5.13")
+    assert is_live()
+    monkeypatch.setenv("SERVER_SOFTWARE", "another/1.0")
+    assert not is_live()
+
+
 def test_markup_in_a_table_is_shown_as_text(shown: list[dict]) -> None:
     table([{"<i>head</i>": MARKUP}], title=MARKUP)
     page = shown[0]["text/html"]

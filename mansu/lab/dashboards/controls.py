@@ -146,7 +146,9 @@ def column(*parts: widgets.Widget, flex: str = "0 1 auto") -> widgets.VBox:
 def dashboard(*parts: widgets.Widget) -> widgets.VBox:
     """A whole dashboard. Its style lets charts shrink with the page instead of being cut off."""
     style = widgets.HTML(f"<style>{_STYLE_SHEET}</style>", layout={"display": "none"})
-    return widgets.VBox([style, *parts], layout={"overflow": "visible", "max_width": "1500px"})
+    box = widgets.VBox([style, *parts], layout={"overflow": "visible", "max_width": "1500px"})
+    box.add_class("mansu-dashboard")
+    return box
 
 
 _STYLE_SHEET = """
