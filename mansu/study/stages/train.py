@@ -1,7 +1,7 @@
 """Phase 2: who may move, then training. Resumes from the last check."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,6 +39,9 @@ TRAIN_FIELDS = (
     *("forget_loss", "beta", "margin", "retain_weight", "learning_rate", "steps"),
     *("forget_batch", "retain_batch", "validate_every", "seed"),
 )
+
+# Told of every step's losses and every check's accuracies so far.
+Watch = Callable[[Sequence[StepRecord], Sequence[Validation]], None]
 
 
 @dataclass(frozen=True)
@@ -162,6 +165,14 @@ def select_movable(run: Run, fisher: Fisher, config: StudyConfig | None = None) 
 @once
 def train(run: Run) -> Trained:
     """Trains, resumes training, or reads the finished checkpoint."""
+    return train_watched(run, lambda history, validations: None)
+
+
+def train_watched(run: Run, watch: Watch) -> Trained:
+    """Does what :func:`train` does; ``watch`` is told after every step and every check.
+
+    A watcher that raises ends the training; the state of the last check is kept.
+    """
     method = METHODS[run.config.method]
     fisher = measure_fisher(run) if method.scope == "circuit" else None
     # Only in_loop trains differently; the other floors are applied to the same plain training.
@@ -188,8 +199,20 @@ def train(run: Run) -> Trained:
     settings = TrainSettings(**fields, keep=method.keep)
     half_way = run.folder / "training.safetensors"
 
+    resumed = _resume(stage.read_tensors(half_way))
+    history = list(resumed.history) if resumed else []
+    validations = list(resumed.validations) if resumed else []
+    report = run.report("training")
+
     def save(state: TrainState) -> None:
         stage.write_tensors(half_way, *_pack(state))
+        validations[:] = state.validations
+        watch(history, validations)
+
+    def note(record: StepRecord) -> None:
+        history.append(record)
+        watch(history, validations)
+        report(record.step, settings.steps)
 
     trainer = Trainer(
         latents,
@@ -201,10 +224,7 @@ def train(run: Run) -> Trained:
         save=save,
         chance=1 / len(draw(run).items["check_forget"][0].options),
     )
-    report = run.report("training")
-    state = trainer.run(
-        _resume(stage.read_tensors(half_way)), lambda r: report(r.step, settings.steps)
-    )
+    state = trainer.run(resumed, note)
     kept = latents.original if state.best is None else state.best
     extra = {
         "history": [dataclasses.asdict(r) for r in state.history],
