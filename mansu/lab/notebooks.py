@@ -21,7 +21,7 @@ KERNEL = "mansu"
 SHARED = ("01_localize_circuit", "02_inspect_attribution")
 OWN = ("03_train", "04_floor", "05_quantize", "06_cad_analysis")
 # What a sweep does not run: it costs much and no scorecard depends on it.
-BESIDE = ("07_circuit_quality",)
+BESIDE = ("00_dual_failure", "07_circuit_quality")
 
 
 _PARAMETERS = re.compile(r'(?<=# %% tags=\["parameters"\]\n).*?(?=\n\n# %%)', re.DOTALL)

@@ -9,8 +9,8 @@ Each step:
 4. clamp the latents and write them into the circuit's matrices.
 
 Every ``validate_every`` steps the forget and retain accuracies are measured. ``best`` keeps the
-state with the lowest forget accuracy among those whose retain accuracy fell by at most 2 pp [P], and
-ends training early once a kept state is at chance. ``last`` keeps the last state whatever it does.
+state with the lowest forget accuracy among those whose retain accuracy fell by at most 2 pp [P],
+and ends training early once a kept state is at chance. ``last`` keeps the last state as it is.
 """
 
 from collections.abc import Callable, Sequence

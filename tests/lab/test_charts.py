@@ -29,7 +29,9 @@ DRAWN = {
     "score_distribution": lambda m: charts.score_distribution(m.scores),
     "movable_share": lambda m: charts.movable_share(m.movable, m.weights),
     "training_curves": lambda m: charts.training_curves(m.history),
-    "validation_curve": lambda m: charts.validation_curve(m.validations, m.validations[1], 0.25, "best"),
+    "validation_curve": lambda m: charts.validation_curve(
+        m.validations, m.validations[1], 0.25, "best"
+    ),
     "ratio_histogram": lambda m: charts.ratio_histogram(m.accounts),
     "crossings": lambda m: charts.crossings(m.accounts),
     "survival_map": lambda m: charts.survival_map(m.accounts),

@@ -14,7 +14,7 @@ from mansu.lab.places import repository
 from mansu.study.config import FIELDS, StudyConfig
 
 FOLDER = repository() / "notebooks"
-NAMES = (*SHARED, *OWN, *BESIDE)
+NAMES = sorted((*SHARED, *OWN, *BESIDE))
 
 
 def parameter_lines(name: str) -> str:
@@ -25,7 +25,7 @@ def parameter_lines(name: str) -> str:
 
 
 def test_every_notebook_belongs_to_the_series() -> None:
-    assert [source.stem for source in sources()] == list(NAMES)
+    assert [source.stem for source in sources()] == NAMES
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -9,8 +9,11 @@ from mansu.lab.charts.behaviour import fact_table as fact_table
 from mansu.lab.charts.behaviour import gap_chart as gap_chart
 from mansu.lab.charts.behaviour import slopes as slopes
 from mansu.lab.charts.behaviour import template_table as template_table
+from mansu.lab.charts.block import block_line as block_line
 from mansu.lab.charts.deployment import next_tokens as next_tokens
 from mansu.lab.charts.deployment import precision_slopes as precision_slopes
+from mansu.lab.charts.dual import quantization_slopes as quantization_slopes
+from mansu.lab.charts.dual import ratio_strips as ratio_strips
 from mansu.lab.charts.graph import circuit_graph as circuit_graph
 from mansu.lab.charts.graph import kept_share as kept_share
 from mansu.lab.charts.localize import faithfulness as faithfulness

@@ -11,8 +11,9 @@ from mansu.models.loading import find_model, read_config
 from mansu.models.packaged import PACKAGED
 from mansu.models.tiny import TINY
 from mansu.study.config import StudyConfig, make_config
-from mansu.study.folders import Folders, study_folders
+from mansu.study.folders import Folders, study_folders, variant
 from mansu.study.run import Progress, Run
+from mansu.unlearn.methods import METHODS
 
 _SAME_DATA = ("model", "forget", "retain")
 _SAME_MODEL = ("model", "device", "dtype")
@@ -21,17 +22,31 @@ _SAME_MODEL = ("model", "device", "dtype")
 def open_beside(run: Run, config: StudyConfig, tell: Progress) -> Run:
     """Opens the run of another configuration.
 
-    Results are shared with the first run where model and data are the same, and so is the model;
-    otherwise they go where a notebook with these parameters would put them.
+    Where model and data are the same, results lie beside the first run's shared folder, which is
+    shared, and so is the model; otherwise they go where a notebook with these parameters would put
+    them.
 
     Raises:
         InputError: As from :class:`mansu.study.run.Run`.
     """
     folders = study_folders(config, repository() / "papermill_runs" / STUDY)
     if all(getattr(config, name) == getattr(run.config, name) for name in _SAME_DATA):
-        folders = Folders(folders.run, run.shared)
+        place = run.shared.parent
+        folders = Folders(place / variant(config) / f"seed{config.seed}", run.shared)
+        if place == run.folder:  # to be known as a run's folder before others lie in it
+            run.open()
     same = all(getattr(config, name) == getattr(run.config, name) for name in _SAME_MODEL)
     return Run(config, folders, tell, run.model if same else None)
+
+
+def open_method(run: Run, method: str) -> Run:
+    """Opens the run of another method on the same model and data, with the method's own settings.
+
+    Raises:
+        InputError: As from :class:`mansu.study.run.Run`.
+    """
+    config = change(run.config, method=method, **METHODS[method].settings)
+    return open_beside(run, config, run.progress)
 
 
 def change(config: StudyConfig, **values: Any) -> StudyConfig:

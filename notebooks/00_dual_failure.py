@@ -1,0 +1,213 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#   kernelspec:
+#     display_name: mansu
+#     language: python
+#     name: mansu
+# ---
+
+# %% [markdown]
+# # 0 · The dual failure
+#
+# A language model is taught to forget, and it passes the test. Then it is quantized to 4 bits, as models are
+# before they are released, and it is tested again. This notebook lets you guess what happens, shows it on a
+# real model, and lets you find out why with your own hands. It takes about half an hour.
+#
+# Three ways to forget the same facts will meet here:
+#
+# - **Gradient ascent** on all weights: step by step, make the right answers less likely. [P]
+# - **NPO**, negative preference optimization, on all weights: the same pull, but it weakens as soon as an
+#   answer is less likely than it was, and a second term holds the rest in place. [P]
+# - **MANSU**: find the circuit that carries the facts, train a few of its weights only, and only in steps
+#   that 4 bits can represent. [P, O]
+#
+# Every section asks first. Choose an answer, then press *Reveal*. Which answer is right is worked out from the
+# runs at hand; nothing is written down beforehand.
+#
+# Marks: **[P]** the paper states it; **[R]** reconstructed from its words; **[O]** ours.
+
+# %% tags=["parameters"]
+model: str = "smollm2-135m"  # packaged or tiny model, local folder, or hub id
+forget: str = "elements"  # fact set to unlearn: a built-in name or a JSON Lines file
+retain: str = "capitals"  # fact set to keep; its train facts steer the training
+utility: str = "cities"  # fact set that is only ever measured
+method: str = "mansu"  # unlearning method (mansu, ga, npo)
+seed: int = 0  # order of the training examples
+attribution: str = "eap-ig"  # edge attribution method (eap, eap-ig)
+pairs: int = 48  # clean/corrupted prompt pairs that edges are scored on
+ig_steps: int = 5  # integrated-gradients steps K
+alpha_grid: str = "k/K"  # where on the path the steps lie (k/K, midpoint)
+top_k: int = 8  # MLP sublayers in the circuit
+circuit: str = "causal"  # circuit: highest attribution mass, a random one, or the lowest (causal, random, inverse)
+tau: float = 0.5  # retain-Fisher quantile of the circuit up to which weights may move
+rho: float = 0.03  # share of those, by forget/retain Fisher ratio, that in_loop moves
+fisher_examples: int = 128  # examples the Fisher information is averaged over
+forget_loss: str = "npo"  # forget term (npo, npo_sum, gradient_ascent, cross_entropy)
+beta: float = 0.5  # NPO's inverse temperature
+margin: float = 10.0  # nats per token below θ₀ at which NPO lets go
+retain_weight: float = 2.0  # λ, the weight of the retain KL
+learning_rate: float = 0.001  # AdamW's learning rate
+steps: int = 60  # training steps at most
+forget_batch: int = 16  # forget examples a step
+retain_batch: int = 8  # retain examples a step
+validate_every: int = 20  # steps between checks, and between saved states
+floor: str = "in_loop"  # magnitude floor; 'none' is the ablation without it (in_loop, boundary, paper, none)
+device: str = "cpu"  # torch device
+dtype: str = "float32"  # full precision: what weights are held and trained in (float32, bfloat16, float16, float64)
+memory_mb: int = 2048  # memory that attribution may take on top of the model, in MB
+out: str = ""  # folder of the run's results; empty: papermill_runs/default/…
+shared: str = ""  # folder shared by runs on the same data; empty: out/shared, or as above
+
+# %% [markdown]
+# The next cell checks every parameter and opens the run. Results that exist already are read, not
+# computed again. The first time, the three runs take a while; go on reading meanwhile.
+
+# %%
+from mansu.lab import dashboards, lessons
+from mansu.lab.open import open_run, parameters
+from mansu.study import stages
+
+run = open_run(**parameters(globals()))
+chance = 1 / len(stages.draw(run).items["forget_seen"][0].options)
+models = {"original": stages.measure_base(run)}
+
+# %% [markdown]
+# ## 1 · Gradient ascent forgets
+#
+# The facts are asked as multiple choice. The original model answers nearly all of them. Now every weight of
+# every block takes small steps that make the right answers less likely.
+
+# %%
+ascent = dashboards.open_method(run, "ga")
+models["gradient ascent"] = stages.quantize(ascent)
+two = {name: models[name] for name in ("original", "gradient ascent")}
+
+# %%
+dashboards.ask(
+    "In full precision: what else did gradient ascent change? The retain set holds facts that it was "
+    "never trained to forget. How much of them did it lose?",
+    lessons.price(two, chance),
+)
+
+# %% [markdown]
+# ## 2 · The first failure: quantization brings it back
+#
+# The same weights, now rounded to 4 bits.
+
+# %%
+dashboards.ask(
+    "After gradient ascent the model is quantized to NF4. How much of the forgotten comes back?",
+    lessons.comeback(two, chance),
+)
+
+# %% [markdown]
+# ## 3 · The second failure: what survives was hardly unlearned
+#
+# NPO is gentler. Its pull ends when an answer is less likely than it was, and a second term keeps the rest of
+# the model where it is.
+
+# %%
+preference = dashboards.open_method(run, "npo")
+models["NPO"] = stages.quantize(preference)
+three = {name: models[name] for name in ("original", "gradient ascent", "NPO")}
+
+# %%
+dashboards.ask(
+    "NPO kept the rest of the model safe. How much of the forget set did it unlearn in full precision?",
+    lessons.depth(three, chance),
+)
+
+# %% [markdown]
+# ## 4 · Why: one weight in its block
+#
+# NF4 takes 64 weights at a time. The largest of them sets the scale; every weight is then replaced by the nearest
+# of 16 levels. Between two boundaries, all weights become the same level: they share a **bin**.
+#
+# Move one weight of the circuit with the slider. How far must it go before anything changes in 4 bits? What happens
+# when it becomes the largest of its block?
+
+# %%
+dashboards.block(run)
+
+# %% [markdown]
+# ## 5 · How large are real updates?
+#
+# An update is measured in bins: its size divided by the width of the bin that the weight lies in. Gradient ascent
+# changed nearly every weight of every block.
+
+# %%
+accounts = {
+    "gradient ascent": stages.floor(ascent).accounts,
+    "NPO": stages.floor(preference).accounts,
+    "MANSU": stages.floor(run).accounts,
+}
+dashboards.ask(
+    "Of the weights that gradient ascent changed, how many have another 4-bit code afterwards?",
+    lessons.crossing(accounts),
+)
+
+# %% [markdown]
+# ## 6 · Steps that 4 bits can hold
+#
+# MANSU moves few weights, each far enough to reach another level, and each only where the retain set does not
+# need it. What is learnt that way cannot be rounded away.
+
+# %%
+models["MANSU"] = stages.quantize(run)
+
+# %%
+dashboards.ask(
+    "MANSU was trained on the same facts. What does it forget, and what does it keep?",
+    lessons.both(models, chance),
+)
+
+# %% [markdown]
+# ## Exercises
+#
+# **1.** In the block of section 4, which weight is nearest to a boundary of its bin? How many percent of its
+# bin's width would it have to move?
+
+# %% tags=["solution"]
+
+from mansu.quant import nf4
+from mansu.study.stages.train import circuit_weights
+
+weights = next(iter(circuit_weights(run).values())).flatten()[: nf4.BLOCK].float()
+cuts = nf4.boundaries() * nf4.block_absmax(weights)
+distance = (weights[:, None] - cuts).abs().min(1).values / nf4.bin_widths(weights)
+nearest = int(distance.argmin())
+print(f"Weight {nearest}: {distance[nearest]:.2%} of its bin. The median weight: {distance.median():.0%}.")
+
+# %% [markdown]
+# **2.** Suppose that a weight lies anywhere in its bin with equal chance. Which share of updates of r bins, r < 1,
+# crosses a boundary? Compare with what gradient ascent's and NPO's updates did.
+
+# %% tags=["solution"]
+for name in ("gradient ascent", "NPO"):
+    total = accounts[name].iloc[-1]
+    crossed = total["survived"] / total["changed"]
+    print(f"{name}: mean |Δ| {total['ratio_mean']:.4f} bins, and {crossed:.4f} of the updates crossed.")
+print("A share of about r: the average update in bins is the share that survives.")
+
+# %% [markdown]
+# **3.** "The accuracy on the forget set is no higher in NF4 than in full precision, so nothing came back." Why is
+# that no proof? Look at the original model.
+
+# %% tags=["solution"]
+from mansu.metrics.significance import paired_gap
+
+fp, low_bit = models["original"].fp.roles["forget_seen"], models["original"].nf4.roles["forget_seen"]
+gap = paired_gap(low_bit.correct, fp.correct, fp.facts, 0)
+print(f"The original's own gap: {gap.value:+.3f} [{gap.low:+.3f}, {gap.high:+.3f}].")
+print("Where it is below zero, 4 bits cost accuracy anyway, and can hide that knowledge came back.")
+
+# %% [markdown]
+# ## Where the results lie
+
+# %%
+print("gradient ascent: ", ascent.folder)
+print("NPO:             ", preference.folder)
+print("MANSU:           ", run.folder)
+print("next:             01_localize_circuit, which finds where the facts live")
