@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
 from mansu.cli import main
@@ -70,6 +70,8 @@ def test_no_command_ends_in_a_traceback_or_leaves_anything(
     @example((["run", "--out", "x" * 300, *NOWHERE], b""))
     def attempt(command: tuple[list[str], bytes]) -> None:
         words, content = command
+        # "/" names a folder whose scorecards, if there are any, are rightly printed.
+        assume(words[0] != "tables" or not os.path.isdir(words[1]))  # noqa: PTH112 - never raises
         (tmp_path / "hostile").write_bytes(content)
         with tally("command line"):
             try:
@@ -101,6 +103,8 @@ def test_no_process_ends_in_a_traceback(tries: int, tmp_path: Path, tally) -> No
     @example((["run", "--out", "x" * 300, *NOWHERE], b""))
     def attempt(command: tuple[list[str], bytes]) -> None:
         words, content = command
+        # "/" names a folder whose scorecards, if there are any, are rightly printed.
+        assume(words[0] != "tables" or not os.path.isdir(words[1]))  # noqa: PTH112 - never raises
         (tmp_path / "hostile").write_bytes(content)
         with tally("command line, own process"):
             ended = subprocess.run(
