@@ -7,4 +7,7 @@ from mansu.lab.dashboards.deployment import quantize as quantize
 from mansu.lab.dashboards.flooring import floor as floor
 from mansu.lab.dashboards.inspection import inspect as inspect
 from mansu.lab.dashboards.localization import localize as localize
+from mansu.lab.dashboards.playground import block as block
+from mansu.lab.dashboards.question import ask as ask
+from mansu.lab.dashboards.runs import open_method as open_method
 from mansu.lab.dashboards.training import train as train
