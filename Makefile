@@ -14,7 +14,7 @@ BIN := $(VENV)/bin
 RUN := HF_HUB_OFFLINE=1 TOKENIZERS_PARALLELISM=false
 STUDY := papermill_runs/studies/default.yaml
 
-.PHONY: help install reproduce test torture check format lab serve bench notebooks clean
+.PHONY: help install reproduce test torture check format lab serve bench notebooks student clean
 
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -60,9 +60,13 @@ serve: install  ## the notebooks as pages without code (Voilà), on this machine
 bench: install  ## timings, as ratios in one process
 	$(RUN) $(BIN)/python bench/attribution.py
 	$(RUN) $(BIN)/python bench/floor.py
+	$(RUN) $(BIN)/python bench/dashboards.py
 
 notebooks: install  ## rebuild notebooks/*.ipynb from their .py sources
 	$(BIN)/python -m mansu.lab.notebooks
+
+student: install  ## notebooks without the solutions of their exercises, into student/
+	$(BIN)/python -m mansu.lab.student
 
 clean:  ## remove the environment; results stay
 	rm -rf $(VENV)
