@@ -4,15 +4,14 @@ import threading
 
 from IPython.display import display
 
-from mansu.errors import InputError
 from mansu.lab import charts
 from mansu.lab.dashboards.comparison import Comparison, Shown, compare
 from mansu.lab.dashboards.controls import Words, at_start, beside, choice, column, dashboard
 from mansu.lab.dashboards.pane import Pane
-from mansu.lab.dashboards.state import StateRow
+from mansu.lab.dashboards.state import StateRow, require_same
 from mansu.lab.reading import NAMES, reading_of
 from mansu.lab.show import is_live
-from mansu.study.config import FIELDS, StudyConfig
+from mansu.study.config import StudyConfig
 from mansu.study.run import Run
 from mansu.study.stages.analyse import Attributions, attribute_states, compare_states
 from mansu.study.stages.analyse import analyse as scorecard
@@ -81,13 +80,7 @@ class AnalysisDashboard:
         Raises:
             InputError: It is another one; the notebook's parameters cell opens it.
         """
-        own = self._run.config
-        differing = [f.name for f in FIELDS if getattr(config, f.name) != getattr(own, f.name)]
-        if differing:
-            raise InputError(
-                f"This dashboard shows one finished run, and {', '.join(differing)} differs; set "
-                "it in the parameters cell and run the notebook again."
-            )
+        require_same(config, self._run.config, "one finished run", ())
 
     @property
     def least(self) -> float:

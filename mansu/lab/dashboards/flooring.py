@@ -6,7 +6,6 @@ from typing import Any
 
 from IPython.display import display
 
-from mansu.errors import InputError
 from mansu.lab import charts
 from mansu.lab.dashboards.controls import (
     Words,
@@ -19,7 +18,7 @@ from mansu.lab.dashboards.controls import (
 )
 from mansu.lab.dashboards.pane import Pane
 from mansu.lab.dashboards.runs import change
-from mansu.lab.dashboards.state import StateRow
+from mansu.lab.dashboards.state import StateRow, require_same
 from mansu.lab.dashboards.updates import Refloored, Updates
 from mansu.lab.show import is_live, show
 from mansu.study.config import FIELDS, StudyConfig, choices, describe
@@ -89,17 +88,7 @@ class FloorDashboard:
         Raises:
             InputError: It would train otherwise; the notebook's parameters cell opens it.
         """
-        own = self._run.config
-        differing = [
-            field.name
-            for field in FIELDS
-            if field.name != "floor" and getattr(config, field.name) != getattr(own, field.name)
-        ]
-        if differing:
-            raise InputError(
-                f"This dashboard shows one training result, and {', '.join(differing)} differs; "
-                "set it in the parameters cell and run the notebook again."
-            )
+        require_same(config, self._run.config, "one training result", ("floor",))
         self._config = config
         self.kind.value = config.floor
         self.state.show(config)

@@ -23,7 +23,7 @@ from mansu.lab.dashboards.jobs import Jobs, telling
 from mansu.lab.dashboards.pane import Pane
 from mansu.lab.dashboards.partners import both, partners
 from mansu.lab.dashboards.runs import change, open_beside
-from mansu.lab.dashboards.state import StateRow
+from mansu.lab.dashboards.state import StateRow, require_same
 from mansu.lab.show import is_live, show
 from mansu.lab.widgets import CircuitGraph
 from mansu.lab.widgets.circuit_graph import circuits_of
@@ -42,6 +42,7 @@ _MAPS = {
 }
 # What this notebook's scores depend on.
 _SCORED = ("model", "forget", "attribution", "pairs", "ig_steps", "alpha_grid", "device", "dtype")
+_UNSCORED = tuple(field.name for field in FIELDS if field.name not in _SCORED)
 _TABS = ("Graph", "Heat maps", "Ranking", "Faithfulness", "Two circuits")
 
 
@@ -134,17 +135,7 @@ class InspectDashboard:
         """
         own = {"top_k": self._run.config.top_k, "circuit": self._run.config.circuit}
         there = change(config, **own)
-        differing = [
-            field.name
-            for field in FIELDS
-            if field.name in _SCORED
-            and getattr(there, field.name) != getattr(self._run.config, field.name)
-        ]
-        if differing:
-            raise InputError(
-                f"This dashboard shows one attribution, and {', '.join(differing)} differs; set it "
-                "in the parameters cell and run the notebook again."
-            )
+        require_same(there, self._run.config, "one attribution", _UNSCORED)
         if config.top_k > self.top_k.max:
             raise InputError(f"top_k: the model has {self.top_k.max} MLP sublayers; lower top_k.")
         self._config = config

@@ -2,7 +2,7 @@
 
 import dataclasses
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import ipywidgets as widgets
 
@@ -29,6 +29,30 @@ def command_line(config: StudyConfig) -> str:
         if value != getattr(told, field.name):
             words += [f"--{field.name.replace('_', '-')}", str(value)]
     return shlex.join(words)
+
+
+def require_same(config: StudyConfig, own: StudyConfig, shown: str, free: Collection[str]) -> None:
+    """Refuses a configuration that a dashboard cannot show.
+
+    Args:
+        config: The one to load.
+        own: The one of the notebook's run.
+        shown: What the dashboard shows, which the other fields would make another.
+        free: Fields that may differ.
+
+    Raises:
+        InputError: Others do.
+    """
+    differing = [
+        field.name
+        for field in FIELDS
+        if field.name not in free and getattr(config, field.name) != getattr(own, field.name)
+    ]
+    if differing:
+        raise InputError(
+            f"This dashboard shows {shown}, and {', '.join(differing)} differs; set it in the "
+            "parameters cell and run the notebook again."
+        )
 
 
 class StateRow:
