@@ -109,7 +109,8 @@ show(charts.validation_curve(trained.validations, trained.best, chance, keep))
 # ## Explore
 #
 # Before training: which share of the circuit would stay trainable, layer by layer, with another `tau` or `rho`?
-# *Copy mansu run line* takes the setting to a run that trains with it.
+# *Train* then trains that setting, with λ as it stands, in a folder of its own. *Stop* ends it after the step at
+# hand; what the last check kept is on disk, and the next press goes on from there.
 
 # %%
 from mansu.lab import dashboards

@@ -76,8 +76,8 @@ def test_questions_and_prompts_change_chart_table_and_words(shown) -> None:
     shown.role.value = "forget_held_out"
     assert "forget, new prompts" in str(shown.slopes.box.outputs)
     assert "scorecard counts" in shown.words.text
-    assert shown.templates.index == (0,)  # what the browser shows as chosen
-    shown.templates.value = ()
+    assert list(shown.templates) == ["t1"]
+    shown.templates["t1"].value = False
     assert "at least one prompt" in shown.words.text
 
 

@@ -1,18 +1,24 @@
 """Notebook 3's dashboard without a browser: who may move under another τ or ρ."""
 
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import torch
 
 from mansu.errors import InputError
-from mansu.lab.dashboards import train, training
+from mansu.lab.dashboards import live_training, train, training
+from mansu.lab.dashboards.live_training import told
 from mansu.lab.dashboards.runs import change
 from mansu.lab.dashboards.training import TrainDashboard
+from mansu.study.folders import Folders
+from mansu.study.run import Run
 from mansu.study.stages.train import Fisher, select_movable
+from mansu.unlearn.trainer import Validation
 
 NAMES = [f"model.layers.{i}.mlp.{p}_proj.weight" for i in (1, 4) for p in ("up", "down")]
+CHECKS = [Validation(2, 0.5, 0.01), Validation(4, 0.4, 0.1)]
 SIZE = 64 * 32 * len(NAMES)
 
 
@@ -63,6 +69,71 @@ def test_a_configuration_of_another_circuit_is_refused(shown) -> None:
     assert shown.config.rho == 0.002
     with pytest.raises(InputError, match="top_k differs"):
         shown.load(change(shown._run.config, top_k=1))
+
+
+def test_lambda_is_taken_along_and_changes_nothing_before_training(shown) -> None:
+    drawn = shown.chart.box.outputs
+    shown.retain_weight.value = 3.5
+    assert "retain_weight: 3.5" in shown.state.yaml.text
+    assert shown.chart.box.outputs == drawn
+    shown.load(change(shown._run.config, retain_weight=50.0, steps=7))
+    assert shown.retain_weight.value == 50
+    assert shown.config.steps == 7
+
+
+def test_training_goes_live_stops_at_a_press_and_goes_on_from_the_last_check(
+    located, monkeypatch, tmp_path
+) -> None:
+    monkeypatch.setattr(live_training, "PAUSE", 0.0)
+    run = Run(located.config, Folders(tmp_path / "run", located.shared), model=located.model)
+    dashboard = TrainDashboard(run)
+    dashboard.load(change(run.config, steps=6, validate_every=2, retain_weight=2.5))
+    live, drawn = dashboard.live, []
+    assert "Nothing has been trained" in live.words.text
+    live.curves.box.observe(lambda change: drawn.append(live.words.text), "outputs")
+    work = live_training.train_watched
+
+    def until_stopped(run, watch):
+        def watch_and_stop(history, checks):
+            watch(history, checks)
+            if history[-1].step == 3:
+                live.jobs.stop.click()
+
+        return work(run, watch_and_stop)
+
+    monkeypatch.setattr(live_training, "train_watched", until_stopped)
+    live.jobs.start.click()
+    assert live.jobs.wait(120)
+    assert live.jobs.words.text.startswith("Stopped")
+    assert len(drawn) == 3  # a step each
+    assert "nothing is kept before the first check" in drawn[1]
+    assert "goes on from step 2" in live.words.text
+    assert "λ 2.5" in live.words.text
+    assert "Which checkpoint is kept" in str(live.checks.box.outputs)
+
+    monkeypatch.setattr(live_training, "train_watched", work)
+    steps: list[tuple[str, int]] = []
+    monkeypatch.setattr(live.jobs, "_tell", lambda task, done, total: steps.append((task, done)))
+    live.jobs.start.click()
+    assert live.jobs.wait(120)
+    assert [done for task, done in steps if task == "training"] == [3, 4, 5, 6]
+    assert "Training ended at step 6" in live.words.text
+    folder = Path(live.words.text.split("It lies in ")[1].rstrip("."))
+    assert (folder / "trained.safetensors").is_file()
+    assert folder != run.folder
+
+
+@pytest.mark.parametrize(
+    ("best", "done", "said"),
+    [
+        (None, False, "no checkpoint is kept. Once stopped, training goes on from step 4"),
+        (None, True, "the original weights stay. Training ended at step 4"),
+        (CHECKS[0], False, "step 2 is the best so far and is kept: forget accuracy 50.0%"),
+        (CHECKS[0], True, "the best of all"),
+    ],
+)
+def test_the_words_say_what_is_on_disk(tiny_config, best, done, said) -> None:
+    assert said in told(CHECKS, best, tiny_config, done)
 
 
 def test_a_batch_run_shows_no_widget() -> None:

@@ -8,7 +8,6 @@ import pandas as pd
 from IPython.display import display
 
 from mansu.data.facts import FactSet
-from mansu.errors import InputError
 from mansu.lab import charts
 from mansu.lab.charts.behaviour import ROLES
 from mansu.lab.charts.deployment import MODELS
@@ -16,14 +15,16 @@ from mansu.lab.dashboards.controls import Words, beside, choice, column, dashboa
 from mansu.lab.dashboards.facts import FactTable, Measured, count_right
 from mansu.lab.dashboards.pane import Pane
 from mansu.lab.dashboards.prompting import TOKENS, Prompting, answer, default_prompt
-from mansu.lab.dashboards.state import StateRow
+from mansu.lab.dashboards.state import StateRow, require_same
 from mansu.lab.show import is_live, show, table
-from mansu.study.config import FIELDS, StudyConfig
+from mansu.study.config import StudyConfig
 from mansu.study.run import Run
 from mansu.study.scorecard import RULES
 from mansu.study.stages.base import measure_base
 from mansu.study.stages.draw import draw
 from mansu.study.stages.quantize import quantize as measure_deployment
+
+_LINE = 24  # pixels of a prompt's line
 
 
 def quantize(run: Run) -> None:
@@ -48,14 +49,14 @@ class DeploymentDashboard:
     Attributes:
         box: The widgets.
         role: Which questions are shown.
-        templates: Under which prompts.
+        templates: Under which prompts, by template.
         facts: What became of each fact under these questions.
         prompting: A prompt of the reader's own.
         words: How many questions were taken.
     """
 
     def __init__(self, run: Run) -> None:
-        self._run, self._drawing, self._taking = run, threading.RLock(), False
+        self._run, self._drawing = run, threading.RLock()
         drawn = draw(run).items
         self._chance = 1 / len(drawn["forget_seen"][0].options)
         base, now = measure_base(run), measure_deployment(run)
@@ -70,20 +71,18 @@ class DeploymentDashboard:
         }
         names = [(label, role) for role, label in ROLES.items() if role in self._scores]
         self.role = choice("questions", "forget_seen", names, "Whose accuracy is shown")
-        self.templates = widgets.SelectMultiple(
-            description="under prompts",
-            tooltip="Shift or Ctrl with arrow keys or clicks takes several",
-            rows=7,
-            style={"description_width": "190px"},
-            layout={"width": "400px"},
+        self.templates: dict[str, widgets.Checkbox] = {}
+        most = max(len(set(scores["original", "fp"].templates)) for scores in self._scores.values())
+        self._place = widgets.VBox(
+            layout={"min_height": f"{_LINE * most}px", "overflow": "visible"}
         )
         self.words = Words(4)
         self.slopes = Pane(360)
         self.facts, self.prompting = FactTable(), Prompting(run)
         self.state = StateRow(run.config, self.load)
-        left = column(self.role, self.templates, self.words.box, flex="0 0 420px")
+        right = column(self._place, self.slopes.box, flex="1 1 560px")
         self.box = dashboard(
-            beside(left, column(self.slopes.box, flex="1 1 560px")),
+            beside(column(self.role, self.words.box, flex="0 0 420px"), right),
             _caption("Fact by fact"),
             self.facts.box,
             _caption("A prompt of your own"),
@@ -92,7 +91,6 @@ class DeploymentDashboard:
         )
         self._take_role()
         self.role.observe(lambda change: self._take_role(), "value")
-        self.templates.observe(lambda change: self._taking or self._draw(), "value")
 
     def load(self, config: StudyConfig) -> None:
         """Refuses every configuration but the run's own, which is all this dashboard shows.
@@ -100,13 +98,7 @@ class DeploymentDashboard:
         Raises:
             InputError: It is another one; the notebook's parameters cell opens it.
         """
-        own = self._run.config
-        differing = [f.name for f in FIELDS if getattr(config, f.name) != getattr(own, f.name)]
-        if differing:
-            raise InputError(
-                f"This dashboard shows one finished run, and {', '.join(differing)} differs; set "
-                "it in the parameters cell and run the notebook again."
-            )
+        require_same(config, self._run.config, "one finished run", ())
 
     @property
     def _facts(self) -> FactSet:
@@ -125,15 +117,16 @@ class DeploymentDashboard:
             taken = [t.id for t in used]
             if self.role.value == "forget_held_out":
                 taken = [name for name in taken if means[name] >= RULES.known] or taken
-            self._taking = True  # new options begin with none chosen
-            self.templates.options = [(t.text.replace("\n", " ⏎ "), t.id) for t in used]
-            self.templates.value = taken
-            self._taking = False
+            self.templates = {t.id: _tick(t.text, t.id in taken) for t in used}
+            for tick in self.templates.values():
+                tick.observe(lambda change: self._draw(), "value")
+            self._place.children = tuple(self.templates.values())
             self._draw()
 
     def _draw(self) -> None:
         with self._drawing:
-            role, taken = str(self.role.value), list(self.templates.value)
+            role = str(self.role.value)
+            taken = [name for name, tick in self.templates.items() if tick.value]
             scores = self._scores[role]
             asked = scores["original", "fp"].templates
             kept = np.isin(np.array(asked), taken)
@@ -152,9 +145,20 @@ class DeploymentDashboard:
                 )
             self.words.say(
                 f"{int(kept.sum()):,} questions about {len(about):,} facts, under {len(taken)} "
-                f"of {len(self.templates.options)} prompts.{note}"
+                f"of {len(self.templates)} prompts.{note}"
             )
 
 
 def _caption(text: str) -> widgets.HTML:
     return widgets.HTML(f'<b style="font-size:14px">{text}</b>', layout={"margin": "8px 0 0 0"})
+
+
+def _tick(text: str, value: bool) -> widgets.Checkbox:
+    """A prompt that is taken or not."""
+    return widgets.Checkbox(
+        value=value,
+        description=text.replace("\n", " ⏎ "),
+        tooltip="Whether questions under this prompt count",
+        indent=False,
+        layout={"width": "auto", "height": f"{_LINE}px", "margin": "0"},
+    )

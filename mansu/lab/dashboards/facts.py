@@ -141,7 +141,7 @@ def to_html(listed: Sequence[tuple[Asked, str]]) -> str:
         rows = f'<tr><td colspan="{len(heads)}">No such fact.</td></tr>'
     # Without the class that MathJax looks for, "$" in a fact stays a dollar sign.
     return (
-        f'<div class="mansu-facts mathjax_ignore" style="height:{_HEIGHT}px" tabindex="0" '
+        f'<div class="mansu-facts panel mathjax_ignore" style="height:{_HEIGHT}px" tabindex="0" '
         'role="region" aria-label="Facts and what became of them">'
         f"<style>{_STYLE}</style><table><thead><tr>{top}</tr></thead><tbody>{rows}</tbody></table>"
         "</div>"

@@ -1,4 +1,4 @@
-"""Notebook 3's dashboard: which share of the circuit stays trainable, seen beforehand."""
+"""Notebook 3's dashboard: which share of the circuit stays trainable, then training, live."""
 
 import threading
 import time
@@ -6,18 +6,25 @@ import time
 import ipywidgets as widgets
 from IPython.display import display
 
-from mansu.errors import InputError
 from mansu.lab import charts
 from mansu.lab.dashboards.controls import Words, beside, choice, column, dashboard
+from mansu.lab.dashboards.live_training import LiveTraining
 from mansu.lab.dashboards.pane import Pane
 from mansu.lab.dashboards.runs import change
-from mansu.lab.dashboards.state import StateRow
+from mansu.lab.dashboards.state import StateRow, require_same
 from mansu.lab.show import is_live
 from mansu.study.config import FIELDS, StudyConfig, choices, describe
 from mansu.study.run import Run
-from mansu.study.stages.train import circuit_weights, measure_fisher, select_movable
+from mansu.study.stages.train import (
+    TRAIN_FIELDS,
+    circuit_weights,
+    measure_fisher,
+    select_movable,
+)
 
-_OWN = ("tau", "rho", "floor")  # what the controls set
+# What a configuration may set otherwise: it changes neither the circuit nor its Fisher information.
+_OWN = ("tau", "rho", "floor", *TRAIN_FIELDS)
+_MOST_WEIGHT = 10.0  # λ, where its slider ends
 _HINTS = {field.name: describe(field) for field in FIELDS}
 
 
@@ -32,14 +39,16 @@ def train(run: Run) -> None:
 
 
 class TrainDashboard:
-    """Controls, the share of every matrix that may move, and the configuration.
+    """Controls, the share of every matrix that may move, training, and the configuration.
 
     Attributes:
         box: The widgets.
         tau: Retain-Fisher quantile up to which weights may move.
         rho: Share of those that in_loop moves.
+        retain_weight: λ, of the retain KL; it changes nothing before training.
         floor: Its rule decides who may move.
         words: The outcome in numbers.
+        live: Training with this setting.
         state: The configuration to copy and load.
     """
 
@@ -49,43 +58,41 @@ class TrainDashboard:
         self._fisher, self._weights = measure_fisher(run), circuit_weights(run)
         self.tau = _share("τ, quantile of retain Fisher", config.tau, "tau")
         self.rho = _share("ρ, share of the mask", config.rho, "rho")
+        self.retain_weight = _weight(config.retain_weight)
         kinds = {field.name: choices(field) or () for field in FIELDS}["floor"]
         self.floor = choice("floor", config.floor, kinds, _HINTS["floor"])
         self.words, self.chart = Words(5), Pane(300)
         self.state = StateRow(config, self.load)
-        left = column(self.tau, self.rho, self.floor, self.words.box, flex="0 0 420px")
-        self.box = dashboard(beside(left, column(self.chart.box, flex="1 1 560px")), self.state.box)
+        self.live = LiveTraining(run, lambda: self.config)
+        controls = (self.tau, self.rho, self.retain_weight, self.floor)
+        left = column(*controls, self.words.box, flex="0 0 420px")
+        right = column(self.chart.box, flex="1 1 560px")
+        self.box = dashboard(beside(left, right), self.live.box, self.state.box)
         self._draw()
         for control in (self.tau, self.rho, self.floor):
             control.observe(lambda change: self._draw(), "value")
+        self.retain_weight.observe(lambda change: self.state.show(self.config), "value")
 
     @property
     def config(self) -> StudyConfig:
         """What the controls say."""
-        values = {"tau": self.tau.value, "rho": self.rho.value, "floor": self.floor.value}
-        return change(self._config, **values)
+        names = ("tau", "rho", "retain_weight", "floor")
+        return change(self._config, **{name: getattr(self, name).value for name in names})
 
     def load(self, config: StudyConfig) -> None:
-        """Sets the controls to a configuration that differs in nothing else.
+        """Sets the controls to a configuration; how it trains otherwise is kept beside them.
 
         Raises:
-            InputError: It does; the notebook's parameters cell opens it.
+            InputError: It has another circuit or Fisher information; the notebook's parameters cell
+                opens it.
         """
-        own = self._run.config
-        differing = [
-            field.name
-            for field in FIELDS
-            if field.name not in _OWN and getattr(config, field.name) != getattr(own, field.name)
-        ]
-        if differing:
-            raise InputError(
-                f"This dashboard shows one circuit's Fisher information, and "
-                f"{', '.join(differing)} differs; set it in the parameters cell and run the "
-                "notebook again."
-            )
+        require_same(config, self._run.config, "one circuit's Fisher information", _OWN)
+        self._config = config
         for control, value in ((self.tau, config.tau), (self.rho, config.rho)):
             control.min = min(control.min, value)
             control.value = value
+        self.retain_weight.max = max(self.retain_weight.max, config.retain_weight)
+        self.retain_weight.value = config.retain_weight
         self.floor.value = config.floor
         self.state.show(config)
 
@@ -115,6 +122,21 @@ def _share(label: str, value: float, field: str) -> widgets.FloatSlider:
         step=0.01,
         description=label,
         tooltip=_HINTS[field],
+        continuous_update=False,
+        style={"description_width": "190px"},
+        layout={"width": "400px"},
+    )
+
+
+def _weight(value: float) -> widgets.FloatSlider:
+    """λ, in steps of a tenth."""
+    return widgets.FloatSlider(
+        value=value,
+        min=0.0,
+        max=max(_MOST_WEIGHT, value),
+        step=0.1,
+        description="λ, weight of the retain KL",
+        tooltip=_HINTS["retain_weight"],
         continuous_update=False,
         style={"description_width": "190px"},
         layout={"width": "400px"},
