@@ -107,7 +107,8 @@ class Lab:
         SCREENSHOTS.mkdir(exist_ok=True)
         size = self.page.viewport_size or {"width": 1400, "height": 1000}
         # Tall enough for the whole part: JupyterLab draws what is in sight.
-        self.page.set_viewport_size({"width": size["width"], "height": 2000})
+        height = (place.bounding_box() or {"height": 0})["height"]
+        self.page.set_viewport_size({"width": size["width"], "height": int(height) + 400})
         for theme in ("Dark", "Light"):
             self.use_theme(f"JupyterLab {theme}")
             self.page.wait_for_timeout(400)

@@ -57,7 +57,7 @@ def serve_pages(folder: Path) -> Iterator[Server]:
     """Runs `mansu serve` on a folder, which shows notebooks without code."""
     port = _free_port()
     arguments = ["--no-browser", f"--port={port}", f"--Voila.root_dir={folder}"]
-    command = [sys.executable, "-m", "mansu", "serve", "--", *arguments]
+    command = [sys.executable, "-m", "mansu", "serve", *arguments]
     with _running(folder, port, command) as server:
         yield server
 
@@ -88,7 +88,8 @@ def _running(folder: Path, port: int, command: list[str]) -> Iterator[Server]:
             _wait_for(port, process, folder / "server.log")
             yield Server(f"http://127.0.0.1:{port}", folder)
         finally:
-            os.killpg(process.pid, signal.SIGTERM)  # `mansu serve` has a child, which serves
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGTERM)  # `mansu serve` has a child, which serves
             process.wait(20)
 
 

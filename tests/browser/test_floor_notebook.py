@@ -17,7 +17,7 @@ def lab(browser, server, put, finished):
 
 def test_small_updates_are_put_back_by_keyboard_and_the_charts_follow(lab) -> None:
     before, readout = lab.picture().inner_html(), lab.readout(LEAST)
-    for _ in range(6):
+    for _ in range(12):
         lab.press_slider(LEAST, "PageUp")
     lab.wait_for_another_picture(before)
     assert float(lab.readout(LEAST)) > float(readout)
@@ -28,6 +28,8 @@ def test_small_updates_are_put_back_by_keyboard_and_the_charts_follow(lab) -> No
 def test_another_floor_is_chosen_by_keyboard(lab) -> None:
     before = lab.picture().inner_html()
     choice = lab.dashboard().get_by_label("floor", exact=True)
+    layer = lab.dashboard().get_by_label("layer", exact=True)
+    assert layer.locator("option:checked").inner_text() == "the whole circuit"
     choice.focus()
     lab.page.keyboard.press("End")  # none: the ablation
     assert choice.input_value() == "none"

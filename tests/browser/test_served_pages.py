@@ -17,7 +17,7 @@ def test_a_dashboard_without_code_answers_the_keyboard(browser, finished, tmp_pa
         lab.page.goto(f"{server.url}/voila/render/{name}", timeout=1000 * PATIENCE)
         lab.picture().wait_for(timeout=1000 * PATIENCE)
         before, readout = lab.picture().inner_html(), lab.readout(LEAST)
-        for _ in range(6):
+        for _ in range(12):
             lab.press_slider(LEAST, "PageUp")
         lab.wait_for_another_picture(before)
         assert float(lab.readout(LEAST)) > float(readout)

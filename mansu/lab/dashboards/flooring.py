@@ -17,6 +17,7 @@ from mansu.lab.dashboards.controls import (
     log_slider,
 )
 from mansu.lab.dashboards.pane import Pane
+from mansu.lab.dashboards.retaining import RetainBound
 from mansu.lab.dashboards.runs import change
 from mansu.lab.dashboards.state import StateRow, require_same
 from mansu.lab.dashboards.updates import Refloored, Updates
@@ -27,6 +28,7 @@ from mansu.study.stages.floor import floor as floor_stage
 from mansu.study.stages.train import circuit_weights, train
 
 _LEAST = 1e-3  # bins: where the threshold slider begins
+_ALL = "all"  # None would be a menu with nothing chosen
 
 
 def floor(run: Run) -> None:
@@ -42,7 +44,7 @@ def floor(run: Run) -> None:
 
 
 class FloorDashboard:
-    """Controls, three charts of one update, and the configuration.
+    """Controls, charts of one update, its retain bound, and the configuration.
 
     Attributes:
         box: The widgets.
@@ -50,6 +52,7 @@ class FloorDashboard:
         threshold: Updates of fewer bins are put back first; at its lower end, none is.
         layer: The layer that is shown, or all of the circuit.
         words: The outcome in numbers.
+        retain: What the update may cost the retain set, before and after.
         state: The configuration to copy and load.
     """
 
@@ -64,15 +67,20 @@ class FloorDashboard:
         self.threshold = log_slider(
             "least |Δ| (bins)", _LEAST, _LEAST, 10.0, "Smaller updates are put back first"
         )
-        layers: list[tuple[str, Any]] = [("the whole circuit", None)]
+        layers: list[tuple[str, Any]] = [("the whole circuit", _ALL)]
         layers += [(f"layer {layer}", layer) for layer in self._updates.layers]
-        self.layer = choice("layer", None, layers, "Which matrices are floored and counted")
+        self.layer = choice("layer", _ALL, layers, "Which matrices are floored and counted")
         self.words = Words(6)
-        self.fates, self.ratios, self.crossings = Pane(600), Pane(380), Pane(400)
+        self.fates, self.ratios, self.crossings = (
+            Pane(_height(len(originals))),
+            Pane(380),
+            Pane(400),
+        )
+        self.retain = RetainBound(run)
         self.state = StateRow(config, self.load)
         left = column(self.kind, self.threshold, self.layer, self.words.box, flex="0 0 420px")
         right = column(self.fates.box, self.ratios.box, self.crossings.box, flex="1 1 560px")
-        self.box = dashboard(beside(left, right), self.state.box)
+        self.box = dashboard(beside(left, right), self.retain.box, self.state.box)
         self._draw()
         for control in (self.kind, self.threshold, self.layer):
             control.observe(lambda change: self._draw(), "value")
@@ -102,10 +110,13 @@ class FloorDashboard:
         with self._drawing:
             begin = time.monotonic()
             kind: Any = None if self.kind.value == "none" else self.kind.value
-            found = self._updates.refloor(kind, self.least, self.layer.value)
+            layer = None if self.layer.value == _ALL else self.layer.value
+            found = self._updates.refloor(kind, self.least, layer)
             self.fates.show(charts.fates(found.accounts))
             self.ratios.show(charts.ratio_histogram(found.accounts))
             self.crossings.show(charts.crossings(found.accounts))
+            trained = self._updates.refloor(None, layer=layer)
+            self.retain.show(trained.length, found.length)
             seconds = time.monotonic() - begin
             self.words.say(f"{_told(found)}{self._caution()} Answered in {seconds:.1f} s.")
             self.state.show(self.config)
@@ -117,6 +128,11 @@ class FloorDashboard:
             return ""
         how = "through the quantizer" if shown == "in_loop" else "without the quantizer"
         return f" A run with floor {shown} would train {how}; here it meets this run's training."
+
+
+def _height(matrices: int) -> int:
+    """Pixels that the chart of what becomes of each matrix takes."""
+    return 150 + 18 * matrices
 
 
 def _told(found: Refloored) -> str:
