@@ -8,8 +8,9 @@ import pytest
 import torch
 
 from mansu.errors import InputError
-from mansu.lab.dashboards import floor, flooring
+from mansu.lab.dashboards import floor, flooring, retaining
 from mansu.lab.dashboards.flooring import FloorDashboard
+from mansu.lab.dashboards.retaining import RetainBound
 from mansu.lab.dashboards.runs import change
 from mansu.lab.dashboards.updates import Updates
 from mansu.quant.permanence import account, to_frame
@@ -56,11 +57,12 @@ def test_a_threshold_puts_back_exactly_the_updates_below_it() -> None:
 
 
 @pytest.fixture
-def shown(monkeypatch, tiny_config) -> FloorDashboard:
+def shown(made, monkeypatch, tiny_config) -> FloorDashboard:
     before, after = some_weights()
     trained = SimpleNamespace(matrices=lambda originals: after)
     monkeypatch.setattr(flooring, "circuit_weights", lambda run: before)
     monkeypatch.setattr(flooring, "train", lambda run: trained)
+    monkeypatch.setattr(retaining, "read_guarantees", lambda run: made.guarantees)
     return FloorDashboard(SimpleNamespace(config=tiny_config))  # pyright: ignore
 
 
@@ -76,6 +78,50 @@ def test_controls_change_words_charts_and_configuration(shown) -> None:
     shown.layer.value = 4
     assert "4 up_proj" in str(shown.fates.box.outputs)
     assert "1 up_proj" not in str(shown.fates.box.outputs)
+
+
+def test_the_update_s_length_is_that_of_the_whole_matrices() -> None:
+    before, after = some_weights()
+    squares = sum(((after[name] - w).double() ** 2).sum().item() for name, w in before.items())
+    assert Updates(before, after).refloor(None).length == pytest.approx(squares**0.5)
+
+
+def test_the_retain_bound_is_theorem_1_s_with_the_length_of_each_update(shown, made) -> None:
+    circuit = made.guarantees.circuit  # a gradient of 0.5, a curvature of 2.0 + 0.01
+    before, after = some_weights()
+    updates = Updates(before, after)
+    shown.kind.value = "paper"
+    lengths = updates.refloor(None).length, updates.refloor("paper").length
+    assert lengths[0] < lengths[1]
+    bounds = [0.5 * length + 0.5 * 2.01 * length**2 for length in lengths]
+    assert bounds == pytest.approx([circuit.bound(length) for length in lengths])
+    assert f"{bounds[0]:.3g} nats as trained (‖Δ‖ = {lengths[0]:.3g})" in shown.retain.words.text
+    assert f"{bounds[1]:.3g} nats with this floor" in shown.retain.words.text
+    drawn = str(shown.retain.chart.box.outputs)
+    assert str(bounds[1]) in drawn
+    shown.layer.value = 4
+    assert f"(‖Δ‖ = {updates.refloor(None, layer=4).length:.3g})" in shown.retain.words.text
+    shown.threshold.value = 10.0
+    assert "0 nats with this floor (‖Δ‖ = 0)" in shown.retain.words.text
+
+
+def test_a_bound_that_is_not_computed_yet_is_computed_at_a_press(made, monkeypatch) -> None:
+    told = []
+    monkeypatch.setattr(retaining, "read_guarantees", lambda run: None)
+    monkeypatch.setattr(
+        retaining,
+        "measure_guarantees",
+        lambda run: told.append(run.progress("guarantees", 0, 1)) or made.guarantees,
+    )
+    bound = RetainBound(SimpleNamespace(progress=None))  # pyright: ignore
+    bound.show(0.1, 0.2)
+    assert "press the button" in bound.words.text
+    assert not bound.chart.box.outputs
+    bound.jobs.start.click()
+    assert bound.jobs.wait(10)
+    assert told
+    assert "‖Δ‖ = 0.2" in bound.words.text
+    assert bound.chart.box.outputs
 
 
 def test_a_configuration_of_another_training_is_refused(shown, tiny_config) -> None:

@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 
 from mansu.lab import claims
+from mansu.lab.dashboards.updates import Updates
 from mansu.study.config import make_config
 from mansu.study.folders import Folders
 from mansu.study.run import Run
 from mansu.study.stages import floor, measure_guarantees, train
-from mansu.study.stages.guarantees import EXAMPLES, Guarantees
+from mansu.study.stages.guarantees import EXAMPLES, Guarantees, read_guarantees
+from mansu.study.stages.train import circuit_weights
 
 
 def run_with(finished_run: Run, folder: Path, trained: Run | None = None, **changes) -> Run:
@@ -46,6 +48,21 @@ def test_they_are_computed_once_and_the_same_again(made, finished_run, tmp_path)
     assert path.stat().st_mtime_ns == before
     elsewhere = run_with(finished_run, tmp_path / "other", finished_run)
     assert measure_guarantees(elsewhere) == found
+
+
+def test_reading_computes_nothing(made, finished_run, tmp_path):
+    run, found = made["in_loop"]
+    assert read_guarantees(Run(run.config, Folders(run.folder, run.shared))) == found
+    assert read_guarantees(run_with(finished_run, tmp_path / "other", finished_run)) is None
+
+
+@pytest.mark.parametrize("kind", ["in_loop", "paper", "boundary"])
+def test_refloored_updates_are_as_long_as_those_that_the_bound_is_measured_on(made, kind):
+    run, found = made[kind]
+    originals = circuit_weights(run)
+    updates = Updates(originals, train(run).matrices(originals))
+    assert updates.refloor(None).length == pytest.approx(found.before.cost.delta_norm)
+    assert updates.refloor(kind).length == pytest.approx(found.after.cost.delta_norm)
 
 
 def test_a_damaged_result_is_computed_again(made):

@@ -28,6 +28,7 @@ from mansu.lab.charts.permanence import survival_map as survival_map
 from mansu.lab.charts.quality import draws_chart as draws_chart
 from mansu.lab.charts.quality import methods_table as methods_table
 from mansu.lab.charts.quality import patching_scatter as patching_scatter
+from mansu.lab.charts.retain import bound_terms as bound_terms
 from mansu.lab.charts.structure import divergence_chart as divergence_chart
 from mansu.lab.charts.structure import edge_panel as edge_panel
 from mansu.lab.charts.structure import edge_scatter as edge_scatter

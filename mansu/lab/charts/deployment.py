@@ -135,7 +135,7 @@ def _next(found: Continuation | None, state: str, precision: str) -> ChartType:
     )
     colour = VERMILION if precision == "nf4" else BLUE  # as PRECISIONS has it
     base = alt.Chart(frame).encode(
-        y=alt.Y("token:N", sort=None, title=None, axis=alt.Axis(ticks=False, labelLimit=80)),
+        y=alt.Y("token:N", sort=None, title=None, axis=alt.Axis(ticks=False, labelLimit=70)),
         x=alt.X(
             "probability:Q",
             title="probability",
@@ -149,7 +149,7 @@ def _next(found: Continuation | None, state: str, precision: str) -> ChartType:
     )
     words = base.mark_text(align="left", dx=4).encode(text=alt.Text("probability:Q", format=".1%"))
     title = alt.Title(MODELS[state, precision], fontSize=12)
-    return (bars + words).properties(width=120, height=24 * 5, title=title)
+    return (bars + words).properties(width=100, height=24 * 5, title=title)
 
 
 def visible(text: str) -> str:

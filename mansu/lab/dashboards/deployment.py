@@ -76,13 +76,19 @@ class DeploymentDashboard:
         self._place = widgets.VBox(
             layout={"min_height": f"{_LINE * most}px", "overflow": "visible"}
         )
-        self.words = Words(4)
+        self.words = Words(3)
         self.slopes = Pane(360)
         self.facts, self.prompting = FactTable(), Prompting(run)
         self.state = StateRow(run.config, self.load)
-        right = column(self._place, self.slopes.box, flex="1 1 560px")
+        questions = column(
+            self.role,
+            widgets.Label("under these prompts:"),
+            self._place,
+            self.words.box,
+            flex="1 1 520px",
+        )
         self.box = dashboard(
-            beside(column(self.role, self.words.box, flex="0 0 420px"), right),
+            beside(questions, column(self.slopes.box, flex="1 1 480px")),
             _caption("Fact by fact"),
             self.facts.box,
             _caption("A prompt of your own"),

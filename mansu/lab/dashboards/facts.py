@@ -18,7 +18,7 @@ BACK = "came back under NF4"
 KNOWN = "still known"
 LOST = "lost under NF4 alone"
 GONE = "stayed forgotten"
-NEVER = "never known"
+NEVER = "never known"  # nor by the original model in full precision
 OUTCOMES = {BACK: "▲", KNOWN: "●", LOST: "▽", GONE: "○", NEVER: "–"}  # a mark beside the words
 _HEIGHT = 340  # pixels of the table, which scrolls
 
@@ -127,8 +127,8 @@ class FactTable:
         counts = Counter(outcomes)
         told = "; ".join(f"{counts[name]} {name}" for name in OUTCOMES if counts[name])
         self.words.say(
-            f"{len(listed)} of {len(outcomes)} facts are listed. Of all: {told}. Never known: "
-            "not by the original model in full precision either."
+            f"{len(listed)} of {len(outcomes)} facts are listed. Of all: {told}."
+            + (f" {NEVER.capitalize()}: not by the original model either." * bool(counts[NEVER]))
         )
 
 
@@ -164,5 +164,6 @@ _STYLE = """
   overflow-wrap: anywhere; border-bottom: 1px solid var(--jp-border-color2, #c5ccd3); }
 .mansu-facts thead th { position: sticky; top: 0; font-weight: 600; vertical-align: bottom;
   background: var(--jp-layout-color2, #eeeeee); overflow-wrap: normal; }
+.mansu-facts tbody th { min-width: 110px; }
 .mansu-facts span { display: inline-block; width: 1.1em; }
 """

@@ -105,7 +105,7 @@ def to_html(prompt: str, found: Mapping[tuple[str, str], Continuation]) -> str:
 
 
 def _card(name: str, found: Continuation | None) -> str:
-    text = "" if found is None else html.escape(found.text.strip("\n")) or "(nothing)"
+    text = "" if found is None else html.escape(found.text.strip()) or "(nothing)"
     return (
         f'<section aria-label="{name}"><b>{name}</b>'
         f'<div class="said" tabindex="0">{text}</div></section>'

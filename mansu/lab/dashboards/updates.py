@@ -14,6 +14,7 @@ from torch import Tensor
 
 from mansu.quant import nf4
 from mansu.quant.permanence import Account, account, to_frame
+from mansu.theory.retain_loss import norm
 from mansu.unlearn.floor import FloorKind, apply_floor
 
 
@@ -26,12 +27,14 @@ class Refloored:
         dropped: Updates below the threshold, put back to the original weight.
         excluded: Updates that had no boundary to cross.
         pinned: Updates reset because the weight sets its block's scale.
+        length: ‖Δ‖ of what is left.
     """
 
     accounts: pd.DataFrame
     dropped: int
     excluded: int
     pinned: int
+    length: float
 
 
 @dataclass(frozen=True)
@@ -94,7 +97,8 @@ class Updates:
                 after[name] = floored.weight
                 excluded, pinned = excluded + floored.excluded, pinned + floored.pinned
         found = account({name: matrix.before for name, matrix in chosen.items()}, after)
-        return Refloored(to_frame(_whole(found, chosen)), dropped, excluded, pinned)
+        length = norm({name: after[name] - matrix.before for name, matrix in chosen.items()})
+        return Refloored(to_frame(_whole(found, chosen)), dropped, excluded, pinned, length)
 
 
 def _compact(before: Tensor, after: Tensor) -> _Matrix:

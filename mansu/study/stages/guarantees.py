@@ -6,6 +6,7 @@ whole model is multiplied many times. Computed when a notebook asks for it, not 
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -15,7 +16,7 @@ from torch import Tensor
 from mansu.models.memory import release_memory
 from mansu.models.swap import swapped
 from mansu.quant import linear_weights
-from mansu.study.run import Run, once
+from mansu.study.run import Run, Stage, once
 from mansu.study.stages.floor import floor
 from mansu.study.stages.train import circuit_weights, train
 from mansu.theory import (
@@ -88,20 +89,33 @@ _ADAPTER = TypeAdapter(Guarantees)
 @once
 def measure_guarantees(run: Run) -> Guarantees:
     """Checks every claim on this run, or reads what was found."""
-    trained, unlearned = train(run), floor(run)
-    stage = run.stage("guarantees", [], ["unlearn", "quant", "theory"], unlearned.key)
-    path = run.folder / "guarantees.json"
-    stored = stage.read_json(path)
+    stored = read_guarantees(run)
     if stored is not None:
-        return _ADAPTER.validate_python(stored)
+        return stored
+    trained, unlearned = train(run), floor(run)
+    stage = _stage(run)
     originals = circuit_weights(run)
     states = {
         "before": trained.matrices(originals),
         "after": unlearned.matrices(originals),
     }
     found = _measure(run, originals, states, trained.index, unlearned.index)
-    stage.write_json(path, asdict(found))
+    stage.write_json(_path(run), asdict(found))
     return found
+
+
+def read_guarantees(run: Run) -> Guarantees | None:
+    """What was found earlier, or None; of a run that is unlearned already."""
+    stored = _stage(run).read_json(_path(run))
+    return None if stored is None else _ADAPTER.validate_python(stored)
+
+
+def _stage(run: Run) -> Stage:
+    return run.stage("guarantees", [], ["unlearn", "quant", "theory"], floor(run).key)
+
+
+def _path(run: Run) -> Path:
+    return run.folder / "guarantees.json"
 
 
 def _measure(
