@@ -70,7 +70,10 @@ def precision_slopes(
         axis=alt.Axis(format="%", values=[0, 0.25, 0.5, 0.75, 1]),
         scale=alt.Scale(domain=[0, 1.04], nice=False),
     )
-    base = alt.Chart(frame).encode(x=x, color=alt.Color("state:N", title=None, scale=_STATES))
+    base = alt.Chart(frame).encode(
+        x=x,
+        color=alt.Color("state:N", title=None, scale=_STATES, legend=alt.Legend(symbolOpacity=1)),
+    )
     tooltip = ["state", "precision", alt.Tooltip("accuracy", format=".3f"), "low", "high", "n"]
     bars = base.mark_rule(strokeWidth=2, opacity=0.6).encode(y=alt.Y("low:Q"), y2="high:Q")
     lines = base.mark_line().encode(y=y)

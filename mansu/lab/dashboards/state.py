@@ -77,7 +77,8 @@ class StateRow:
         self.field = widgets.Textarea(
             placeholder="Paste a configuration as YAML",
             description="YAML to load",
-            layout={"width": "100%", "height": "120px"},
+            style={"description_width": "initial"},
+            layout={"width": "auto", "height": "120px"},
         )
         self.upload = widgets.FileUpload(accept=".yaml,.yml", description="Take a file")
         self.upload.observe(lambda change: self._take_file(), "value")
