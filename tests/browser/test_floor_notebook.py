@@ -1,6 +1,7 @@
 """Notebook 4 in a real browser."""
 
 import pytest
+from playwright.sync_api import expect
 from real_lab import open_notebook
 
 NAME = "04_floor"
@@ -27,14 +28,19 @@ def test_small_updates_are_put_back_by_keyboard_and_the_charts_follow(lab) -> No
 
 def test_another_floor_is_chosen_by_keyboard(lab) -> None:
     before = lab.picture().inner_html()
+    lab.press_slider(LEAST, "Home")  # what lies below one bin tells the floors apart
+    lab.wait_for_another_picture(before)
+    before = lab.picture().inner_html()
     choice = lab.dashboard().get_by_label("floor", exact=True)
     layer = lab.dashboard().get_by_label("layer", exact=True)
-    assert layer.locator("option:checked").inner_text() == "the whole circuit"
+    expect(layer.locator("option:checked")).to_have_text("the whole circuit")
     choice.focus()
     lab.page.keyboard.press("End")  # none: the ablation
     assert choice.input_value() == "none"
     lab.wait_for_another_picture(before)
     lab.said("A run with floor none would train without the quantizer").wait_for()
+    lab.said("Retain bound").wait_for()
+    lab.dashboard().get_by_text("What the update may cost the retain set").wait_for()
 
 
 def test_nothing_is_cut_off_on_a_narrow_or_a_wide_page(lab) -> None:

@@ -25,7 +25,7 @@ class RetainBound:
         self._found: Guarantees | None = read_guarantees(run)
         hint = "Gradient and largest curvature of the retain loss; kept with the run"
         self.jobs = Jobs("Compute the bound", hint, self._start)
-        self.words, self.chart = Words(5), Pane(230)
+        self.words, self.chart = Words(5), Pane(290)
         self._place = widgets.VBox(layout={"min_height": "90px"})
         left = column(self.words.box, self._place, flex="0 0 420px")
         self.box = beside(left, column(self.chart.box, flex="1 1 560px"))

@@ -1,0 +1,40 @@
+"""Training from notebook 3 in a real browser: live curves, and what a stop keeps."""
+
+import re
+
+from real_lab import open_notebook
+
+NAME = "03_train"
+# Longer than anybody waits, and too slow to end early; the rest stays as the notebook has it.
+SETTING = "steps: 5000\nvalidate_every: 3\nlearning_rate: 0.00001\n"
+
+
+def test_curves_appear_while_it_trains_and_the_words_say_what_a_stop_keeps(
+    browser, server, put, finished
+) -> None:
+    with open_notebook(browser, server, put(NAME, finished)) as lab:
+        lab.run_all()
+        lab.picture().wait_for()
+        page, dashboard = lab.page, lab.dashboard()
+        lab.press_slider("λ, weight of the retain KL", "ArrowRight")
+        page.get_by_text("Load a configuration").click()
+        dashboard.get_by_role("textbox", name="YAML to load").fill(SETTING)
+        page.get_by_role("button", name="Load", exact=True).press("Enter")
+        lab.said("Loaded.").wait_for()
+        page.get_by_role("button", name="Train", exact=True).press("Enter")
+        dashboard.get_by_text("How training went").wait_for()
+        dashboard.get_by_text("Which checkpoint is kept").wait_for()
+        lab.said("goes on from step").wait_for()
+        curves = dashboard.locator(".mansu-pane svg.marks").filter(has_text="How training went")
+        before = curves.inner_html()
+        page.wait_for_function(
+            """before => [...document.querySelectorAll('.mansu-pane svg.marks')]
+                .every(svg => svg.innerHTML !== before)""",
+            arg=before,
+        )
+        page.get_by_role("button", name="Stop", exact=True).press("Enter")
+        lab.said("Stopped. What is finished is kept").wait_for()
+        said = lab.said("goes on from step").inner_text()
+        assert re.search(r"λ 2\.1, .* step \d+ is the best so far and is kept", said), said
+        lab.look_at_widths(f"{NAME}-live", dashboard)
+        lab.assert_healthy()
