@@ -12,8 +12,10 @@
 # # 0 · The dual failure
 #
 # A language model is taught to forget, and it passes the test. Then it is quantized to 4 bits, as models are
-# before they are released, and it is tested again. This notebook lets you guess what happens, shows it on a
-# real model, and lets you find out why with your own hands. It takes about half an hour.
+# before they are released, and it is tested again. The paper reports two failures [P]: methods that forget
+# much lose it again under quantization, and methods that survive quantization have hardly changed the model.
+# This notebook lets you guess what happens, shows it on a model that runs on a laptop, and lets you find out
+# why with your own hands. It takes about half an hour.
 #
 # Three ways to forget the same facts will meet here:
 #
@@ -24,7 +26,7 @@
 #   that 4 bits can represent. [P, O]
 #
 # Every section asks first. Choose an answer, then press *Reveal*. Which answer is right is worked out from the
-# runs at hand; nothing is written down beforehand.
+# runs at hand; nothing is written down beforehand, and a small model need not do what the paper's larger ones did.
 #
 # Marks: **[P]** the paper states it; **[R]** reconstructed from its words; **[O]** ours.
 
@@ -67,6 +69,7 @@ shared: str = ""  # folder shared by runs on the same data; empty: out/shared, o
 # %%
 from mansu.lab import dashboards, lessons
 from mansu.lab.open import open_run, parameters
+from mansu.lab.show import table
 from mansu.study import stages
 
 run = open_run(**parameters(globals()))
@@ -92,9 +95,10 @@ dashboards.ask(
 )
 
 # %% [markdown]
-# ## 2 · The first failure: quantization brings it back
+# ## 2 · Then it is quantized
 #
-# The same weights, now rounded to 4 bits.
+# The same weights, now rounded to 4 bits. Mind the original: quantization costs every model some accuracy, so a
+# line that stays level, where the original's falls, is already a sign.
 
 # %%
 dashboards.ask(
@@ -103,7 +107,7 @@ dashboards.ask(
 )
 
 # %% [markdown]
-# ## 3 · The second failure: what survives was hardly unlearned
+# ## 3 · A gentler method
 #
 # NPO is gentler. Its pull ends when an answer is less likely than it was, and a second term keeps the rest of
 # the model where it is.
@@ -115,7 +119,7 @@ three = {name: models[name] for name in ("original", "gradient ascent", "NPO")}
 
 # %%
 dashboards.ask(
-    "NPO kept the rest of the model safe. How much of the forget set did it unlearn in full precision?",
+    "NPO protects the rest of the model. How much of the forget set did it unlearn in full precision?",
     lessons.depth(three, chance),
 )
 
@@ -151,8 +155,9 @@ dashboards.ask(
 # %% [markdown]
 # ## 6 · Steps that 4 bits can hold
 #
-# MANSU moves few weights, each far enough to reach another level, and each only where the retain set does not
-# need it. What is learnt that way cannot be rounded away.
+# Most updates of the global methods vanish; what is left of the forgetting hangs on the few that happened to lie
+# near a boundary. MANSU moves few weights, each far enough to reach another level, and each only where the retain
+# set does not need it. What is learnt that way cannot be rounded away.
 
 # %%
 models["MANSU"] = stages.quantize(run)
@@ -162,6 +167,9 @@ dashboards.ask(
     "MANSU was trained on the same facts. What does it forget, and what does it keep?",
     lessons.both(models, chance),
 )
+
+# %%
+table(lessons.summary(models, accounts), title="All of it: accuracies, gaps with 95 % intervals, weights")
 
 # %% [markdown]
 # ## Exercises

@@ -46,7 +46,7 @@ def comeback(models: Models, chance: float) -> Lesson:
     gap, own = (_gap(m.nf4, m.fp, "forget_seen") for m in (now, base))
     lost = _accuracy(base.nf4) - _accuracy(now.fp)
     options = (
-        "Nothing: it answers no better in NF4 than in full precision.",
+        "Nothing that shows: no better in NF4 than in full precision, within the error bars.",
         "A part: it answers better in NF4, though not as well as the original.",
         "Nearly all: in NF4 it answers about as well as the original.",
     )
@@ -132,6 +132,29 @@ def both(models: Models, chance: float) -> Lesson:
         f"NF4 (chance {chance:.2f}); retain changes by {_told(changes[0])} and {_told(changes[1])}."
     )
     return Lesson(options, right, why, charts.quantization_slopes(models, chance), _SLOPES)
+
+
+def summary(models: Models, accounts: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Every model in one line: accuracies, PTQ gap, changes against the original, weights."""
+    base = next(iter(models.values()))
+    rows = []
+    for name, now in models.items():
+        row = {
+            "model": name,
+            "forget FP": f"{_accuracy(now.fp):.3f}",
+            "forget NF4": f"{_accuracy(now.nf4):.3f}",
+            "PTQ gap": _told(_gap(now.nf4, now.fp, "forget_seen")),
+        }
+        if name in accounts:
+            total = accounts[name].iloc[-1]
+            row |= {
+                "retain change FP": _told(_gap(now.fp, base.fp, "retain")),
+                "retain change NF4": _told(_gap(now.nf4, base.nf4, "retain")),
+                "weights changed": f"{total['changed']:,}",
+                "with another code": f"{total['survived'] / max(total['changed'], 1):.2%}",
+            }
+        rows.append(row)
+    return pd.DataFrame(rows).fillna("–")
 
 
 def _first_and_last(models: Models) -> tuple[Base | Deployment, Base | Deployment]:

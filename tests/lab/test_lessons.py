@@ -99,6 +99,15 @@ def test_a_model_that_changed_nothing_can_be_shown():
     assert right(lesson) == 2
 
 
+def test_the_summary_has_a_line_a_model_and_nothing_to_compare_for_the_original():
+    models = {"original": ORIGINAL, "MANSU": model((0.3, 0.35), (0.9, 0.88))}
+    found = lessons.summary(models, {"MANSU": accounts(2.0)})
+    assert found["forget NF4"].tolist() == ["0.800", "0.350"]
+    assert found["retain change NF4"].tolist()[0] == "–"
+    assert found["retain change NF4"].tolist()[1].startswith("-0.02 [")
+    assert found["with another code"].tolist()[1].endswith("%")
+
+
 def test_every_option_is_offered_once():
     models = {"original": ORIGINAL, "MANSU": model((0.3, 0.3))}
     for lesson in (lessons.comeback, lessons.depth, lessons.price, lessons.both):
