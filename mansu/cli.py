@@ -101,10 +101,12 @@ def _parser() -> argparse.ArgumentParser:
     export.set_defaults(command=_export)
 
     lab = commands.add_parser("lab", help="open JupyterLab on the notebooks")
-    lab.add_argument("arguments", nargs=argparse.REMAINDER, help="passed on to jupyter lab")
+    lab.add_argument(
+        "arguments", nargs=argparse.REMAINDER, help="after --: passed on to jupyter lab"
+    )
     lab.set_defaults(command=_lab)
     serve = commands.add_parser("serve", help="show the notebooks as pages without code (Voilà)")
-    serve.add_argument("arguments", nargs=argparse.REMAINDER, help="passed on to Voilà")
+    serve.add_argument("arguments", nargs=argparse.REMAINDER, help="after --: passed on to Voilà")
     serve.set_defaults(command=_serve)
     return parser
 
@@ -215,13 +217,19 @@ def _export(options: argparse.Namespace) -> int:
 def _lab(options: argparse.Namespace) -> int:
     from mansu.lab.server import open_lab
 
-    return open_lab(options.arguments)
+    return open_lab(_passed_on(options))
 
 
 def _serve(options: argparse.Namespace) -> int:
     from mansu.lab.server import serve_pages
 
-    return serve_pages(options.arguments)
+    return serve_pages(_passed_on(options))
+
+
+def _passed_on(options: argparse.Namespace) -> list[str]:
+    """Another program's arguments, without the ``--`` that keeps argparse off them."""
+    words = options.arguments
+    return words[1:] if words[:1] == ["--"] else words
 
 
 class _Bars:

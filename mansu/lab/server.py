@@ -9,6 +9,9 @@ from pathlib import Path
 from mansu.lab.kernel import write_kernel
 from mansu.lab.places import repository
 
+# What the dashboards are drawn by; others are made for JupyterLab and may fail on a page.
+_EXTENSIONS = ("@jupyter-widgets/jupyterlab-manager", "anywidget")
+
 
 def open_lab(arguments: Sequence[str] = ()) -> int:
     """Runs JupyterLab with the project's kernel registered, until it is closed.
@@ -31,8 +34,9 @@ def serve_pages(arguments: Sequence[str] = ()) -> int:
     Returns:
         Voilà's exit code.
     """
+    needed = [f"--VoilaConfiguration.extension_allowlist={name}" for name in _EXTENSIONS]
+    command = [sys.executable, "-m", "voila", "--template=mansu", *needed, *arguments]
     # The pages run code for whoever reaches them. Last, so that no argument undoes it.
-    command = [sys.executable, "-m", "voila", "--template=mansu", *arguments]
     return _run([*command, "--Voila.ip=127.0.0.1"])
 
 

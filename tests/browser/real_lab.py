@@ -155,8 +155,8 @@ class Lab:
 
     def assert_healthy(self) -> None:
         """No error was said, and nothing was asked of another machine."""
-        assert not self.complaints
-        assert not self.strangers
+        assert not self.complaints, self.complaints
+        assert not self.strangers, self.strangers
 
     def slider(self, label: str) -> Locator:
         """The handle of the slider with this label."""

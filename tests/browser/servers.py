@@ -57,7 +57,7 @@ def serve_pages(folder: Path) -> Iterator[Server]:
     """Runs `mansu serve` on a folder, which shows notebooks without code."""
     port = _free_port()
     arguments = ["--no-browser", f"--port={port}", f"--Voila.root_dir={folder}"]
-    command = [sys.executable, "-m", "mansu", "serve", *arguments]
+    command = [sys.executable, "-m", "mansu", "serve", "--", *arguments]
     with _running(folder, port, command) as server:
         yield server
 

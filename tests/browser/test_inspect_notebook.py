@@ -103,5 +103,11 @@ def test_two_circuits_stand_side_by_side_and_a_node_is_chosen_in_both(lab) -> No
     lab.photograph(f"{NAME}-two", lab.dashboard())
 
 
+def test_nothing_is_cut_off_on_a_narrow_or_a_wide_page(lab) -> None:
+    for tab in ("Graph", "Heat maps", "Two circuits"):
+        lab.page.get_by_role("tab", name=tab).click()
+        lab.look_at_widths(f"{NAME}-{tab.split()[0].lower()}", lab.dashboard())
+
+
 def test_nothing_complained_and_nothing_left_the_machine(lab) -> None:
     lab.assert_healthy()

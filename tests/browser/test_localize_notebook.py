@@ -1,6 +1,10 @@
 """Notebook 1 in a real browser."""
 
+import re
+
+from playwright.sync_api import expect
 from real_lab import open_notebook
+from servers import PATIENCE
 
 NAME = "01_localize_circuit"
 RANKING = ".mansu-pane >> nth=0"
@@ -40,5 +44,33 @@ def test_a_new_number_of_examples_is_scored_at_a_press_and_taken_along(
         lab.page.get_by_role("button", name="Copy mansu run line").press("Enter")
         line = lab.page.get_by_role("textbox", name="Copy mansu run line").input_value()
         assert line.startswith("mansu run --model tiny-llama --pairs 11")
-        lab.photograph(f"{NAME}-narrow", lab.dashboard())
         lab.assert_healthy()
+
+
+def test_long_work_stops_at_a_press_and_goes_on_at_another(browser, server, notebook) -> None:
+    with open_notebook(browser, server, notebook(NAME)) as lab:
+        lab.run_all()
+        lab.picture().wait_for()
+        lab.press_slider("examples (pairs)", "End")
+        lab.press_slider("IG steps K", "End")
+        run = lab.page.get_by_role("button", name="Run", exact=True)
+        stop = lab.page.get_by_role("button", name="Stop", exact=True)
+        run.press("Enter")
+        lab.page.get_by_text(re.compile(r"pairs scored: [1-9]\d* of 96")).wait_for()
+        stop.press("Enter")
+        lab.said("Stopped. What is finished is kept; start again to go on.").wait_for()
+        expect(stop).to_be_disabled()
+        found = lab.page.get_by_text(re.compile(r"Mean over \d+ pairs")).first.text_content()
+        done = int(re.findall(r"\d+", found or "")[0])
+        assert 0 < done < 96
+        run.press("Enter")
+        lab.said("Done in").wait_for(timeout=1000 * PATIENCE)
+        lab.page.get_by_text("Mean over 96 pairs").first.wait_for()
+        lab.assert_healthy()
+
+
+def test_nothing_is_cut_off_on_a_narrow_or_a_wide_page(browser, server, notebook) -> None:
+    with open_notebook(browser, server, notebook(NAME)) as lab:
+        lab.run_all()
+        lab.picture().wait_for()
+        lab.look_at_widths(NAME, lab.dashboard())

@@ -22,7 +22,7 @@ def test_a_dashboard_without_code_answers_the_keyboard(browser, finished, tmp_pa
         lab.wait_for_another_picture(before)
         assert float(lab.readout(LEAST)) > float(readout)
         lab.said("lie below the threshold and were put back").wait_for()
-        expect(lab.page.locator(".jp-InputArea, .jp-CodeCell .jp-Editor")).to_have_count(0)
+        expect(lab.page.locator(".jp-CodeCell .jp-InputArea")).to_have_count(0)
         assert "open_run(" not in lab.page.locator("body").inner_text()
         SCREENSHOTS.mkdir(exist_ok=True)
         lab.page.screenshot(path=str(SCREENSHOTS / "served-04_floor.png"), full_page=True)
