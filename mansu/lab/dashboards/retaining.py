@@ -26,7 +26,9 @@ class RetainBound:
         hint = "Gradient and largest curvature of the retain loss; kept with the run"
         self.jobs = Jobs("Compute the bound", hint, self._start)
         self.words, self.chart = Words(5), Pane(290)
-        self._place = widgets.VBox(layout={"min_height": "90px"})
+        # Keeps its height once the button is gone.
+        height = "90px" if self._found is None else "0"
+        self._place = widgets.VBox(layout={"min_height": height})
         left = column(self.words.box, self._place, flex="0 0 420px")
         self.box = beside(left, column(self.chart.box, flex="1 1 560px"))
 
