@@ -10,7 +10,11 @@ from mansu.lab.kernel import write_kernel
 from mansu.lab.places import repository
 
 # What the dashboards are drawn by; others are made for JupyterLab and may fail on a page.
-_EXTENSIONS = ("@jupyter-widgets/jupyterlab-manager", "anywidget")
+_EXTENSIONS = (
+    "@jupyter-widgets/jupyterlab-manager",
+    "@voila-dashboards/widgets-manager8",
+    "anywidget",
+)
 
 
 def open_lab(arguments: Sequence[str] = ()) -> int:
@@ -35,7 +39,15 @@ def serve_pages(arguments: Sequence[str] = ()) -> int:
         Voilà's exit code.
     """
     needed = [f"--VoilaConfiguration.extension_allowlist={name}" for name in _EXTENSIONS]
-    command = [sys.executable, "-m", "voila", "--template=mansu", *needed, *arguments]
+    command = [
+        sys.executable,
+        "-m",
+        "voila",
+        "--template=mansu",
+        "--classic-tree",
+        *needed,
+        *arguments,
+    ]
     # The pages run code for whoever reaches them. Last, so that no argument undoes it.
     return _run([*command, "--Voila.ip=127.0.0.1"])
 

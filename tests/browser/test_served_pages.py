@@ -14,6 +14,7 @@ def test_a_dashboard_without_code_answers_the_keyboard(browser, finished, tmp_pa
     with serve_pages(tmp_path) as server, open_page(browser) as lab:
         lab.page.goto(server.url)  # the list of notebooks
         lab.page.get_by_text(name).wait_for()
+        lab.assert_healthy()
         lab.page.goto(f"{server.url}/voila/render/{name}", timeout=1000 * PATIENCE)
         lab.picture().wait_for(timeout=1000 * PATIENCE)
         before, readout = lab.picture().inner_html(), lab.readout(LEAST)
