@@ -5,15 +5,18 @@ import os
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
 
+import shutil
 from pathlib import Path
 
 import pytest
 
+from mansu.lab.dashboards import open_method
 from mansu.models import LanguageModel, load_model
 from mansu.study.config import StudyConfig, make_config
 from mansu.study.folders import Folders
 from mansu.study.pipeline import run_study
 from mansu.study.run import Run
+from mansu.study.stages import quantize
 
 pytest_plugins = ["tests.tally"]
 
@@ -54,4 +57,15 @@ def finished_run(tiny_config: StudyConfig, tmp_path_factory) -> Run:
     folder: Path = tmp_path_factory.mktemp("finished")
     run = Run(tiny_config, Folders(folder / "run", folder / "shared"))
     run_study(run)
+    return run
+
+
+@pytest.fixture(scope="session")
+def dual_run(finished_run: Run, tmp_path_factory) -> Run:
+    """A copy of the finished study that notebooks may write into, with the global methods in it."""
+    place = tmp_path_factory.mktemp("dual") / "study"
+    shutil.copytree(finished_run.folder.parent, place)
+    run = Run(finished_run.config, Folders(place / "run", place / "shared"))
+    for method in ("ga", "npo"):
+        quantize(open_method(run, method))
     return run

@@ -18,7 +18,7 @@ from mansu.study.stages.base import Base
 from mansu.study.stages.quantize import Deployment
 
 Models = Mapping[str, Base | Deployment]
-_SLOPES, _STRIPS = 400, 250  # pixels of the charts, the second without its strips
+_SLOPES, _STRIPS = 470, 260  # pixels of the charts, the second without its strips
 
 
 @dataclass(frozen=True)

@@ -127,6 +127,19 @@ class Lab:
             self.photograph(f"{name}-{width}", place)
         self.page.set_viewport_size(size)
 
+    def scroll_to(self, source: str) -> None:
+        """Brings the first cell that holds this text into sight; others may not be drawn."""
+        self.page.evaluate(
+            """async source => {
+                const notebook = window.jupyterapp.shell.currentWidget.content;
+                const found = notebook.widgets.findIndex(
+                    cell => cell.model.sharedModel.getSource().includes(source));
+                notebook.activeCellIndex = found;
+                await notebook.scrollToItem(found, 'start');
+            }""",
+            source,
+        )
+
     def dashboard(self) -> Locator:
         """The first dashboard of the notebook."""
         return self.page.locator(".mansu-dashboard").first

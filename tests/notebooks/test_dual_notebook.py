@@ -1,11 +1,9 @@
 """The teaching notebook, and its edition for students, executed on the tiny model."""
 
 import dataclasses
-import shutil
 
 import nbformat
 import papermill
-import pytest
 
 from mansu.lab.notebooks import build
 from mansu.lab.places import repository
@@ -19,19 +17,14 @@ TITLES = [
 ]
 
 
-@pytest.fixture(scope="module")
-def study(finished_run, tmp_path_factory):
-    return shutil.copytree(finished_run.folder.parent, tmp_path_factory.mktemp("dual") / "study")
-
-
-def execute(text: str, study, finished_run, tmp_path):
+def execute(text: str, run, tmp_path):
     written, executed = tmp_path / "written.ipynb", tmp_path / "executed.ipynb"
     written.write_text(text, encoding="utf-8")
-    folders = {"out": str(study / "run"), "shared": str(study / "shared")}
+    folders = {"out": str(run.folder), "shared": str(run.shared)}
     papermill.execute_notebook(
         str(written),
         str(executed),
-        parameters=dataclasses.asdict(finished_run.config) | folders,
+        parameters=dataclasses.asdict(run.config) | folders,
         kernel_name="python3",
         progress_bar=False,
     )
@@ -40,8 +33,8 @@ def execute(text: str, study, finished_run, tmp_path):
     return cells, [output for cell in cells for output in cell.get("outputs", [])]
 
 
-def test_in_a_batch_every_question_is_answered_by_the_runs_at_hand(study, finished_run, tmp_path):
-    _, outputs = execute(build(SOURCE), study, finished_run, tmp_path)
+def test_in_a_batch_every_question_is_answered_by_the_runs_at_hand(dual_run, tmp_path):
+    _, outputs = execute(build(SOURCE), dual_run, tmp_path)
     pictures = [output["data"] for output in outputs if "image/png" in output.get("data", {})]
     assert len(pictures) == 7  # five questions, two pictures of a block
     for title in TITLES:
@@ -49,17 +42,16 @@ def test_in_a_batch_every_question_is_answered_by_the_runs_at_hand(study, finish
     printed = "".join(output.get("text", "") for output in outputs)
     assert printed.count("  → ") == 5
     assert "application/vnd.jupyter.widget-view+json" not in str(outputs)
-    assert {folder.name for folder in study.iterdir()} >= {"run", "shared"}
-    methods = {path.parent.parent.name.split("-")[0] for path in study.glob("*/seed0/config.json")}
-    assert methods == {"ga", "npo"}
+    configs = dual_run.shared.parent.glob("*/seed0/config.json")
+    assert {path.parent.parent.name.split("-")[0] for path in configs} == {"ga", "npo"}
 
 
-def test_the_students_edition_lacks_the_solutions_and_still_runs(study, finished_run, tmp_path):
+def test_the_students_edition_lacks_the_solutions_and_still_runs(dual_run, tmp_path):
     text = without_solutions(build(SOURCE))
     assert text is not None
     assert "nearest" in build(SOURCE)
     assert "argmin" not in text
-    cells, _ = execute(text, study, finished_run, tmp_path)
+    cells, _ = execute(text, dual_run, tmp_path)
     assert sum(cell.source == EMPTY for cell in cells) == 3
 
 

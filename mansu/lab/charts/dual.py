@@ -1,6 +1,6 @@
 """Charts that set several unlearned models side by side."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import altair as alt
 import numpy as np
@@ -15,14 +15,13 @@ from mansu.quant.permanence import RATIO_EDGES
 from mansu.study.stages.base import Base
 from mansu.study.stages.quantize import Deployment
 
-# A method keeps its colour on every chart.
-METHOD_COLOURS = alt.Scale(
-    domain=["original", "gradient ascent", "NPO", "MANSU"], range=[GREY, VERMILION, ORANGE, BLUE]
-)
-_SHAPES = alt.Scale(
-    domain=METHOD_COLOURS.domain,  # pyright: ignore
-    range=["circle", "diamond", "triangle-up", "square"],
-)
+# A method keeps its colour and shape on every chart.
+_LOOKS = {
+    "original": (GREY, "circle"),
+    "gradient ascent": (VERMILION, "diamond"),
+    "NPO": (ORANGE, "triangle-up"),
+    "MANSU": (BLUE, "square"),
+}
 _SEEN = 1e-3  # a share that makes a visible bar
 _APART = 0.05  # of the axis: as near as two numbers may stand
 
@@ -77,20 +76,24 @@ def _panel(models: Mapping[str, Base | Deployment], role: str, chance: float) ->
     )
     y = alt.Y(
         "accuracy:Q",
+        title="accuracy",
         axis=alt.Axis(format="%", values=[0, 0.25, 0.5, 0.75, 1]),
         scale=alt.Scale(domain=[0, 1.02], nice=False),
     )
+    legend = alt.Legend(symbolOpacity=1)
     base = alt.Chart(frame).encode(
-        x=x, color=alt.Color("model:N", title=None, scale=METHOD_COLOURS, sort=list(models))
+        x=x, color=alt.Color("model:N", title=None, scale=_scale(models, 0), legend=legend)
     )
     tooltip = ["model", "precision", alt.Tooltip("accuracy", format=".3f"), "low", "high", "n"]
-    bars = base.mark_rule(strokeWidth=1.5, opacity=0.7).encode(y=alt.Y("low:Q"), y2="high:Q")
+    bars = base.mark_rule(strokeWidth=1.5, opacity=0.7).encode(
+        y=alt.Y("low:Q", title="accuracy"), y2="high:Q"
+    )
     dots = base.mark_point(filled=True, size=60, opacity=1).encode(
-        y=y, shape=alt.Shape("model:N", title=None, scale=_SHAPES), tooltip=tooltip
+        y=y, shape=alt.Shape("model:N", title=None, scale=_scale(models, 1)), tooltip=tooltip
     )
     words = [
         words.encode(
-            y=alt.Y("height:Q"), text=alt.Text("accuracy:Q", format=".2f")
+            y=alt.Y("height:Q", title="accuracy"), text=alt.Text("accuracy:Q", format=".2f")
         ).transform_filter(alt.datum.precision == precision)
         for precision, words in (
             ("full precision", base.mark_text(align="right", dx=-14)),
@@ -100,10 +103,19 @@ def _panel(models: Mapping[str, Base | Deployment], role: str, chance: float) ->
     rule = alt.Chart(pd.DataFrame({"y": [chance]})).mark_rule(strokeDash=[4, 3], color=GREY)
     count = int(frame["n"].iloc[0])
     return alt.layer(
-        rule.encode(y="y:Q"), bars, base.mark_line().encode(y=y), dots, *words
+        rule.encode(y=alt.Y("y:Q", title="accuracy")),
+        bars,
+        base.mark_line().encode(y=y),
+        dots,
+        *words,
     ).properties(
         width=270, height=260, title=alt.Title(ROLES[role], subtitle=f"n = {count}", fontSize=12)
     )
+
+
+def _scale(names: Iterable[str], look: int) -> alt.Scale:
+    """Colours (0) or shapes (1) of the methods that are shown."""
+    return alt.Scale(domain=list(names), range=[_LOOKS[name][look] for name in names])
 
 
 def _spread(values: pd.Series) -> pd.Series:
@@ -151,7 +163,7 @@ def ratio_strips(accounts: Mapping[str, pd.DataFrame]) -> ChartType:
         x2="high:Q",
         y=alt.Y("share:Q", title="share of changed", axis=alt.Axis(format="%", tickCount=3)),
         y2=alt.datum(0),
-        color=alt.Color("method:N", scale=METHOD_COLOURS, legend=None),
+        color=alt.Color("method:N", scale=_scale(accounts, 0), legend=None),
         tooltip=["method", "low", "high", alt.Tooltip("share", format=".2%")],
     )
     rule = base.mark_rule(color=INK, strokeDash=[4, 3]).encode(x=alt.datum(1.0))

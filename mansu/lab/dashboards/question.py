@@ -3,7 +3,7 @@
 import ipywidgets as widgets
 from IPython.display import display
 
-from mansu.lab.dashboards.controls import Words, button, column, dashboard
+from mansu.lab.dashboards.controls import Words, beside, button, dashboard
 from mansu.lab.dashboards.pane import Pane
 from mansu.lab.lessons import Lesson
 from mansu.lab.show import is_live, show
@@ -53,7 +53,7 @@ class Question:
         self.words = Words(2)
         self._place = widgets.VBox([], layout={"overflow": "visible"})
         self.box = dashboard(
-            column(asked.box, self.options, self.reveal, self.words.box, self._place)
+            asked.box, self.options, beside(self.reveal), self.words.box, self._place
         )
 
     def show(self) -> None:
