@@ -36,7 +36,7 @@ reproduce: install  ## run notebooks 01-06 on SmolLM2-135M and print the scoreca
 	@$(RUN) $(BIN)/mansu sweep $(STUDY)
 
 test: install  ## the whole test suite
-	$(RUN) $(BIN)/python -m pytest -q
+	$(RUN) OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q
 
 torture: install  ## faults and fuzzing at length: kills, full disks, damage, malformed files
 	$(RUN) OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -m torture tests/faults tests/fuzz

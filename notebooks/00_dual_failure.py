@@ -180,9 +180,9 @@ table(lessons.summary(models, accounts), title="All of it: accuracies, gaps with
 # %% tags=["solution"]
 
 from mansu.quant import nf4
-from mansu.study.stages.train import circuit_weights
+from mansu.study.stages.movable import trainable_weights
 
-weights = next(iter(circuit_weights(run).values())).flatten()[: nf4.BLOCK].float()
+weights = next(iter(trainable_weights(run).values())).flatten()[: nf4.BLOCK].float()
 cuts = nf4.boundaries() * nf4.block_absmax(weights)
 distance = (weights[:, None] - cuts).abs().min(1).values / nf4.bin_widths(weights)
 nearest = int(distance.argmin())

@@ -78,9 +78,9 @@ run = open_run(**parameters(globals()))
 
 # %%
 from mansu.study.stages import draw, train
-from mansu.study.stages.train import circuit_weights, find_movable
+from mansu.study.stages.movable import find_movable, trainable_weights
 
-show(charts.movable_share(find_movable(run), circuit_weights(run)))
+show(charts.movable_share(find_movable(run), trainable_weights(run)))
 
 # %% [markdown]
 # ## Training

@@ -60,7 +60,7 @@ def test_a_threshold_puts_back_exactly_the_updates_below_it() -> None:
 def shown(made, monkeypatch, tiny_config) -> FloorDashboard:
     before, after = some_weights()
     trained = SimpleNamespace(matrices=lambda originals: after)
-    monkeypatch.setattr(flooring, "circuit_weights", lambda run: before)
+    monkeypatch.setattr(flooring, "trainable_weights", lambda run: before)
     monkeypatch.setattr(flooring, "train", lambda run: trained)
     monkeypatch.setattr(retaining, "read_guarantees", lambda run: made.guarantees)
     return FloorDashboard(SimpleNamespace(config=tiny_config))  # pyright: ignore

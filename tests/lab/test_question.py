@@ -89,7 +89,7 @@ def test_in_a_batch_the_block_is_shown_with_a_small_and_a_large_push(weights, mo
     pictures = []
     monkeypatch.setattr("mansu.lab.show.display", lambda data, **_: pictures.append(data))
     matrices = {"up": weights.repeat(2).view(2, -1)}
-    monkeypatch.setattr("mansu.lab.dashboards.playground.circuit_weights", lambda run: matrices)
+    monkeypatch.setattr("mansu.lab.dashboards.playground.trainable_weights", lambda run: matrices)
     block(None)  # pyright: ignore
     assert len(pictures) == 2
     assert all("image/png" in data for data in pictures)

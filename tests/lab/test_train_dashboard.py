@@ -14,7 +14,7 @@ from mansu.lab.dashboards.runs import change
 from mansu.lab.dashboards.training import TrainDashboard
 from mansu.study.folders import Folders
 from mansu.study.run import Run
-from mansu.study.stages.train import Fisher, select_movable
+from mansu.study.stages.movable import Fisher, select_movable
 from mansu.unlearn.trainer import Validation
 
 NAMES = [f"model.layers.{i}.mlp.{p}_proj.weight" for i in (1, 4) for p in ("up", "down")]
@@ -31,9 +31,9 @@ def shown(monkeypatch, tiny_config) -> TrainDashboard:
         return {name: torch.rand(64, 32, generator=generator) for name in NAMES}
 
     weights, fisher = some(), Fisher(some(), some(), "key")
-    monkeypatch.setattr(training, "circuit_weights", lambda run: weights)
+    monkeypatch.setattr(training, "trainable_weights", lambda run: weights)
     stage = sys.modules[select_movable.__module__]  # the package's name for it is the function
-    monkeypatch.setattr(stage, "circuit_weights", lambda run: weights)
+    monkeypatch.setattr(stage, "trainable_weights", lambda run: weights)
     monkeypatch.setattr(training, "measure_fisher", lambda run: fisher)
     return TrainDashboard(SimpleNamespace(config=change(tiny_config, tau=0.5, rho=0.1)))
 

@@ -12,7 +12,7 @@ from mansu.study.folders import Folders, variant
 from mansu.study.pipeline import run_study
 from mansu.study.run import Run
 from mansu.study.stages import floor, train
-from mansu.study.stages.train import circuit_weights, find_movable
+from mansu.study.stages.movable import find_movable, trainable_weights
 from tests.conftest import TINY_SETTINGS
 
 QUICK = {name: TINY_SETTINGS[name] for name in ("model", "top_k", "pairs", "validate_every")}
@@ -33,7 +33,7 @@ def test_a_global_method_changes_nearly_every_weight_that_is_quantized_and_no_ot
     assert set(found.index) == set(model.family.linear_weight_names(model.module))
     total = found.accounts.iloc[-1]
     assert total["changed"] > 0.99 * total["size"]
-    before = circuit_weights(finished)
+    before = trainable_weights(finished)
     assert all(not torch.equal(before[n], w) for n, w in found.matrices(before).items())
 
 
@@ -45,7 +45,7 @@ def test_a_global_method_keeps_its_last_step_whatever_it_did_to_the_rest(finishe
 
 def test_a_checkpoint_of_all_weights_is_read_back_as_it_was_written(finished):
     again = Run(finished.config, Folders(finished.folder, finished.shared), model=finished.model)
-    before = circuit_weights(finished)
+    before = trainable_weights(finished)
     for stage in (train, floor):
         written, read = stage(finished).matrices(before), stage(again).matrices(before)
         assert all(torch.equal(read[name], weight) for name, weight in written.items())

@@ -14,7 +14,7 @@ from mansu.study.folders import Folders
 from mansu.study.run import Run
 from mansu.study.stages import floor, measure_guarantees, train
 from mansu.study.stages.guarantees import EXAMPLES, Guarantees, read_guarantees
-from mansu.study.stages.train import circuit_weights
+from mansu.study.stages.movable import trainable_weights
 
 
 def run_with(finished_run: Run, folder: Path, trained: Run | None = None, **changes) -> Run:
@@ -59,7 +59,7 @@ def test_reading_computes_nothing(made, finished_run, tmp_path):
 @pytest.mark.parametrize("kind", ["in_loop", "paper", "boundary"])
 def test_refloored_updates_are_as_long_as_those_that_the_bound_is_measured_on(made, kind):
     run, found = made[kind]
-    originals = circuit_weights(run)
+    originals = trainable_weights(run)
     updates = Updates(originals, train(run).matrices(originals))
     assert updates.refloor(None).length == pytest.approx(found.before.cost.delta_norm)
     assert updates.refloor(kind).length == pytest.approx(found.after.cost.delta_norm)

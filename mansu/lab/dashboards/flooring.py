@@ -25,7 +25,8 @@ from mansu.lab.show import is_live, show
 from mansu.study.config import FIELDS, StudyConfig, choices, describe
 from mansu.study.run import Run
 from mansu.study.stages.floor import floor as floor_stage
-from mansu.study.stages.train import circuit_weights, train
+from mansu.study.stages.movable import trainable_weights
+from mansu.study.stages.train import train
 
 _LEAST = 1e-3  # bins: where the threshold slider begins
 _ALL = "all"  # None would be a menu with nothing chosen
@@ -59,7 +60,7 @@ class FloorDashboard:
     def __init__(self, run: Run) -> None:
         config = run.config
         self._run, self._config, self._drawing = run, config, threading.RLock()
-        originals = circuit_weights(run)
+        originals = trainable_weights(run)
         self._updates = Updates(originals, train(run).matrices(originals))
         hints = {field.name: describe(field) for field in FIELDS}
         kinds = {field.name: choices(field) or () for field in FIELDS}["floor"]

@@ -15,12 +15,8 @@ from mansu.lab.dashboards.state import StateRow, require_same
 from mansu.lab.show import is_live
 from mansu.study.config import FIELDS, StudyConfig, choices, describe
 from mansu.study.run import Run
-from mansu.study.stages.train import (
-    TRAIN_FIELDS,
-    circuit_weights,
-    measure_fisher,
-    select_movable,
-)
+from mansu.study.stages.movable import measure_fisher, select_movable, trainable_weights
+from mansu.study.stages.train import TRAIN_FIELDS
 
 # What a configuration may set otherwise: it changes neither the circuit nor its Fisher information.
 _OWN = ("tau", "rho", "floor", *TRAIN_FIELDS)
@@ -55,7 +51,7 @@ class TrainDashboard:
     def __init__(self, run: Run) -> None:
         config = run.config
         self._run, self._config, self._drawing = run, config, threading.RLock()
-        self._fisher, self._weights = measure_fisher(run), circuit_weights(run)
+        self._fisher, self._weights = measure_fisher(run), trainable_weights(run)
         self.tau = _share("τ, quantile of retain Fisher", config.tau, "tau")
         self.rho = _share("ρ, share of the mask", config.rho, "rho")
         self.retain_weight = _weight(config.retain_weight)

@@ -19,7 +19,8 @@ from mansu.quant.permanence import account, to_frame
 from mansu.study.records import StoredTensors, read_frame, read_tensors
 from mansu.study.run import Run, once
 from mansu.study.stages.indices import lengthen, shorten
-from mansu.study.stages.train import circuit_weights, train
+from mansu.study.stages.movable import trainable_weights
+from mansu.study.stages.train import train
 from mansu.unlearn.floor import apply_floor
 
 
@@ -61,7 +62,7 @@ def floor(run: Run) -> Unlearned:
     stored, accounts = stage.read_tensors(path), stage.read_frame(bins)
     if stored is not None and accounts is not None:
         return _unpack(stored, accounts, stage.key)
-    originals = circuit_weights(run)
+    originals = trainable_weights(run)
     latents = trained.matrices(originals)
     updated, excluded, pinned = latents, 0, 0
     if run.config.floor != "none":
@@ -115,5 +116,5 @@ def _unpack(stored: StoredTensors, accounts: pd.DataFrame, key: str) -> Unlearne
 def unlearned_model(run: Run) -> Iterator[Unlearned]:
     """The run's model with the unlearned weights in place, for the length of a ``with`` block."""
     checkpoint = floor(run)
-    with swapped(run.model.module, checkpoint.matrices(circuit_weights(run))):
+    with swapped(run.model.module, checkpoint.matrices(trainable_weights(run))):
         yield checkpoint

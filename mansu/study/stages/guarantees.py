@@ -18,7 +18,8 @@ from mansu.models.swap import swapped
 from mansu.quant import linear_weights
 from mansu.study.run import Run, Stage, once
 from mansu.study.stages.floor import floor
-from mansu.study.stages.train import circuit_weights, train
+from mansu.study.stages.movable import trainable_weights
+from mansu.study.stages.train import train
 from mansu.theory import (
     Crossings,
     FisherBlock,
@@ -94,7 +95,7 @@ def measure_guarantees(run: Run) -> Guarantees:
         return stored
     trained, unlearned = train(run), floor(run)
     stage = _stage(run)
-    originals = circuit_weights(run)
+    originals = trainable_weights(run)
     states = {
         "before": trained.matrices(originals),
         "after": unlearned.matrices(originals),

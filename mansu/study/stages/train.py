@@ -1,25 +1,27 @@
-"""Phase 2: who may move, then training. Resumes from the last check."""
+"""Phase 2, second half: training. Resumes from the last check."""
 
 import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 
 from mansu.data.items import Item
 from mansu.metrics.mcq import score_items
 from mansu.models.swap import swapped
-from mansu.study.config import StudyConfig
 from mansu.study.records import StoredTensors
 from mansu.study.run import Run, once
 from mansu.study.stages.draw import draw
 from mansu.study.stages.indices import lengthen, shorten
 from mansu.study.stages.localize import localize
-from mansu.unlearn.examples import Example, build_examples
-from mansu.unlearn.fisher import Movable, all_movable, diagonal_fisher, most_forgetful, retain_mask
-from mansu.unlearn.floor import movable as may_move
+from mansu.study.stages.movable import (
+    measure_fisher,
+    select_movable,
+    trainable_weights,
+    training_examples,
+)
+from mansu.unlearn.fisher import all_movable
 from mansu.unlearn.in_loop import InLoopLatents
 from mansu.unlearn.latents import Latents
 from mansu.unlearn.methods import METHODS
@@ -34,7 +36,6 @@ from mansu.unlearn.trainer import (
 )
 from mansu.unlearn.view import View, in_precision
 
-FISHER_SEED = 0
 TRAIN_FIELDS = (
     *("forget_loss", "beta", "margin", "retain_weight", "learning_rate", "steps"),
     *("forget_batch", "retain_batch", "validate_every", "seed"),
@@ -42,21 +43,6 @@ TRAIN_FIELDS = (
 
 # Told of every step's losses and every check's accuracies so far.
 Watch = Callable[[Sequence[StepRecord], Sequence[Validation]], None]
-
-
-@dataclass(frozen=True)
-class Fisher:
-    """Diagonal Fisher information of the circuit's weights, by weight name, in host memory.
-
-    Attributes:
-        retain: On the retain set.
-        forget: On the forget set.
-        key: The stage's key.
-    """
-
-    retain: dict[str, torch.Tensor]
-    forget: dict[str, torch.Tensor]
-    key: str
 
 
 @dataclass(frozen=True)
@@ -91,78 +77,6 @@ class Trained:
 
 
 @once
-def circuit_weights(run: Run) -> dict[str, torch.Tensor]:
-    """The original matrices that the method trains, by name; shares the model's storage.
-
-    They are the circuit's, or those of all blocks.
-    """
-    family, module = run.model.family, run.model.module
-    if METHODS[run.config.method].scope == "blocks":
-        names = family.linear_weight_names(module)
-    else:
-        layers = localize(run).circuit.layers
-        names = [name for layer in layers for name in family.mlp_weight_names(module, layer)]
-    return {name: module.get_parameter(name).data for name in names}
-
-
-def measure_fisher(run: Run) -> Fisher:
-    """Diagonal Fisher information on both sets, or the stored one.
-
-    The run does not remember it: it is larger than the circuit and needed once.
-    """
-    located = localize(run)
-    circuit = [str(layer) for layer in located.circuit.layers]
-    stage = run.stage("fisher", ["fisher_examples"], ["unlearn"], draw(run).key, *circuit)
-    path = stage.path("fisher", ".safetensors")
-    stored = stage.read_tensors(path)
-    if stored is not None:
-        parts = {"retain": {}, "forget": {}}
-        for name, tensor in stored.tensors.items():
-            side, weight = name.split("/", 1)
-            parts[side][weight] = tensor
-        return Fisher(**parts, key=stage.key)
-    weights = circuit_weights(run)
-    view = View(run.model, list(weights), min(located.circuit.layers), "fp")
-    sides = {
-        side: diagonal_fisher(
-            view,
-            fisher_sample(examples, run.config.fisher_examples),
-            weights,
-            run.report(f"Fisher, {side}"),
-        )
-        for side, examples in zip(("forget", "retain"), _examples(run), strict=True)
-    }
-    flat = {f"{side}/{name}": f for side, part in sides.items() for name, f in part.items()}
-    stage.write_tensors(path, flat)
-    return Fisher(sides["retain"], sides["forget"], stage.key)
-
-
-def find_movable(run: Run) -> Movable:
-    """The weights that training may move: by the Fisher mask, or all, as the method has it."""
-    if METHODS[run.config.method].scope == "circuit":
-        return select_movable(run, measure_fisher(run))
-    return all_movable(circuit_weights(run))
-
-
-def select_movable(run: Run, fisher: Fisher, config: StudyConfig | None = None) -> Movable:
-    """The weights that training may move, by the floor's rule.
-
-    Args:
-        run: The run whose circuit it is.
-        fisher: Fisher information of that circuit.
-        config: Gives floor, τ and ρ; by default the run's own.
-    """
-    config = config or run.config
-    weights = circuit_weights(run)
-    if config.floor == "in_loop":
-        allowed = {name: may_move(weight).cpu() for name, weight in weights.items()}
-        mask = retain_mask(fisher.retain, config.tau, allowed)
-        return most_forgetful(mask, fisher.forget, fisher.retain, config.rho)
-    allowed = {name: torch.ones(w.shape, dtype=torch.bool) for name, w in weights.items()}
-    return retain_mask(fisher.retain, config.tau, allowed)
-
-
-@once
 def train(run: Run) -> Trained:
     """Trains, resumes training, or reads the finished checkpoint."""
     return train_watched(run, lambda history, validations: None)
@@ -187,13 +101,13 @@ def train_watched(run: Run, watch: Watch) -> Trained:
     if stored is not None:
         return _trained(stored.tensors, stored.extra, method.keep, stage.key)
     run.open()
-    weights = circuit_weights(run)
+    weights = trainable_weights(run)
     movable = select_movable(run, fisher) if fisher else all_movable(weights)
     del fisher
     latents = (InLoopLatents if through else Latents)(weights, movable)
     lowest = min(localize(run).circuit.layers) if method.scope == "circuit" else 0
     views = [View(run.model, list(weights), lowest, p) for p in latents.precisions]
-    forget, retain = _examples(run)
+    forget, retain = training_examples(run)
     config = run.config
     fields = {name: getattr(config, name) for name in TRAIN_FIELDS}
     settings = TrainSettings(**fields, keep=method.keep)
@@ -236,21 +150,6 @@ def train_watched(run: Run, watch: Watch) -> Trained:
     stage.write_tensors(done, tensors, extra)
     half_way.unlink(missing_ok=True)
     return _trained(tensors, extra, method.keep, stage.key)
-
-
-def _examples(run: Run) -> tuple[tuple[Example, ...], tuple[Example, ...]]:
-    """Forget and retain examples: seen templates only; of the retain set, train facts only."""
-    tokenizer = run.model.tokenizer
-    forget = build_examples(tokenizer, run.forget.facts, run.forget.seen)
-    return forget, build_examples(tokenizer, run.retain.train, run.retain.seen)
-
-
-def fisher_sample(examples: tuple[Example, ...], count: int) -> tuple[Example, ...]:
-    """The examples that the Fisher information is averaged over: at most ``count``, spread out."""
-    if len(examples) <= count:
-        return examples
-    chosen = np.random.default_rng(FISHER_SEED).choice(len(examples), count, replace=False)
-    return tuple(examples[i] for i in sorted(chosen))
 
 
 def _validator(run: Run) -> Callable[[Latents, int], Validation]:
