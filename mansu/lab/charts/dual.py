@@ -1,6 +1,6 @@
 """Charts that set several unlearned models side by side."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 import altair as alt
 import numpy as np
@@ -8,22 +8,13 @@ import pandas as pd
 from altair.typing import ChartType
 
 from mansu.lab.charts.behaviour import ROLES
-from mansu.lab.charts.localize import SEED
-from mansu.lab.theme import BLUE, GREY, INK, ORANGE, VERMILION, WIDTH, heading
-from mansu.metrics.significance import accuracy_interval
+from mansu.lab.charts.slopes import looks, slope_panel
+from mansu.lab.theme import INK, WIDTH, heading
 from mansu.quant.permanence import RATIO_EDGES
 from mansu.study.stages.base import Base
 from mansu.study.stages.quantize import Deployment
 
-# A method keeps its colour and shape on every chart.
-_LOOKS = {
-    "original": (GREY, "circle"),
-    "gradient ascent": (VERMILION, "diamond"),
-    "NPO": (ORANGE, "triangle-up"),
-    "MANSU": (BLUE, "square"),
-}
 _SEEN = 1e-3  # a share that makes a visible bar
-_APART = 0.05  # of the axis: as near as two numbers may stand
 
 
 def quantization_slopes(models: Mapping[str, Base | Deployment], chance: float) -> ChartType:
@@ -44,86 +35,12 @@ def quantization_slopes(models: Mapping[str, Base | Deployment], chance: float) 
 
 
 def _panel(models: Mapping[str, Base | Deployment], role: str, chance: float) -> ChartType:
-    rows = []
-    for i, (name, model) in enumerate(models.items()):
-        away = 0.02 * (i - (len(models) - 1) / 2)  # so that intervals do not cover each other
-        for x, precision, measured in ((0, "full precision", model.fp), (1, "NF4", model.nf4)):
-            scores = measured.roles[role]
-            found = accuracy_interval(scores.correct, scores.facts, SEED)
-            rows.append(
-                {
-                    "model": name,
-                    "precision": precision,
-                    "x": x + away,
-                    "accuracy": found.value,
-                    "low": found.low,
-                    "high": found.high,
-                    "n": found.n,
-                }
-            )
-    frame = pd.DataFrame(rows)
-    frame["height"] = frame.groupby("precision")["accuracy"].transform(_spread)
-    x = alt.X(
-        "x:Q",
-        title=None,
-        scale=alt.Scale(domain=[-0.35, 1.35], nice=False),
-        axis=alt.Axis(
-            values=[0, 1],
-            labelExpr="datum.value == 0 ? 'full precision' : 'NF4'",
-            grid=False,
-            ticks=False,
-        ),
+    scores = {name: (m.fp.roles[role], m.nf4.roles[role]) for name, m in models.items()}
+    count = len(next(iter(scores.values()))[0].correct)
+    panel = slope_panel(scores, np.ones(count, dtype=bool), chance)
+    return panel.properties(
+        width=270, title=alt.Title(ROLES[role], subtitle=f"n = {count}", fontSize=12)
     )
-    y = alt.Y(
-        "accuracy:Q",
-        title="accuracy",
-        axis=alt.Axis(format="%", values=[0, 0.25, 0.5, 0.75, 1]),
-        scale=alt.Scale(domain=[0, 1.02], nice=False),
-    )
-    legend = alt.Legend(symbolOpacity=1)
-    base = alt.Chart(frame).encode(
-        x=x, color=alt.Color("model:N", title=None, scale=_scale(models, 0), legend=legend)
-    )
-    tooltip = ["model", "precision", alt.Tooltip("accuracy", format=".3f"), "low", "high", "n"]
-    bars = base.mark_rule(strokeWidth=1.5, opacity=0.7).encode(
-        y=alt.Y("low:Q", title="accuracy"), y2="high:Q"
-    )
-    dots = base.mark_point(filled=True, size=60, opacity=1).encode(
-        y=y, shape=alt.Shape("model:N", title=None, scale=_scale(models, 1)), tooltip=tooltip
-    )
-    words = [
-        words.encode(
-            y=alt.Y("height:Q", title="accuracy"), text=alt.Text("accuracy:Q", format=".2f")
-        ).transform_filter(alt.datum.precision == precision)
-        for precision, words in (
-            ("full precision", base.mark_text(align="right", dx=-14)),
-            ("NF4", base.mark_text(align="left", dx=14)),
-        )
-    ]
-    rule = alt.Chart(pd.DataFrame({"y": [chance]})).mark_rule(strokeDash=[4, 3], color=GREY)
-    count = int(frame["n"].iloc[0])
-    return alt.layer(
-        rule.encode(y=alt.Y("y:Q", title="accuracy")),
-        bars,
-        base.mark_line().encode(y=y),
-        dots,
-        *words,
-    ).properties(
-        width=270, height=260, title=alt.Title(ROLES[role], subtitle=f"n = {count}", fontSize=12)
-    )
-
-
-def _scale(names: Iterable[str], look: int) -> alt.Scale:
-    """Colours (0) or shapes (1) of the methods that are shown."""
-    return alt.Scale(domain=list(names), range=[_LOOKS[name][look] for name in names])
-
-
-def _spread(values: pd.Series) -> pd.Series:
-    """Heights of the numbers beside their points, from the lowest up, no two closer than a line."""
-    heights = values.sort_values()
-    for i in range(1, len(heights)):
-        heights.iloc[i] = max(heights.iloc[i], heights.iloc[i - 1] + _APART)
-    return heights.reindex(values.index)
 
 
 def ratio_strips(accounts: Mapping[str, pd.DataFrame]) -> ChartType:
@@ -163,7 +80,7 @@ def ratio_strips(accounts: Mapping[str, pd.DataFrame]) -> ChartType:
         x2="high:Q",
         y=alt.Y("share:Q", title="share of changed", axis=alt.Axis(format="%", tickCount=3)),
         y2=alt.datum(0),
-        color=alt.Color("method:N", scale=_scale(accounts, 0), legend=None),
+        color=alt.Color("method:N", scale=looks(accounts), legend=None),
         tooltip=["method", "low", "high", alt.Tooltip("share", format=".2%")],
     )
     rule = base.mark_rule(color=INK, strokeDash=[4, 3]).encode(x=alt.datum(1.0))

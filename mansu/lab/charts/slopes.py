@@ -1,0 +1,119 @@
+"""The panel that teaches the most: accuracy from full precision to NF4, a line a model."""
+
+from collections.abc import Iterable, Mapping
+
+import altair as alt
+import numpy as np
+import pandas as pd
+from altair.typing import ChartType
+
+from mansu.lab.charts.localize import SEED
+from mansu.lab.theme import BLUE, GREY, ORANGE, VERMILION
+from mansu.metrics.mcq import McqScores
+from mansu.metrics.significance import accuracy_interval
+
+# A model keeps its colour and shape on every chart.
+_LOOKS = {
+    "original": (GREY, "circle"),
+    "unlearned": (VERMILION, "diamond"),
+    "gradient ascent": (VERMILION, "diamond"),
+    "NPO": (ORANGE, "triangle-up"),
+    "MANSU": (BLUE, "square"),
+}
+_APART = 0.05  # of the axis: as near as two numbers may stand
+
+
+def slope_panel(
+    models: Mapping[str, tuple[McqScores, McqScores]], kept: np.ndarray, chance: float
+) -> ChartType:
+    """Accuracy with intervals, a line a model.
+
+    Args:
+        models: Scores in full precision and in NF4 by the model's title, over the same items.
+        kept: Which items count, ``[items]``; one at least.
+        chance: Accuracy of guessing.
+    """
+    frame = pd.DataFrame(_rows(models, kept))
+    frame["height"] = frame.groupby("precision")["accuracy"].transform(_spread)
+    x = alt.X(
+        "x:Q",
+        title=None,
+        scale=alt.Scale(domain=[-0.35, 1.35], nice=False),
+        axis=alt.Axis(
+            values=[0, 1],
+            labelExpr="datum.value == 0 ? 'full precision' : 'NF4'",
+            labelFontSize=12,
+            grid=False,
+            ticks=False,
+        ),
+    )
+    y = alt.Y(
+        "accuracy:Q",
+        title="accuracy",
+        axis=alt.Axis(format="%", values=[0, 0.25, 0.5, 0.75, 1]),
+        scale=alt.Scale(domain=[0, 1.04], nice=False),
+    )
+    legend = alt.Legend(symbolOpacity=1, symbolSize=90)
+    base = alt.Chart(frame).encode(
+        x=x, color=alt.Color("model:N", title=None, scale=looks(models), legend=legend)
+    )
+    tooltip = ["model", "precision", alt.Tooltip("accuracy", format=".3f"), "low", "high", "n"]
+    bars = base.mark_rule(strokeWidth=2, opacity=0.6).encode(
+        y=alt.Y("low:Q", title="accuracy"), y2="high:Q"
+    )
+    lines = base.mark_line().encode(y=y)
+    shape = alt.Shape("model:N", title=None, scale=looks(models, 1), legend=legend)
+    dots = base.mark_point(filled=True, size=70, opacity=1).encode(
+        y=y, shape=shape, tooltip=tooltip
+    )
+    words = [
+        words.encode(
+            y=alt.Y("height:Q", title="accuracy"), text=alt.Text("accuracy:Q", format=".2f")
+        ).transform_filter(alt.datum.precision == precision)
+        for precision, words in (
+            ("full precision", base.mark_text(align="right", dx=-14)),
+            ("NF4", base.mark_text(align="left", dx=14)),
+        )
+    ]
+    rule = alt.Chart(pd.DataFrame({"y": [chance]})).mark_rule(strokeDash=[4, 3], color=GREY)
+    return alt.layer(
+        rule.encode(y=alt.Y("y:Q", title="accuracy")), bars, lines, dots, *words
+    ).properties(height=250)
+
+
+def looks(names: Iterable[str], which: int = 0) -> alt.Scale:
+    """Colours (0) or shapes (1) of the models that are shown."""
+    listed = list(names)
+    return alt.Scale(domain=listed, range=[_LOOKS[name][which] for name in listed])
+
+
+def _rows(
+    models: Mapping[str, tuple[McqScores, McqScores]], kept: np.ndarray
+) -> list[dict[str, object]]:
+    rows = []
+    for i, (name, measured) in enumerate(models.items()):
+        # A little apart, so that intervals of like values do not cover each other.
+        away = 0.03 * (i - (len(models) - 1) / 2)
+        for x, scores in enumerate(measured):
+            facts = [fact for fact, keep in zip(scores.facts, kept, strict=True) if keep]
+            found = accuracy_interval(scores.correct[kept], facts, SEED)
+            rows.append(
+                {
+                    "model": name,
+                    "precision": "NF4" if x else "full precision",
+                    "x": x + away,
+                    "accuracy": found.value,
+                    "low": found.low,
+                    "high": found.high,
+                    "n": found.n,
+                }
+            )
+    return rows
+
+
+def _spread(values: pd.Series) -> pd.Series:
+    """Heights of the numbers beside their points, from the lowest up, no two closer than a line."""
+    heights = values.sort_values()
+    for i in range(1, len(heights)):
+        heights.iloc[i] = max(heights.iloc[i], heights.iloc[i - 1] + _APART)
+    return heights.reindex(values.index)
