@@ -14,6 +14,7 @@ from mansu.circuit.stability import stability
 from mansu.lab import charts
 from mansu.lab.charts.structure import POINTS
 from mansu.lab.theme import to_spec
+from mansu.quant.permanence import account, to_frame
 
 DRAWN = {
     "mlp_ranking": lambda m: charts.mlp_ranking(m.scores, m.circuit),
@@ -111,6 +112,17 @@ def test_training_that_kept_nothing_says_so(made: Made) -> None:
     text = said(to_spec(charts.validation_curve(made.validations, None, 0.25, "best")))
     assert "nothing was unlearned" in text
     assert "Kept (green" not in text
+
+
+def test_the_matrices_of_a_whole_model_share_a_bar_a_layer() -> None:
+    generator = torch.Generator().manual_seed(2)
+    parts = [f"model.layers.{i}.{p}.weight" for i in range(30) for p in ("mlp.up", "mlp.down", "q")]
+    weights = {name: torch.randn(64, 2, generator=generator) for name in parts}
+    found = to_frame(account(weights, {name: w + 0.3 for name, w in weights.items()}))
+    rows = next(iter(to_spec(charts.fates(found))["datasets"].values()))
+    assert len(rows) == 60
+    assert sum(row["weights"] for row in rows) == found.iloc[-1]["changed"]
+    assert {row["matrix"] for row in rows} == {str(layer) for layer in range(30)}
 
 
 def test_new_prompts_that_the_original_model_does_not_know_are_left_out(made: Made) -> None:

@@ -9,6 +9,8 @@ from mansu.lab.charts.training import matrix_map
 from mansu.lab.theme import BLUE, GREY, PALE, WIDTH, heading
 from mansu.quant.permanence import RATIO_EDGES
 
+MOST_BARS = 80
+
 
 def ratio_histogram(accounts: pd.DataFrame) -> ChartType:
     """Update-to-bin ratio |Δ| / bin of the changed weights, on a log axis."""
@@ -96,17 +98,21 @@ def crossings(accounts: pd.DataFrame) -> ChartType:
 
 
 def fates(accounts: pd.DataFrame) -> ChartType:
-    """What the quantizer makes of every matrix's updates: kept, or rounded away."""
+    """What the quantizer makes of every matrix's updates: kept, or rounded away.
+
+    Where there are too many matrices to read, those of a layer share a bar.
+    """
+    named = len(accounts) - 1 <= MOST_BARS
     rows = [
         {
-            "matrix": f"{row['layer']} {row['projection']}",
+            "matrix": f"{row['layer']} {row['projection']}" if named else f"{row['layer']}",
             "fate": fate,
             "weights": int(row["survived"] if kept else row["changed"] - row["survived"]),
         }
         for _, row in accounts.iloc[:-1].iterrows()
         for fate, kept in (("crosses a boundary", True), ("reverts under NF4", False))
     ]
-    frame = pd.DataFrame(rows)
+    frame = pd.DataFrame(rows).groupby(["matrix", "fate"], sort=False, as_index=False).sum()
     order = list(dict.fromkeys(frame["matrix"]))
     fate = alt.Color(
         "fate:N",
@@ -115,7 +121,7 @@ def fates(accounts: pd.DataFrame) -> ChartType:
     )
     total = accounts.iloc[-1]
     title = heading(
-        "What the quantizer makes of the updates, matrix by matrix",
+        f"What the quantizer makes of the updates, {'matrix by matrix' if named else 'by layer'}",
         f"{total['survived']:,} of {total['changed']:,} changed weights cross a boundary of their "
         f"bin; the other {total['changed'] - total['survived']:,} would revert.",
     )
@@ -124,7 +130,7 @@ def fates(accounts: pd.DataFrame) -> ChartType:
         .mark_bar()
         .encode(
             x=alt.X("weights:Q", title="changed weights", axis=alt.Axis(format="~s")),
-            y=alt.Y("matrix:N", title="layer and projection", sort=order),
+            y=alt.Y("matrix:N", title="layer and projection" if named else "layer", sort=order),
             color=fate,
             tooltip=["matrix", "fate", alt.Tooltip("weights", format=",")],
         )

@@ -20,6 +20,7 @@ _LOOKS = {
     "NPO": (ORANGE, "triangle-up"),
     "MANSU": (BLUE, "square"),
 }
+_AWAY = 0.03  # of the way from full precision to NF4, between two models' points
 _APART = 0.05  # of the axis: as near as two numbers may stand
 
 
@@ -66,13 +67,16 @@ def slope_panel(
     dots = base.mark_point(filled=True, size=70, opacity=1).encode(
         y=y, shape=shape, tooltip=tooltip
     )
+    outside = _AWAY * (len(models) + 2) / 2  # beyond all points, so that no number covers one
     words = [
         words.encode(
-            y=alt.Y("height:Q", title="accuracy"), text=alt.Text("accuracy:Q", format=".2f")
+            x=alt.datum(place),
+            y=alt.Y("height:Q", title="accuracy"),
+            text=alt.Text("accuracy:Q", format=".2f"),
         ).transform_filter(alt.datum.precision == precision)
-        for precision, words in (
-            ("full precision", base.mark_text(align="right", dx=-14)),
-            ("NF4", base.mark_text(align="left", dx=14)),
+        for precision, place, words in (
+            ("full precision", 0 - outside, base.mark_text(align="right")),
+            ("NF4", 1 + outside, base.mark_text(align="left")),
         )
     ]
     rule = alt.Chart(pd.DataFrame({"y": [chance]})).mark_rule(strokeDash=[4, 3], color=GREY)
@@ -93,7 +97,7 @@ def _rows(
     rows = []
     for i, (name, measured) in enumerate(models.items()):
         # A little apart, so that intervals of like values do not cover each other.
-        away = 0.03 * (i - (len(models) - 1) / 2)
+        away = _AWAY * (i - (len(models) - 1) / 2)
         for x, scores in enumerate(measured):
             facts = [fact for fact, keep in zip(scores.facts, kept, strict=True) if keep]
             found = accuracy_interval(scores.correct[kept], facts, SEED)

@@ -7,6 +7,7 @@ from typing import Any
 from IPython.display import display
 
 from mansu.lab import charts
+from mansu.lab.charts.permanence import MOST_BARS
 from mansu.lab.dashboards.controls import (
     Words,
     at_start,
@@ -133,7 +134,7 @@ class FloorDashboard:
 
 def _height(matrices: int) -> int:
     """Pixels that the chart of what becomes of each matrix takes."""
-    return 150 + 18 * matrices
+    return 150 + 18 * min(matrices, MOST_BARS)
 
 
 def _told(found: Refloored) -> str:
