@@ -93,7 +93,8 @@ def _thinned(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _scatter(frame: pd.DataFrame, name: str, limit: float) -> ChartType:
-    scale = alt.Scale(type="symlog", constant=limit / 50, domain=[-limit, limit], nice=False)
+    edge = 1.15 * limit  # so that the outermost points are whole
+    scale = alt.Scale(type="symlog", constant=limit / 50, domain=[-edge, edge], nice=False)
     ticks = alt.Axis(values=_ticks(limit), format="~r")
     points = (
         alt.Chart(frame)
