@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from altair.typing import ChartType
 
-from mansu.lab.charts.slopes import slope_panel
+from mansu.lab.charts.precisions import slope_panel
 from mansu.lab.theme import BLUE, VERMILION, heading
 from mansu.metrics.mcq import McqScores
 from mansu.study.generation import Continuation

@@ -8,7 +8,7 @@ import pandas as pd
 from altair.typing import ChartType
 
 from mansu.lab.charts.behaviour import ROLES
-from mansu.lab.charts.slopes import looks, slope_panel
+from mansu.lab.charts.precisions import looks, slope_panel
 from mansu.lab.theme import INK, WIDTH, heading
 from mansu.quant.permanence import RATIO_EDGES
 from mansu.study.stages.base import Base
