@@ -1,5 +1,7 @@
 """Charts of phase 3: what the floor did to the bins."""
 
+from collections import Counter
+
 import altair as alt
 import numpy as np
 import pandas as pd
@@ -103,16 +105,14 @@ def fates(accounts: pd.DataFrame) -> ChartType:
     Where there are too many matrices to read, those of a layer share a bar.
     """
     named = len(accounts) - 1 <= MOST_BARS
-    rows = [
-        {
-            "matrix": f"{row['layer']} {row['projection']}" if named else f"{row['layer']}",
-            "fate": fate,
-            "weights": int(row["survived"] if kept else row["changed"] - row["survived"]),
-        }
-        for _, row in accounts.iloc[:-1].iterrows()
-        for fate, kept in (("crosses a boundary", True), ("reverts under NF4", False))
-    ]
-    frame = pd.DataFrame(rows).groupby(["matrix", "fate"], sort=False, as_index=False).sum()
+    totals: Counter[tuple[str, str]] = Counter()
+    for _, row in accounts.iloc[:-1].iterrows():
+        matrix = f"{row['layer']} {row['projection']}" if named else f"{row['layer']}"
+        totals[matrix, "crosses a boundary"] += int(row["survived"])
+        totals[matrix, "reverts under NF4"] += int(row["changed"] - row["survived"])
+    frame = pd.DataFrame(
+        [{"matrix": m, "fate": fate, "weights": n} for (m, fate), n in totals.items()]
+    )
     order = list(dict.fromkeys(frame["matrix"]))
     fate = alt.Color(
         "fate:N",
