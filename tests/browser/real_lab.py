@@ -92,6 +92,18 @@ class Lab:
         )
         assert not failed, failed
 
+    def execute(self, code: str) -> None:
+        """Runs code in the notebook's kernel, beside its cells."""
+        status = self.page.evaluate(
+            """async code => {
+                const session = window.jupyterapp.shell.currentWidget.sessionContext.session;
+                const reply = await session.kernel.requestExecute({code}).done;
+                return reply.content.status;
+            }""",
+            code,
+        )
+        assert status == "ok"
+
     def use_theme(self, name: str) -> None:
         """``JupyterLab Light`` or ``JupyterLab Dark``."""
         self.page.evaluate(

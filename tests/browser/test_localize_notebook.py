@@ -47,9 +47,19 @@ def test_a_new_number_of_examples_is_scored_at_a_press_and_taken_along(
         lab.assert_healthy()
 
 
+# On a fast machine the tiny model would be done before anybody could press Stop.
+SLOW = """
+import time
+from mansu.lab.dashboards.jobs import Jobs
+tell = Jobs._tell
+Jobs._tell = lambda job, *said: (time.sleep(0.5), tell(job, *said))
+"""
+
+
 def test_long_work_stops_at_a_press_and_goes_on_at_another(browser, server, notebook) -> None:
     with open_notebook(browser, server, notebook(NAME)) as lab:
         lab.run_all()
+        lab.execute(SLOW)
         lab.picture().wait_for()
         lab.press_slider("examples (pairs)", "End")
         lab.press_slider("IG steps K", "End")
