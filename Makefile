@@ -12,6 +12,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 # Set for every command: a model or fact set that is not here is an error, not a download.
 RUN := HF_HUB_OFFLINE=1 TOKENIZERS_PARALLELISM=false
+PARALLEL := --numprocesses 2 --dist loadfile
 STUDY := papermill_runs/studies/default.yaml
 
 .PHONY: help install reproduce test torture check format lab serve bench notebooks student clean
@@ -36,10 +37,10 @@ reproduce: install  ## run notebooks 01-06 on SmolLM2-135M and print the scoreca
 	@$(RUN) $(BIN)/mansu sweep $(STUDY)
 
 test: install  ## the whole test suite
-	$(RUN) OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q
+	$(RUN) OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q $(PARALLEL)
 
 torture: install  ## faults and fuzzing at length: kills, full disks, damage, malformed files
-	$(RUN) OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -m torture tests/faults tests/fuzz
+	$(RUN) OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q $(PARALLEL) -m torture tests/faults tests/fuzz
 
 check: install  ## linters, types, known vulnerabilities
 	$(BIN)/ruff check .

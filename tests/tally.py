@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from typing import Any
 
 import pytest
 
@@ -21,6 +22,21 @@ def tally(request: pytest.FixtureRequest) -> Tally:
         counts[fault][1] += 1
 
     return count
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A process among several hands its counts to the one that prints."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["tally"] = session.config.stash.get(_COUNTS, {})
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Adds a process's counts."""
+    counts = node.config.stash.setdefault(_COUNTS, {})
+    for fault, (tries, survived) in getattr(node, "workeroutput", {}).get("tally", {}).items():
+        before = counts.get(fault, [0, 0])
+        counts[fault] = [before[0] + tries, before[1] + survived]
 
 
 def pytest_terminal_summary(

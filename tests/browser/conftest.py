@@ -1,13 +1,11 @@
 """One JupyterLab and one browser for all tests; a finished run makes the notebooks fast."""
 
-import os
 import shutil
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, sync_playwright
-from real_lab import ARGUMENTS, CHROMIUM
+from real_lab import ARGUMENTS
 from servers import Server, put_notebook, serve
 
 from mansu.study.folders import Folders
@@ -15,34 +13,9 @@ from mansu.study.run import Run
 from mansu.study.stages.analyse import attribute_original_nf4
 from mansu.study.stages.faithfulness import measure_faithfulness
 from mansu.study.stages.localize import localize
+from tests.chromium import CHROMIUM
 
 Put = Callable[[str, Run], str]
-REQUIRED = "MANSU_REQUIRE_BROWSER"  # environment variable: without a browser, the tests fail
-HOW = "on Debian: apt-get install chromium"
-
-
-_LEFT_OUT = pytest.StashKey[int]()
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    here = [item for item in items if Path(__file__).parent in item.path.parents]
-    if CHROMIUM or not here:
-        return
-    if os.environ.get(REQUIRED):
-        raise pytest.UsageError(f"{REQUIRED} is set, and there is no Chromium here: {HOW}")
-    config.stash[_LEFT_OUT] = len(here)
-    for item in here:
-        item.add_marker(pytest.mark.skip(reason=f"no Chromium here; {HOW}"))
-
-
-def pytest_terminal_summary(
-    terminalreporter: pytest.TerminalReporter, config: pytest.Config
-) -> None:
-    if count := config.stash.get(_LEFT_OUT, 0):
-        terminalreporter.write_line(
-            f"\n{count} tests in a real browser were LEFT OUT: no Chromium here; {HOW}",
-            yellow=True,
-        )
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,5 @@
 """A real browser that looks at a notebook in JupyterLab or on a page of its own."""
 
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -11,8 +10,6 @@ from playwright.sync_api import Browser, Locator, Page
 from servers import PATIENCE, Server
 
 SCREENSHOTS = Path(__file__).parent / "screenshots"
-_FOUND = [shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome")]
-CHROMIUM = next(filter(None, _FOUND), None)
 ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
