@@ -17,7 +17,7 @@ def test_curves_appear_while_it_trains_and_the_words_say_what_a_stop_keeps(
         lab.picture().wait_for()
         page, dashboard = lab.page, lab.dashboard()
         lab.press_slider("λ, weight of the retain KL", "ArrowRight")
-        page.get_by_text("Load a configuration").click()
+        page.get_by_role("button", name="Load a configuration").press("Enter")
         dashboard.get_by_role("textbox", name="YAML to load").fill(SETTING)
         page.get_by_role("button", name="Load", exact=True).press("Enter")
         lab.said("Loaded.").wait_for()

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection
 import ipywidgets as widgets
 
 from mansu.errors import InputError
-from mansu.lab.dashboards.controls import Words, beside, button
+from mansu.lab.dashboards.controls import Words, beside, button, column
 from mansu.lab.widgets import CopyText
 from mansu.study.config import (
     FIELDS,
@@ -84,12 +84,13 @@ class StateRow:
         self.upload.observe(lambda change: self._take_file(), "value")
         self.words = Words()
         take = button("Load", "Set the controls to this configuration", self.load)
-        inside = widgets.VBox(
+        self._folded = widgets.VBox(
             [self.field, widgets.HBox([take, self.upload]), self.words.box],
+            layout={"display": "none"},
         )
-        folded = widgets.Accordion([inside], titles=("Load a configuration",))
-        folded.layout.flex = "1 1 380px"
-        self.box = beside(self.yaml, self.command, folded)
+        # An accordion's header cannot be reached by keyboard.
+        unfold = button("Load a configuration", "Shows or hides a field for YAML", self._unfold)
+        self.box = beside(self.yaml, self.command, column(unfold, self._folded, flex="1 1 380px"))
         self.show(config)
 
     def show(self, config: StudyConfig) -> None:
@@ -108,6 +109,10 @@ class StateRow:
             self.words.say(str(error), wrong=True)
         else:
             self.words.say("Loaded.")
+
+    def _unfold(self) -> None:
+        hidden = self._folded.layout.display == "none"
+        self._folded.layout.display = None if hidden else "none"
 
     def _take_file(self) -> None:
         if not self.upload.value:
