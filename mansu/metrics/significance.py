@@ -8,6 +8,7 @@ same draws, so what is common to both cancels.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -71,7 +72,7 @@ def accuracy_interval(
     Raises:
         InputError: Nothing to average, lengths differ, or a value is not finite.
     """
-    return cluster_bootstrap(_mean(_finite(correct, len(facts))), facts, seed, resamples)
+    return _mean_interval(_finite(correct, len(facts)), facts, seed, resamples)
 
 
 def paired_gap(
@@ -94,7 +95,7 @@ def paired_gap(
         InputError: Nothing to compare, lengths differ, or a value is not finite.
     """
     a, b = _finite(correct_a, len(facts)), _finite(correct_b, len(facts))
-    estimate = cluster_bootstrap(_mean(a - b), facts, seed, resamples)
+    estimate = _mean_interval(a - b, facts, seed, resamples)
     only_a, only_b = int((a > b).sum()), int((b > a).sum())
     disagreements = only_a + only_b
     p = float(binomtest(only_a, disagreements).pvalue) if disagreements else 1.0
@@ -122,6 +123,25 @@ def cluster_bootstrap(
     Raises:
         InputError: No item, no draw, or a draw on which the statistic is not finite.
     """
+    index, counts = _draw(clusters, seed, resamples)
+    pieces = np.array_split(counts, -(-resamples // DRAWS_AT_ONCE))  # [draws, clusters] each
+    drawn = np.concatenate([statistic(piece[:, index]) for piece in pieces])
+    return _interval(statistic(np.ones((1, len(clusters))))[0], drawn, len(clusters))
+
+
+def _mean_interval(
+    values: Floats, clusters: Sequence[object], seed: int, resamples: int
+) -> Estimate:
+    """The bootstrap of a mean: sums over the clusters are all it needs, whatever their items."""
+    index, counts = _draw(clusters, seed, resamples)
+    sums, sizes = np.bincount(index, values), np.bincount(index).astype(float)  # [clusters]
+    return _interval(values.mean(), (counts @ sums) / (counts @ sizes), len(values))
+
+
+def _draw(
+    clusters: Sequence[object], seed: int, resamples: int
+) -> tuple[NDArray[np.int64], Floats]:
+    """The cluster's number of every item, ``[items]``, and draws of each, ``[draws, clusters]``."""
     if not len(clusters):
         raise InputError("An interval needs at least one item.")
     if resamples < 1:
@@ -129,20 +149,23 @@ def cluster_bootstrap(
     # Numbered in order of appearance, so that the labels themselves cannot change the draws.
     numbers: dict[object, int] = {}
     index = np.array([numbers.setdefault(label, len(numbers)) for label in clusters])
-    even = np.full(len(numbers), 1 / len(numbers))
-    counts = np.random.default_rng(seed).multinomial(len(numbers), even, size=resamples)
+    return index, _counts(len(numbers), seed, resamples)
 
-    pieces = np.array_split(counts, -(-resamples // DRAWS_AT_ONCE))  # [draws, clusters] each
-    drawn = np.concatenate([statistic(piece[:, index].astype(float)) for piece in pieces])
-    value = statistic(np.ones((1, len(clusters))))[0]
+
+@lru_cache(maxsize=4)  # a chart's models are asked the same items; drawing takes the longest
+def _counts(clusters: int, seed: int, resamples: int) -> Floats:
+    even = np.full(clusters, 1 / clusters)
+    counts = np.random.default_rng(seed).multinomial(clusters, even, size=resamples)
+    counts = counts.astype(float)
+    counts.flags.writeable = False  # every later interval reads it
+    return counts
+
+
+def _interval(value: float, drawn: Floats, items: int) -> Estimate:
     if not np.isfinite(drawn).all() or not np.isfinite(value):
         raise InputError("The statistic is not finite on some draw, so it has no interval.")
     low, high = np.quantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return Estimate(float(value), len(clusters), float(low), float(high))
-
-
-def _mean(values: Floats) -> Callable[[Floats], Floats]:
-    return lambda weights: weights @ values / weights.sum(axis=1)
+    return Estimate(float(value), items, float(low), float(high))
 
 
 def _finite(values: ArrayLike, items: int) -> Floats:

@@ -1,7 +1,7 @@
-"""What training moves: the movable weights of the circuit as one flat vector.
+"""What training moves: the movable weights as one flat vector.
 
 ``Latents`` is plain training: a weight is its latent. ``InLoopLatents`` (``in_loop.py``) trains
-through the quantizer. Both write the latents into the circuit's matrices and gather the matrices'
+through the quantizer. Both write the latents into the matrices and gather the matrices'
 gradients back, so the trainer knows nothing of floors.
 """
 
@@ -18,12 +18,12 @@ class Latents:
     """Movable weights, trained as they are.
 
     Args:
-        originals: The circuit's original weights by name.
+        originals: The original matrices that hold movable weights, by name.
         movable: Which of them may move.
 
     Attributes:
         values: The latents, ``[movable]``; what the optimizer steps.
-        weights: The circuit's matrices with the latents written in, by precision and name.
+        weights: These matrices with the latents written in, by precision and name.
     """
 
     precisions: tuple[Precision, ...] = ("fp",)

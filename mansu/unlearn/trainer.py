@@ -6,7 +6,7 @@ Each step:
 2. in each precision the method trains in, run them once and take
    L = L_forget(D_f) + λ·KL(p_θ₀ ‖ p_θ on D_r), each term a mean over its examples;
 3. average the precisions' gradients, gather those of the movable weights, clip, step AdamW;
-4. clamp the latents and write them into the circuit's matrices.
+4. clamp the latents and write them into the model's matrices.
 
 Every ``validate_every`` steps the forget and retain accuracies are measured. ``best`` keeps the
 state with the lowest forget accuracy among those whose retain accuracy fell by at most 2 pp [P],

@@ -1,7 +1,7 @@
 """The model in one precision, reduced to what training has to compute.
 
 A ``View`` holds, for one precision (FP or the deployed NF4), the residual streams that enter the
-circuit's lowest block, computed once, and runs only the blocks above them. The circuit's weights
+lowest trained block, computed once, and runs only the blocks above them. The trained weights
 are handed in at every step; all other weights are the model's own (FP) or, above that block, their
 NF4 values, computed once and kept (deployed). What θ₀ says, which the NPO and KL terms compare
 with, is kept as final hidden states: log-probabilities over the vocabulary would not fit.
@@ -35,7 +35,7 @@ class Streams:
     """Residual streams of token sequences, kept without padding.
 
     Attributes:
-        lower: Residual stream entering the circuit's lowest block, each ``[length, width]``.
+        lower: Residual stream entering the lowest trained block, each ``[length, width]``.
         final: θ₀'s final hidden states, each ``[length, width]``.
     """
 
@@ -44,12 +44,12 @@ class Streams:
 
 
 class View:
-    """One precision of a model, seen from the circuit's lowest block upwards.
+    """One precision of a model, seen from the lowest trained block upwards.
 
     Args:
         model: The original model θ₀.
         weights: Names of the weights that will be handed in at each step.
-        layer: The circuit's lowest block.
+        layer: The lowest trained block.
         precision: ``fp`` or ``nf4``.
     """
 
@@ -67,7 +67,7 @@ class View:
         }
 
     def modules(self, names: Iterable[str]) -> dict[str, torch.nn.Module]:
-        """The modules that own the named circuit weights."""
+        """The modules that own the named weights."""
         return {
             name: self._upper.get_submodule(self._local[name].removesuffix(".weight"))
             for name in names
@@ -104,12 +104,12 @@ class View:
         lower: Sequence[torch.Tensor],
         weights: Mapping[str, torch.Tensor],
     ) -> torch.Tensor:
-        """Final hidden states with the given circuit weights, ``[rows, length, width]``.
+        """Final hidden states with the given weights, ``[rows, length, width]``.
 
         Args:
             batch: Right-padded tokens of the rows.
             lower: Each row's residual stream from :meth:`streams`.
-            weights: The circuit's weights by name; gradients flow into them.
+            weights: The trained weights by name; gradients flow into them.
         """
         entering = torch.nn.utils.rnn.pad_sequence(list(lower), batch_first=True)
         swapped = {self._local[name]: weight for name, weight in weights.items()}

@@ -57,7 +57,7 @@ class Updates:
         """Keeps the blocks with an update.
 
         Args:
-            originals: The circuit's matrices before unlearning, by state-dict name.
+            originals: The trained matrices before unlearning, by state-dict name.
             trained: The same matrices after training.
         """
         self._matrices = {name: _compact(w, trained[name]) for name, w in originals.items()}

@@ -45,7 +45,7 @@ class Unlearned:
     key: str
 
     def matrices(self, originals: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-        """The circuit's unlearned matrices by name."""
+        """The unlearned matrices by name."""
         result = {name: weight.clone() for name, weight in originals.items()}
         for name, index in self.index.items():
             flat = result[name].view(-1)

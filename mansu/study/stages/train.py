@@ -47,7 +47,7 @@ Watch = Callable[[Sequence[StepRecord], Sequence[Validation]], None]
 
 @dataclass(frozen=True)
 class Trained:
-    """The best checkpoint of training.
+    """The checkpoint that training keeps.
 
     Attributes:
         index: Flat indices of the movable weights, by weight name.
@@ -67,7 +67,7 @@ class Trained:
     key: str
 
     def matrices(self, originals: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-        """The circuit's matrices with the latents written in, in the originals' dtype."""
+        """The originals with the latents written in, in the originals' dtype."""
         parts = self.values.split([index.numel() for index in self.index.values()])
         result = {name: weight.clone() for name, weight in originals.items()}
         for (name, index), part in zip(self.index.items(), parts, strict=True):
