@@ -81,7 +81,7 @@ show(charts.gap_chart(base, now))
 # ## Fact by fact
 
 # %%
-table(charts.fact_table(run.forget, now), title="Forget facts that the unlearned model answers")
+table(charts.fact_table(run.forget, base, now), title="Forget facts that the unlearned model knows")
 
 # %%
 table(charts.template_table(run.forget, base, now), title="Forget accuracy by prompt")

@@ -141,18 +141,23 @@ def test_new_prompts_that_the_original_model_does_not_know_are_left_out(made: Ma
 
 
 def test_a_fact_that_came_back_is_told_from_one_that_never_left(made: Made) -> None:
-    table = charts.fact_table(made.facts, made.now)
+    table = charts.fact_table(made.facts, made.base, made.now)
     fp, nf4 = (b.roles["forget_seen"] for b in (made.now.fp, made.now.nf4))
     told = dict(zip(table["fact"], table["what happened"], strict=True))
+    seen = set()
     for fact in made.facts.facts:
         rows = [i for i, name in enumerate(fp.facts) if name == fact.id]
-        right_fp, right_nf4 = fp.correct[rows].sum(), nf4.correct[rows].sum()
-        expected = None
-        if right_nf4 > right_fp:
-            expected = "came back under NF4"
-        elif right_fp > len(rows) / 2:
-            expected = "still known"
+        knows = [scores.correct[rows].sum() > len(rows) / 2 for scores in (fp, nf4)]
+        expected = {
+            (True, True): "still known",
+            (True, False): "lost under NF4 alone",
+            (False, True): "came back under NF4",
+            (False, False): None,
+        }[bool(knows[0]), bool(knows[1])]
         assert told.get(fact.subject) == expected
+        seen.add(expected)
+    assert len(seen) == 4
+    assert table["what happened"].iloc[0] == "came back under NF4"
 
 
 def test_a_prompt_is_counted_by_its_template(made: Made) -> None:
@@ -172,5 +177,5 @@ def test_the_strongest_edge_heads_its_table_with_its_sign_in_words(made: Made) -
 
 
 def test_names_from_a_file_stay_data_in_a_chart(made: Made) -> None:
-    table = charts.fact_table(made.facts, made.now)
+    table = charts.fact_table(made.facts, made.base, made.now)
     assert table["fact"].str.contains(MARKUP, regex=False).all()

@@ -9,9 +9,9 @@ from mansu.errors import InputError
 from mansu.lab.charts.deployment import MODELS, visible
 from mansu.lab.dashboards import deployment, quantize
 from mansu.lab.dashboards.deployment import DeploymentDashboard
-from mansu.lab.dashboards.facts import BACK, GONE, KNOWN, LOST, NEVER, Asked, count_right
 from mansu.lab.dashboards.prompting import to_html
 from mansu.lab.dashboards.runs import change
+from mansu.lab.outcomes import BACK, GONE, KNOWN, LOST, NEVER, Asked, count_right
 from mansu.lab.theme import to_spec
 from mansu.metrics.mcq import McqScores
 from mansu.study.generation import Candidate, Continuation, continue_prompt, in_state

@@ -8,7 +8,9 @@ import pandas as pd
 from altair.typing import ChartType
 
 from mansu.data.facts import FactSet
+from mansu.lab.charts.deployment import MODELS
 from mansu.lab.charts.localize import SEED
+from mansu.lab.outcomes import BACK, KNOWN, LOST, all_measured, count_right, most
 from mansu.lab.theme import GREY, INK, PRECISIONS, VERMILION, heading
 from mansu.metrics.mcq import McqScores
 from mansu.metrics.significance import accuracy_interval, paired_gap
@@ -174,32 +176,26 @@ def gap_chart(base: Base, now: Deployment) -> ChartType:
     return (zero + limit + bars + ends + words).properties(width=560, height=300, title=title)
 
 
-def fact_table(facts: FactSet, now: Deployment, rows: int = 60) -> pd.DataFrame:
-    """Forget facts that are still answered, those that came back under NF4 first.
+def fact_table(facts: FactSet, base: Base, now: Deployment, rows: int = 60) -> pd.DataFrame:
+    """Forget facts that the unlearned model still knows in a precision, those that came back first.
 
-    A fact "came back" where more of its questions are right in NF4 than in full precision; it is
-    "still known" where most are right in full precision.
+    Known means that more than half of a fact's questions are answered right.
     """
-    named = {fact.id: fact for fact in facts.facts}
-    fp, nf4 = _by_precision(now, "forget_seen").values()
-    table = pd.DataFrame({"id": fp.facts, "fp": fp.correct, "nf4": nf4.correct})
-    counted = table.groupby("id").agg(fp=("fp", "sum"), nf4=("nf4", "sum"), n=("fp", "size"))
-    counted["gain"] = counted["nf4"] - counted["fp"]
-    back = counted.query("gain > 0").sort_values("gain", ascending=False, kind="stable")
-    known = counted.query("gain <= 0 and fp > n / 2")
-    told = [(back, "came back under NF4"), (known, "still known")]
+    scores = all_measured(base, now, "forget_seen")
+    asked = count_right(facts, scores, np.ones(len(scores["unlearned", "fp"].facts), dtype=bool))
+    least = most(asked)
     listed = [
         {
-            "fact": named[str(key)].subject,
-            "answer": named[str(key)].answer,
-            "right, full precision": f"{row['fp']} of {row['n']}",
-            "right, NF4": f"{row['nf4']} of {row['n']}",
-            "what happened": verdict,
+            "fact": one.fact,
+            "answer": one.answer,
+            **{title: f"{one.right[model]} of {one.n}" for model, title in MODELS.items()},
+            "what happened": outcome,
         }
-        for group, verdict in told
-        for key, row in group.iterrows()
+        for outcome in (BACK, KNOWN, LOST)
+        for one in asked
+        if one.outcome(least) == outcome
     ]
-    columns = ["fact", "answer", "right, full precision", "right, NF4", "what happened"]
+    columns = ["fact", "answer", *MODELS.values(), "what happened"]
     return pd.DataFrame(listed[:rows], columns=columns)
 
 

@@ -12,10 +12,11 @@ from mansu.lab import charts
 from mansu.lab.charts.behaviour import ROLES
 from mansu.lab.charts.deployment import MODELS
 from mansu.lab.dashboards.controls import Words, beside, choice, column, dashboard
-from mansu.lab.dashboards.facts import FactTable, Measured, count_right
+from mansu.lab.dashboards.facts import FactTable
 from mansu.lab.dashboards.pane import Pane
 from mansu.lab.dashboards.prompting import TOKENS, Prompting, answer, default_prompt
 from mansu.lab.dashboards.state import StateRow, require_same
+from mansu.lab.outcomes import Measured, all_measured, count_right
 from mansu.lab.show import is_live, show, table
 from mansu.study.config import StudyConfig
 from mansu.study.run import Run
@@ -61,13 +62,7 @@ class DeploymentDashboard:
         self._chance = 1 / len(drawn["forget_seen"][0].options)
         base, now = measure_base(run), measure_deployment(run)
         self._scores: dict[str, Measured] = {
-            role: {
-                (state, precision): getattr(measured, precision).roles[role]
-                for state, measured in (("original", base), ("unlearned", now))
-                for precision in ("fp", "nf4")
-            }
-            for role in ROLES
-            if drawn[role]
+            role: all_measured(base, now, role) for role in ROLES if drawn[role]
         }
         names = [(label, role) for role, label in ROLES.items() if role in self._scores]
         self.role = choice("questions", "forget_seen", names, "Whose accuracy is shown")

@@ -2,75 +2,16 @@
 
 import html
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import ipywidgets as widgets
-import numpy as np
 
-from mansu.data.facts import FactSet
 from mansu.lab.charts.deployment import MODELS
 from mansu.lab.dashboards.controls import Words, beside, choice, column, slider
-from mansu.metrics.mcq import McqScores
+from mansu.lab.outcomes import NEVER, OUTCOMES, Asked, most
 
 ALL = "all facts"
-BACK = "came back under NF4"
-KNOWN = "still known"
-LOST = "lost under NF4 alone"
-GONE = "stayed forgotten"
-NEVER = "never known"  # nor by the original model in full precision
-OUTCOMES = {BACK: "▲", KNOWN: "●", LOST: "▽", GONE: "○", NEVER: "–"}  # a mark beside the words
 _HEIGHT = 340  # pixels of the table, which scrolls
-
-Measured = Mapping[tuple[str, str], McqScores]
-
-
-@dataclass(frozen=True)
-class Asked:
-    """A fact and how many of its questions every model answers right.
-
-    Attributes:
-        fact: The subject.
-        answer: The right answer.
-        n: How many questions were asked.
-        right: How many are right, by the keys of ``MODELS``.
-    """
-
-    fact: str
-    answer: str
-    n: int
-    right: dict[tuple[str, str], int]
-
-    def outcome(self, least: int) -> str:
-        """What became of the fact.
-
-        A model knows a fact if it answers ``least`` of its questions right, or all of them where
-        fewer were asked.
-        """
-        knows = {model: right >= min(least, self.n) for model, right in self.right.items()}
-        fp, nf4 = knows["unlearned", "fp"], knows["unlearned", "nf4"]
-        if fp or nf4:
-            return KNOWN if fp and nf4 else LOST if fp else BACK
-        return GONE if knows["original", "fp"] else NEVER
-
-
-def count_right(facts: FactSet, scores: Measured, kept: np.ndarray) -> list[Asked]:
-    """Counts the right answers fact by fact, in the set's order.
-
-    Args:
-        facts: The set that the questions are about.
-        scores: Of every model, by the keys of ``MODELS``, over the same items.
-        kept: Which items count, ``[items]``; facts without any are left out.
-    """
-    first = next(iter(scores.values()))
-    asked = np.array(first.facts, dtype=object)
-    found = []
-    for fact in facts.facts:
-        own = (asked == fact.id) & kept
-        if own.any():
-            right = {model: int(measured.correct[own].sum()) for model, measured in scores.items()}
-            found.append(Asked(fact.subject, fact.answer, int(own.sum()), right))
-    return found
 
 
 class FactTable:
@@ -108,9 +49,9 @@ class FactTable:
     def show(self, asked: list[Asked]) -> None:
         """Takes other questions, of one fact at least."""
         self._asked = asked
-        most = max(one.n for one in asked)
-        self.least.max, self.least.disabled = max(2, most), most < 2
-        self.least.value = most // 2 + 1
+        questions = max(one.n for one in asked)
+        self.least.max, self.least.disabled = max(2, questions), questions < 2
+        self.least.value = most(asked)
         self._draw()
 
     def _draw(self) -> None:
