@@ -73,7 +73,8 @@ run = open_run(**parameters(globals()))
 
 # %%
 from mansu.study.stages import localize
-from mansu.study.stages.analyse import analyse, attribute_states, compare_states
+from mansu.study.stages.analyse import analyse, compare_states
+from mansu.study.stages.states import attribute_states
 
 states = attribute_states(run)
 structure = compare_states(run, states)

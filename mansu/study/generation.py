@@ -1,9 +1,7 @@
-"""How a model goes on with a prompt: greedily, original and unlearned, in both precisions. [O]"""
+"""How a model goes on with a prompt: greedily, in whatever state it is. [O]"""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from transformers import PreTrainedTokenizerBase
@@ -11,12 +9,8 @@ from transformers import PreTrainedTokenizerBase
 from mansu.data.encoding import token_ids
 from mansu.errors import InputError, RunError
 from mansu.models import LanguageModel
-from mansu.study.run import Run
-from mansu.study.stages.floor import unlearned_model
-from mansu.unlearn.view import Precision, in_precision
 
 CANDIDATES = 5
-State = Literal["original", "unlearned"]
 
 
 @dataclass(frozen=True)
@@ -102,23 +96,6 @@ def read_prompt(model: LanguageModel, prompt: str, tokens: int) -> tuple[int, ..
             f"reads {most:,} at most; shorten the prompt."
         )
     return ids
-
-
-@contextmanager
-def in_state(run: Run, state: State, precision: Precision) -> Iterator[LanguageModel]:
-    """The run's model, original or unlearned, in a precision, for the length of a ``with`` block.
-
-    Args:
-        run: The run; its unlearned checkpoint is made or read as far as it is needed.
-        state: θ₀ or θ.
-        precision: As it is held, or as deployed.
-    """
-    if state == "original":
-        with in_precision(run.model, precision) as model:
-            yield model
-    else:
-        with unlearned_model(run), in_precision(run.model, precision) as model:
-            yield model
 
 
 def _end_tokens(model: LanguageModel) -> set[int]:

@@ -10,9 +10,9 @@ from servers import Server, put_notebook, serve
 
 from mansu.study.folders import Folders
 from mansu.study.run import Run
-from mansu.study.stages.analyse import attribute_original_nf4
 from mansu.study.stages.faithfulness import measure_faithfulness
 from mansu.study.stages.localize import localize
+from mansu.study.stages.states import attribute_original_nf4
 from tests.chromium import CHROMIUM
 
 Put = Callable[[str, Run], str]

@@ -22,7 +22,7 @@ ARGUMENTS = [
 _HARMLESS = ("favicon", "third-party cookie", "passive event listener")
 
 # What a reader must see whole, and which of it is wider or taller than what surrounds it.
-_CUT_OFF = """root => {
+CUT_OFF = """root => {
     const parts = root.querySelectorAll(
         'svg, canvas, img, button, input, select, textarea, table, .widget-label, .widget-readout'
     );
@@ -36,7 +36,7 @@ _CUT_OFF = """root => {
             cut.push(`${told}: its text is cut short`);
         }
         for (let outer = part.parentElement; outer; outer = outer.parentElement) {
-            if (outer.matches('.jp-WindowedPanel-outer, .jp-Notebook, body')) {
+            if (outer.matches('.jp-WindowedPanel-outer, .jp-Notebook, #rendered_cells, body')) {
                 const page = outer.getBoundingClientRect();
                 if (inner.right > page.right + 1) cut.push(`${told}: beyond the page`);
                 break;
@@ -131,7 +131,7 @@ class Lab:
             self.page.set_viewport_size({"width": width, "height": 2000})
             place.scroll_into_view_if_needed()
             self.page.wait_for_timeout(800)  # charts and graphs take their new width
-            cut = place.evaluate(_CUT_OFF)
+            cut = place.evaluate(CUT_OFF)
             assert not cut, f"at {width} px: {cut}"
             self.photograph(f"{name}-{width}", place)
         self.page.set_viewport_size(size)

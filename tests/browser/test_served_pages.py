@@ -2,20 +2,59 @@
 
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import expect
-from real_lab import SCREENSHOTS, open_page
+from real_lab import CUT_OFF, SCREENSHOTS, open_page
 from servers import PATIENCE, put_notebook, serve_pages
 
+from mansu.lab import notebooks
+
+NUMBERED = ("00_dual_failure", *notebooks.SHARED, *notebooks.OWN)
 LEAST = "least |Δ| (bins)"
+FAILED = "[data-mime-type='application/vnd.jupyter.error']"
 
 
-def test_a_dashboard_without_code_answers_the_keyboard(browser, finished, tmp_path: Path) -> None:
-    name = put_notebook(tmp_path, "04_floor", finished)
-    with serve_pages(tmp_path) as server, open_page(browser) as lab:
-        lab.page.goto(server.url)  # the list of notebooks
-        lab.page.get_by_text(name).wait_for()
+@pytest.fixture(scope="module")
+def served(finished, dual_run, tmp_path_factory: pytest.TempPathFactory):
+    folder: Path = tmp_path_factory.mktemp("served")
+    for name in NUMBERED:
+        put_notebook(folder, name, dual_run if name.startswith("00") else finished)
+    with serve_pages(folder) as server:
+        yield server
+
+
+def test_the_first_page_lists_the_notebooks(browser, served) -> None:
+    with open_page(browser) as lab:
+        lab.page.goto(served.url)
+        for name in NUMBERED:
+            lab.page.get_by_text(f"{name}.ipynb").wait_for()
         lab.assert_healthy()
-        lab.page.goto(f"{server.url}/voila/render/{name}", timeout=1000 * PATIENCE)
+
+
+@pytest.mark.parametrize("name", NUMBERED)
+def test_a_page_shows_its_dashboard_and_no_code(browser, served, name: str) -> None:
+    with open_page(browser) as lab:
+        page = lab.page
+        page.goto(f"{served.url}/voila/render/{name}.ipynb", timeout=1000 * PATIENCE)
+        lab.dashboard().wait_for(timeout=1000 * PATIENCE)
+        page.wait_for_timeout(1500)  # the charts
+        expect(page.locator(".jp-CodeCell .jp-InputArea")).to_have_count(0)
+        assert "open_run(" not in page.locator("body").inner_text()
+        expect(page.locator(FAILED)).to_have_count(0)
+        assert page.locator(".jp-OutputArea-output img, .mansu-pane svg.marks").count()
+        for board in page.locator(".mansu-dashboard").all():
+            cut = board.evaluate(CUT_OFF)
+            assert not cut, cut
+        SCREENSHOTS.mkdir(exist_ok=True)
+        height = page.locator("#rendered_cells").evaluate("cells => cells.scrollHeight")
+        page.set_viewport_size({"width": 1400, "height": min(height + 20, 6000)})
+        page.screenshot(path=str(SCREENSHOTS / f"served-{name}.png"))
+        lab.assert_healthy()
+
+
+def test_a_dashboard_without_code_answers_the_keyboard(browser, served) -> None:
+    with open_page(browser) as lab:
+        lab.page.goto(f"{served.url}/voila/render/04_floor.ipynb", timeout=1000 * PATIENCE)
         lab.picture().wait_for(timeout=1000 * PATIENCE)
         before, readout = lab.picture().inner_html(), lab.readout(LEAST)
         for _ in range(12):
@@ -23,8 +62,4 @@ def test_a_dashboard_without_code_answers_the_keyboard(browser, finished, tmp_pa
         lab.wait_for_another_picture(before)
         assert float(lab.readout(LEAST)) > float(readout)
         lab.said("lie below the threshold and were put back").wait_for()
-        expect(lab.page.locator(".jp-CodeCell .jp-InputArea")).to_have_count(0)
-        assert "open_run(" not in lab.page.locator("body").inner_text()
-        SCREENSHOTS.mkdir(exist_ok=True)
-        lab.page.screenshot(path=str(SCREENSHOTS / "served-04_floor.png"), full_page=True)
         lab.assert_healthy()

@@ -10,10 +10,11 @@ from mansu.data.facts import Fact, FactSet, Template
 from mansu.metrics.divergence import activation_shift, circuit_divergence
 from mansu.metrics.mcq import McqScores
 from mansu.quant.permanence import account, to_frame
-from mansu.study.stages.analyse import Attributions, State, Structure
+from mansu.study.stages.analyse import Structure
 from mansu.study.stages.base import Base, Behaviour
 from mansu.study.stages.guarantees import Guarantees, Update
 from mansu.study.stages.quantize import Deployment
+from mansu.study.stages.states import Attributions, State
 from mansu.theory import (
     Eigenvalue,
     FisherBlock,

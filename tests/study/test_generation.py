@@ -6,8 +6,7 @@ import torch
 from mansu.data.encoding import token_ids
 from mansu.errors import InputError, RunError
 from mansu.quant import deployed
-from mansu.study.generation import Continuation, continue_prompt, in_state
-from mansu.study.stages.floor import unlearned_model
+from mansu.study.generation import continue_prompt
 
 PROMPTS = ("The chemical symbol for gold is", "The capital city of France is ", "Q: Where\nA:")
 
@@ -64,19 +63,3 @@ def test_logits_that_are_not_finite_are_an_error(tiny, monkeypatch) -> None:
     )
     with pytest.raises(RunError, match="not finite"):
         continue_prompt(tiny, PROMPTS[0], 2)
-
-
-def test_four_models_answer_and_the_original_comes_back(finished_run) -> None:
-    run, prompt = finished_run, PROMPTS[0]
-    before = continue_prompt(run.model, prompt, 6)
-    found: dict[tuple[str, str], Continuation] = {}
-    for state in ("original", "unlearned"):
-        for precision in ("fp", "nf4"):
-            with in_state(run, state, precision) as model:
-                found[state, precision] = continue_prompt(model, prompt, 6)
-    assert found["original", "fp"] == before == continue_prompt(run.model, prompt, 6)
-    with unlearned_model(run):
-        assert found["unlearned", "fp"] == continue_prompt(run.model, prompt, 6)
-        with deployed(run.model):
-            assert found["unlearned", "nf4"] == continue_prompt(run.model, prompt, 6)
-    assert found["original", "fp"].candidates != found["unlearned", "fp"].candidates

@@ -11,7 +11,8 @@ from mansu.circuit import Circuit, EdgeScores
 from mansu.lab.charts.localize import SIGN
 from mansu.lab.theme import BLUE, GREY, PALE, PRECISIONS, VERMILION, heading
 from mansu.study.scorecard import RULES
-from mansu.study.stages.analyse import Attributions, Structure
+from mansu.study.stages.analyse import Structure
+from mansu.study.stages.states import Attributions
 
 POINTS = 2000  # edges drawn a panel; the strongest are always among them
 

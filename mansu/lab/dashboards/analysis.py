@@ -13,9 +13,10 @@ from mansu.lab.reading import NAMES, reading_of
 from mansu.lab.show import is_live
 from mansu.study.config import StudyConfig
 from mansu.study.run import Run
-from mansu.study.stages.analyse import Attributions, attribute_states, compare_states
 from mansu.study.stages.analyse import analyse as scorecard
+from mansu.study.stages.analyse import compare_states
 from mansu.study.stages.localize import localize
+from mansu.study.stages.states import Attributions, attribute_states
 
 
 def analyse(run: Run) -> None:

@@ -10,9 +10,9 @@ from mansu.lab.dashboards.jobs import telling
 from mansu.lab.dashboards.runs import change, fitting, forget_names, model_names, open_beside
 from mansu.study.config import StudyConfig
 from mansu.study.run import Progress, Run
-from mansu.study.stages.analyse import attribute_original_nf4
 from mansu.study.stages.gradual import GradualScores, score_gradually
 from mansu.study.stages.localize import localize
+from mansu.study.stages.states import attribute_original_nf4
 
 
 @dataclass(frozen=True)

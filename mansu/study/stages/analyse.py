@@ -7,13 +7,10 @@ shows what quantization alone does to the attribution of a model that forgot not
 import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
-from mansu.circuit import EdgeScores, Graph, source_differences
 from mansu.metrics.divergence import (
     ActivationShift,
     Divergence,
@@ -22,9 +19,8 @@ from mansu.metrics.divergence import (
 )
 from mansu.metrics.mcq import McqScores
 from mansu.metrics.significance import Gap, accuracy_interval, paired_gap
-from mansu.quant.deployed import deployed
 from mansu.quant.permanence import total_of_frame
-from mansu.study.run import Run, Stage, once, versions
+from mansu.study.run import Run, once, versions
 from mansu.study.scorecard import (
     RULES,
     Comparison,
@@ -34,9 +30,10 @@ from mansu.study.scorecard import (
 )
 from mansu.study.stages.base import Base, measure_base
 from mansu.study.stages.draw import draw
-from mansu.study.stages.floor import floor, unlearned_model
-from mansu.study.stages.localize import FIELDS, attribute_now, localize
+from mansu.study.stages.floor import floor
+from mansu.study.stages.localize import FIELDS, localize
 from mansu.study.stages.quantize import Deployment, quantize
+from mansu.study.stages.states import Attributions, State, attribute_states
 from mansu.study.verdict import (
     forget_property,
     permanence_property,
@@ -45,74 +42,6 @@ from mansu.study.verdict import (
 )
 
 BOOTSTRAP_SEED = 0
-_CODE = ["circuit", "quant"]
-_SCORES = ("scores", "mlp_scores", "metric", "metric_corrupted")
-
-
-@dataclass(frozen=True)
-class State:
-    """Attribution of one state of the model.
-
-    Attributes:
-        scores: Edge scores on the run's pairs.
-        differences: Source differences at the last position, ``[pairs, sources, d]``.
-    """
-
-    scores: EdgeScores
-    differences: torch.Tensor
-
-
-@dataclass(frozen=True)
-class Attributions:
-    """The four states that CAD compares."""
-
-    original: State
-    original_nf4: State
-    unlearned: State
-    unlearned_nf4: State
-
-
-@once
-def attribute_states(run: Run) -> Attributions:
-    """Attributes θ₀, Q(θ₀), θ and Q(θ), or reads their attributions."""
-    pairs = draw(run).key
-
-    def current(name: str) -> State:
-        stage = run.stage(f"attribute {name}", FIELDS, _CODE, pairs, floor(run).key)
-        return _state(run, stage, run.folder / f"state-{name}.safetensors", name)
-
-    original, original_nf4 = _reference(run, "original"), attribute_original_nf4(run)
-    with unlearned_model(run):
-        unlearned = current("unlearned")
-        with deployed(run.model):
-            unlearned_nf4 = current("unlearned-nf4")
-    return Attributions(original, original_nf4, unlearned, unlearned_nf4)
-
-
-def attribute_original_nf4(run: Run) -> State:
-    """Attributes Q(θ₀), or reads its attribution."""
-    with deployed(run.model):
-        return _reference(run, "original-nf4")
-
-
-def _reference(run: Run, name: str) -> State:
-    stage = run.stage(f"attribute {name}", FIELDS, _CODE, draw(run).key)
-    return _state(run, stage, stage.path(f"state-{name}", ".safetensors"), name)
-
-
-def _state(run: Run, stage: Stage, path: Path, name: str) -> State:
-    """Attributes the run's model as it is now, or reads what was stored for this state."""
-    stored = stage.read_tensors(path)
-    if stored is not None:
-        differences = stored.tensors.pop("differences")
-        return State(EdgeScores(graph=Graph(**stored.extra), **stored.tensors), differences)
-    task = f"attribution, {name.replace('-', ', ')}"
-    scores = localize(run).scores if name == "original" else attribute_now(run, task)
-    differences = source_differences(run.model, draw(run).pairs)
-    tensors = {field: getattr(scores, field) for field in _SCORES}
-    tensors["differences"] = differences
-    stage.write_tensors(path, tensors, dataclasses.asdict(scores.graph))
-    return State(scores, differences)
 
 
 @dataclass(frozen=True)
