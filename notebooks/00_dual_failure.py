@@ -212,6 +212,27 @@ print(f"The original's own gap: {gap.value:+.3f} [{gap.low:+.3f}, {gap.high:+.3f
 print("Where it is below zero, 4 bits cost accuracy anyway, and can hide that knowledge came back.")
 
 # %% [markdown]
+# **4.** Most of gradient ascent's updates stay within their bins, and are undone. Add up how far all weights moved
+# along their updates, before quantization and after it. Which share of the movement is left, and why is it so
+# different from the share of the updates? When would you expect knowledge to come back nevertheless?
+
+# %% tags=["solution"]
+from mansu.quant.deployed import dequantized
+
+before = trainable_weights(ascent)
+after = stages.floor(ascent).matrices(before)
+moved = kept = 0.0
+for name, weight in before.items():
+    update = after[name] - weight
+    stored = dequantized(after[name]) - dequantized(weight)
+    moved += update.abs().sum().item()
+    kept += (update.sign() * stored).sum().item()
+total = accounts["gradient ascent"].iloc[-1]
+print(f"{total['survived'] / total['changed']:.2%} of the updates, and {kept / moved:.0%} of the movement.")
+print("A weight that crosses moves by a whole bin. If r of the updates cross, each is about 1/r times as long, and")
+print("the sum is kept. What comes on top is noise: it cancels over many weights, and counts where they are few.")
+
+# %% [markdown]
 # ## Where the results lie
 
 # %%

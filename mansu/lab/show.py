@@ -7,7 +7,9 @@ notebook at work and one executed by papermill.
 
 import base64
 import html
+import itertools
 import os
+import re
 import struct
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -20,6 +22,9 @@ from IPython.display import display
 
 from mansu.lab.theme import to_spec
 
+_VEGA = "application/vnd.vegalite.v5+json"
+# No "open in an editor": that page is on the network.
+_MENU = {"export": True, "source": True, "compiled": False, "editor": False}
 SCALE = 1.5  # pixels of the PNG a pixel of the chart, so that text stays sharp
 ROWS = 200  # of a table, at most
 
@@ -51,12 +56,12 @@ def bundle(chart: alt.TopLevelMixin) -> tuple[dict[str, Any], dict[str, Any]]:
     image = vl_convert.vegalite_to_png(spec, scale=SCALE)
     width, height = struct.unpack(">II", image[16:24])
     data = {
-        "application/vnd.vegalite.v5+json": spec,
+        _VEGA: spec,
         "image/png": base64.b64encode(image).decode(),
         "text/plain": _describe(spec),
     }
     size = {"width": round(width / SCALE), "height": round(height / SCALE)}
-    return data, {"image/png": size}
+    return data, {"image/png": size, _VEGA: {"embed_options": {"actions": _MENU}}}
 
 
 def table(rows: pd.DataFrame | Sequence[Mapping[str, Any]], title: str | None = None) -> None:
@@ -75,9 +80,28 @@ def _html(frame: pd.DataFrame, title: str | None) -> str:
     # Without the class that MathJax looks for, "$" in a fact stays a dollar sign.
     with pd.option_context("display.max_colwidth", None, "display.html.use_mathjax", False):
         body = frame.head(ROWS).to_html(index=False, escape=True, border=0, na_rep="–")
+    body = _align(body, [_is_text(frame.iloc[:, i]) for i in range(frame.shape[1])])
     caption = "" if title is None else f"<p><b>{html.escape(title)}</b></p>"
     rest = f"<p>{cut}</p>" if (cut := _cut(frame)) else ""
     return caption + body + rest
+
+
+def _is_text(column: pd.Series) -> bool:
+    """Whether any of a column's cells begins with a letter; others hold numbers."""
+    return any(isinstance(cell, str) and cell[:1].isalpha() for cell in column)
+
+
+def _align(body: str, texts: Sequence[bool]) -> str:
+    """Moves columns of text to the left; without a style of their own, all cells stand right.
+
+    Cells are escaped, so that what looks like one is one.
+    """
+    column = itertools.cycle(texts)
+    return re.sub(
+        r"<t([hd])>",
+        lambda cell: f'<t{cell[1]} style="text-align: left">' if next(column) else cell[0],
+        body,
+    )
 
 
 def _text(frame: pd.DataFrame, title: str | None) -> str:

@@ -50,6 +50,21 @@ def test_a_png_is_shown_at_the_chart_s_own_size() -> None:
     assert metadata["image/png"]["width"] < 400
 
 
+def test_a_chart_s_menu_leads_nowhere_on_the_network() -> None:
+    _, metadata = bundle(chart())
+    options = metadata["application/vnd.vegalite.v5+json"]["embed_options"]
+    assert options["actions"]["editor"] is False
+
+
+def test_words_stand_left_and_numbers_right(shown: list[dict]) -> None:
+    table([{"fact": "<td>gold", "n": 3, "gap": "+0.10"}, {"fact": "tin", "n": 4, "gap": "–"}])
+    found = shown[0]["text/html"]
+    assert found.count('style="text-align: left"') == 3  # the head and two cells
+    assert '<td style="text-align: left">tin</td>' in found
+    assert "<td>+0.10</td>" in found
+    assert "&lt;td&gt;gold" in found
+
+
 def test_a_front_end_that_lets_us_ask_is_live_and_papermill_is_not(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

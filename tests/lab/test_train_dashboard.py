@@ -35,7 +35,9 @@ def shown(monkeypatch, tiny_config) -> TrainDashboard:
     stage = sys.modules[select_movable.__module__]  # the package's name for it is the function
     monkeypatch.setattr(stage, "trainable_weights", lambda run: weights)
     monkeypatch.setattr(training, "measure_fisher", lambda run: fisher)
-    return TrainDashboard(SimpleNamespace(config=change(tiny_config, tau=0.5, rho=0.1)))
+    monkeypatch.setattr(live_training, "read_course", lambda run: None)
+    config = change(tiny_config, tau=0.5, rho=0.1)
+    return TrainDashboard(SimpleNamespace(config=config, shared=Path("nowhere/shared")))
 
 
 def count(shown: TrainDashboard) -> int:
@@ -89,7 +91,8 @@ def test_training_goes_live_stops_at_a_press_and_goes_on_from_the_last_check(
     dashboard = TrainDashboard(run)
     dashboard.load(change(run.config, steps=6, validate_every=2, retain_weight=2.5))
     live, drawn = dashboard.live, []
-    assert "Nothing has been trained" in live.words.text
+    assert live.words.text.endswith("λ 2.5, floor in_loop, ρ 0.03: not trained yet.")
+    assert "once this setting is trained" in str(live.curves.box.outputs)
     live.curves.box.observe(lambda change: drawn.append(live.words.text), "outputs")
     work = live_training.train_watched
 
@@ -107,9 +110,18 @@ def test_training_goes_live_stops_at_a_press_and_goes_on_from_the_last_check(
     assert live.jobs.words.text.startswith("Stopped")
     assert len(drawn) == 3  # a step each
     assert "nothing is kept before the first check" in drawn[1]
-    assert "goes on from step 2" in live.words.text
+    assert "After a stop, Train goes on from step 2" in live.words.text
     assert "λ 2.5" in live.words.text
     assert "Which checkpoint is kept" in str(live.checks.box.outputs)
+
+    # Another dashboard, as after a restart of the kernel, shows what is kept.
+    again = TrainDashboard(run)
+    again.load(dashboard.config)
+    assert "goes on from step 2" in again.live.words.text
+    assert "Which checkpoint is kept" in str(again.live.checks.box.outputs)
+    again.retain_weight.value = 0.5
+    assert "not trained yet" in again.live.words.text
+    assert "Which checkpoint" not in str(again.live.checks.box.outputs)
 
     monkeypatch.setattr(live_training, "train_watched", work)
     steps: list[tuple[str, int]] = []
@@ -121,12 +133,15 @@ def test_training_goes_live_stops_at_a_press_and_goes_on_from_the_last_check(
     folder = Path(live.words.text.split("It lies in ")[1].rstrip("."))
     assert (folder / "trained.safetensors").is_file()
     assert folder != run.folder
+    again.load(dashboard.config)
+    assert again.live.words.text == live.words.text
+    assert again.live.curves.box.outputs == live.curves.box.outputs
 
 
 @pytest.mark.parametrize(
     ("best", "done", "said"),
     [
-        (None, False, "no checkpoint is kept. Once stopped, training goes on from step 4"),
+        (None, False, "no checkpoint is kept. After a stop, Train goes on from step 4"),
         (None, True, "the original weights stay. Training ended at step 4"),
         (CHECKS[0], False, "step 2 is the best so far and is kept: forget accuracy 50.0%"),
         (CHECKS[0], True, "the best of all"),

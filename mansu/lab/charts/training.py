@@ -116,7 +116,7 @@ def _curve(
 
 def _steps(last: bool) -> alt.X:
     """The shared axis of stacked panels; only the last one names it."""
-    axis = alt.Axis(tickMinStep=1, labels=last, ticks=last)
+    axis = alt.Axis(tickMinStep=1, format="d", labels=last, ticks=last)
     return alt.X("step:Q", title="step" if last else None, axis=axis)
 
 

@@ -7,11 +7,11 @@ from mansu.lab import charts
 from mansu.lab.dashboards.controls import Words, beside, column
 from mansu.lab.dashboards.jobs import Jobs, telling
 from mansu.lab.dashboards.pane import Pane
-from mansu.lab.dashboards.runs import open_beside
+from mansu.lab.dashboards.runs import folders_beside, open_beside
 from mansu.study.config import StudyConfig
-from mansu.study.run import Progress, Run
+from mansu.study.run import Progress, Run, silent
 from mansu.study.stages.draw import draw
-from mansu.study.stages.train import train_watched
+from mansu.study.stages.train import Course, read_course, train_watched
 from mansu.unlearn.methods import METHODS
 from mansu.unlearn.trainer import StepRecord, Validation, kept_of
 
@@ -24,7 +24,7 @@ class LiveTraining:
     Attributes:
         box: The widgets.
         jobs: Train, Stop, progress.
-        words: What is kept so far.
+        words: What is kept so far, of the setting that is chosen or at work.
         curves: Losses by step.
         checks: Accuracies by check.
     """
@@ -36,17 +36,48 @@ class LiveTraining:
             run: The notebook's run.
             config: Gives the setting to train.
         """
-        self._run, self._config, self._drawn = run, config, 0.0
+        self._run, self._config = run, config
         hint = "Trains this setting in a folder of its own; goes on where it was stopped"
         self.jobs = Jobs("Train", hint, self._start)
-        self.words, self.curves, self.checks = Words(5), Pane(520), Pane(460)
-        self.words.say("Nothing has been trained here yet.")
+        self.words = Words(5)
+        self.curves = Pane(520, "Losses by step, once this setting is trained")
+        self.checks = Pane(460, "Accuracies at every check")
         left = column(self.jobs.box, self.words.box, flex="0 0 420px")
         right = beside(
             column(self.curves.box, flex="1 1 480px"), column(self.checks.box, flex="1 1 480px")
         )
         right.layout.flex, right.layout.min_width = "1 1 560px", "0"
         self.box = beside(left, right)
+        self.look()
+
+    def look(self) -> None:
+        """Shows what is stored of the chosen setting's training, unless one is at work."""
+        if not self.jobs.wait(0):
+            return
+        config, run = self._config(), self._run
+        if config != run.config:
+            beside_it = folders_beside(run, config)
+            run = open_beside(run, config, silent) if beside_it.run.is_dir() else None
+        course = None if run is None else read_course(run)
+        if run is None or course is None:
+            self.curves.clear()
+            self.checks.clear()
+            self.words.say(f"{setting(config)}: not trained yet.")
+            return
+        self._draw(run, course)
+
+    def _draw(self, run: Run, course: Course, checked: bool = True) -> None:
+        """Curves and words; the checks only where there are new ones."""
+        keep, checks = METHODS[run.config.method].keep, course.validations
+        best = kept_of(checks, keep)
+        self.curves.show(charts.training_curves(course.history))
+        if checks and checked:
+            chance = 1 / len(draw(run).items["check_forget"][0].options)
+            self.checks.show(charts.validation_curve(checks, best, chance, keep))
+        place = f" It lies in {run.folder}." if course.finished else ""
+        self.words.say(
+            f"{setting(run.config)}: {told(checks, best, run.config, course.finished)}{place}"
+        )
 
     def _start(self) -> None:
         config = self._config()
@@ -55,28 +86,18 @@ class LiveTraining:
     def _train(self, config: StudyConfig, tell: Progress) -> None:
         own = config == self._run.config
         run = self._run if own else open_beside(self._run, config, tell)
-        chance = 1 / len(draw(run).items["check_forget"][0].options)
-        keep = METHODS[config.method].keep
-        checked = 0
+        drawn, checked = 0.0, 0
 
-        def watch(
-            history: Sequence[StepRecord], checks: Sequence[Validation], done: bool = False
-        ) -> None:
-            nonlocal checked
-            fresh = done or len(checks) != checked
-            if not fresh and time.monotonic() - self._drawn < PAUSE:
-                return
-            best = kept_of(checks, keep)
-            self.curves.show(charts.training_curves(history))
-            if checks and fresh:
-                self.checks.show(charts.validation_curve(checks, best, chance, keep))
-            self.words.say(f"{setting(config)}: {told(checks, best, config, done)}")
-            checked, self._drawn = len(checks), time.monotonic()
+        def watch(history: Sequence[StepRecord], checks: Sequence[Validation]) -> None:
+            nonlocal drawn, checked
+            fresh = len(checks) != checked
+            if fresh or time.monotonic() - drawn >= PAUSE:
+                self._draw(run, Course(list(history), list(checks), finished=False), fresh)
+                checked, drawn = len(checks), time.monotonic()
 
         with telling(run, tell):
             trained = train_watched(run, watch)
-        watch(trained.history, trained.validations, done=True)
-        self.words.say(f"{self.words.text} It lies in {run.folder}.")
+        self._draw(run, Course(trained.history, trained.validations, finished=True))
 
 
 def setting(config: StudyConfig) -> str:
@@ -104,4 +125,4 @@ def told(
         )
     if done:
         return f"{kept} Training ended at step {checks[-1].step}."
-    return f"{kept} Once stopped, training goes on from step {checks[-1].step}."
+    return f"{kept} After a stop, Train goes on from step {checks[-1].step}."

@@ -1,5 +1,6 @@
 """A place for a chart that changes: its height stays, so that nothing below it jumps."""
 
+import html
 from typing import Any
 
 import altair as alt
@@ -8,6 +9,10 @@ import ipywidgets as widgets
 from mansu.lab.theme import to_spec
 
 _VEGA = "application/vnd.vegalite.v5+json"
+_EMPTY = (
+    "display: flex; align-items: center; justify-content: center; margin: 4px; font-size: 13px; "
+    "border: 1px dashed var(--jp-border-color1, #7b8794); color: var(--jp-ui-font-color1, #1f2933)"
+)
 # SVG scales with the page; the menu would fetch an editor from the network.
 _EMBED = {"embed_options": {"renderer": "svg", "actions": False}}
 
@@ -19,13 +24,21 @@ class Pane:
         box: The widget.
     """
 
-    def __init__(self, height: int) -> None:
-        """Args: height: Pixels that the largest of its charts takes."""
+    def __init__(self, height: int, waiting: str = "") -> None:
+        """Makes the place.
+
+        Args:
+            height: Pixels that the largest of its charts takes.
+            waiting: What stands there while there is no chart.
+        """
         self.box = widgets.Output(
             layout={"height": f"{height}px", "width": "100%", "min_width": "0"}
         )
         self.box.add_class("mansu-pane")
         self._shown: dict[str, Any] | None = None
+        self._waiting = waiting
+        self._empty = f"{_EMPTY}; height: {height - 16}px"
+        self.clear()
 
     def show(self, chart: alt.TopLevelMixin) -> None:
         """Replaces the chart; one that is there already is left alone."""
@@ -39,6 +52,9 @@ class Pane:
         )
 
     def clear(self) -> None:
-        """Empties the place; it keeps its height."""
+        """Takes the chart away; the place keeps its height."""
         self._shown = None
-        self.box.outputs = ()
+        said = f'<div style="{self._empty}">{html.escape(self._waiting)}</div>'
+        data = {"text/html": said, "text/plain": self._waiting}
+        empty = {"output_type": "display_data", "data": data, "metadata": {}}
+        self.box.outputs = (empty,) if self._waiting else ()

@@ -1,5 +1,8 @@
 """A question that the reader answers before seeing what a run shows."""
 
+import html
+import textwrap
+
 import ipywidgets as widgets
 from IPython.display import display
 
@@ -7,6 +10,8 @@ from mansu.lab.dashboards.controls import Words, beside, button, dashboard
 from mansu.lab.dashboards.pane import Pane
 from mansu.lab.lessons import Lesson
 from mansu.lab.show import is_live, show
+
+WIDTH = 96  # characters of a printed line
 
 
 def ask(question: str, lesson: Lesson) -> None:
@@ -19,10 +24,10 @@ def ask(question: str, lesson: Lesson) -> None:
     if is_live():
         display(Question(question, lesson).box)
         return
-    print(f"{question}\n")
+    print(f"{textwrap.fill(question, WIDTH)}\n")
     for i, option in enumerate(lesson.options):
         print(f"  {'→' if i == lesson.right else ' '} {option}")
-    print(f"\n{lesson.why}")
+    print(f"\n{textwrap.fill(lesson.why, WIDTH)}")
     show(lesson.chart)
 
 
@@ -38,8 +43,7 @@ class Question:
 
     def __init__(self, question: str, lesson: Lesson) -> None:
         self._lesson = lesson
-        asked = Words()
-        asked.say(question)
+        asked = widgets.HTML(f"<b>{html.escape(question)}</b>", layout={"margin": "4px 0"})
         self.options = widgets.RadioButtons(
             options=[(text, i) for i, text in enumerate(lesson.options)],
             index=None,
@@ -52,9 +56,7 @@ class Question:
         self.options.observe(lambda change: self._ready(), "value")
         self.words = Words(2)
         self._place = widgets.VBox([], layout={"overflow": "visible"})
-        self.box = dashboard(
-            asked.box, self.options, beside(self.reveal), self.words.box, self._place
-        )
+        self.box = dashboard(asked, self.options, beside(self.reveal), self.words.box, self._place)
 
     def show(self) -> None:
         """Shows what is right, and the chart below it; the guess stays as it is."""

@@ -29,14 +29,19 @@ def open_beside(run: Run, config: StudyConfig, tell: Progress) -> Run:
     Raises:
         InputError: As from :class:`mansu.study.run.Run`.
     """
-    folders = study_folders(config, repository() / "papermill_runs" / STUDY)
-    if all(getattr(config, name) == getattr(run.config, name) for name in _SAME_DATA):
-        place = run.shared.parent
-        folders = Folders(place / variant(config) / f"seed{config.seed}", run.shared)
-        if place == run.folder:  # to be known as a run's folder before others lie in it
-            run.open()
+    folders = folders_beside(run, config)
+    if run.folder in folders.run.parents:  # to be known as a run's folder before others lie in it
+        run.open()
     same = all(getattr(config, name) == getattr(run.config, name) for name in _SAME_MODEL)
     return Run(config, folders, tell, run.model if same else None)
+
+
+def folders_beside(run: Run, config: StudyConfig) -> Folders:
+    """Where the results of another configuration lie, if there are any."""
+    if all(getattr(config, name) == getattr(run.config, name) for name in _SAME_DATA):
+        place = run.shared.parent
+        return Folders(place / variant(config) / f"seed{config.seed}", run.shared)
+    return study_folders(config, repository() / "papermill_runs" / STUDY)
 
 
 def open_method(run: Run, method: str) -> Run:

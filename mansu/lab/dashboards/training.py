@@ -67,7 +67,7 @@ class TrainDashboard:
         self._draw()
         for control in (self.tau, self.rho, self.floor):
             control.observe(lambda change: self._draw(), "value")
-        self.retain_weight.observe(lambda change: self.state.show(self.config), "value")
+        self.retain_weight.observe(lambda change: self._take(), "value")
 
     @property
     def config(self) -> StudyConfig:
@@ -90,7 +90,7 @@ class TrainDashboard:
         self.retain_weight.max = max(self.retain_weight.max, config.retain_weight)
         self.retain_weight.value = config.retain_weight
         self.floor.value = config.floor
-        self.state.show(config)
+        self._take()
 
     def _draw(self) -> None:
         with self._drawing:
@@ -106,7 +106,12 @@ class TrainDashboard:
                 f"{found.count:,} of {total:,} weights ({found.count / total:.2%}) could be "
                 f"trained. {rule} Answered in {time.monotonic() - begin:.1f} s."
             )
-            self.state.show(config)
+            self._take()
+
+    def _take(self) -> None:
+        """Shows the setting where it is copied, and what is known of its training."""
+        self.state.show(self.config)
+        self.live.look()
 
 
 def _share(label: str, value: float, field: str) -> widgets.FloatSlider:

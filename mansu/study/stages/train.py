@@ -11,11 +11,12 @@ from mansu.data.items import Item
 from mansu.metrics.mcq import score_items
 from mansu.models.swap import swapped
 from mansu.study.records import StoredTensors
-from mansu.study.run import Run, once
+from mansu.study.run import Run, Stage, once
 from mansu.study.stages.draw import draw
 from mansu.study.stages.indices import lengthen, shorten
 from mansu.study.stages.localize import localize
 from mansu.study.stages.movable import (
+    Fisher,
     measure_fisher,
     select_movable,
     trainable_weights,
@@ -36,6 +37,7 @@ from mansu.unlearn.trainer import (
 )
 from mansu.unlearn.view import View, in_precision
 
+_DONE, _HALF_WAY = "trained.safetensors", "training.safetensors"  # in the run's folder
 TRAIN_FIELDS = (
     *("forget_loss", "beta", "margin", "retain_weight", "learning_rate", "steps"),
     *("forget_batch", "retain_batch", "validate_every", "seed"),
@@ -76,6 +78,21 @@ class Trained:
         return result
 
 
+@dataclass(frozen=True)
+class Course:
+    """What is stored of a training.
+
+    Attributes:
+        history: Losses of every step.
+        validations: Accuracies of every check.
+        finished: Whether it ended; otherwise it goes on from its last check.
+    """
+
+    history: list[StepRecord]
+    validations: list[Validation]
+    finished: bool
+
+
 @once
 def train(run: Run) -> Trained:
     """Trains, resumes training, or reads the finished checkpoint."""
@@ -88,22 +105,15 @@ def train_watched(run: Run, watch: Watch) -> Trained:
     A watcher that raises ends the training; the state of the last check is kept.
     """
     method = METHODS[run.config.method]
-    fisher = measure_fisher(run) if method.scope == "circuit" else None
-    # Only in_loop trains differently; the other floors are applied to the same plain training.
-    through = run.config.floor == "in_loop"
-    fields = (*TRAIN_FIELDS, *(["tau"] if fisher else []), *(["rho"] if through else []))
-    code = ["unlearn", "quant", "metrics"]
-    kind = "through the quantizer" if through else "plain"
-    inputs = fisher.key if fisher else method.scope, draw(run).key, kind, method.keep
-    stage = run.stage("train", fields, code, *inputs)
-    done = run.folder / "trained.safetensors"
-    stored = stage.read_tensors(done)
+    stage, fisher = _open(run)
+    stored = stage.read_tensors(run.folder / _DONE)
     if stored is not None:
         return _trained(stored.tensors, stored.extra, method.keep, stage.key)
     run.open()
     weights = trainable_weights(run)
     movable = select_movable(run, fisher) if fisher else all_movable(weights)
     del fisher
+    through = run.config.floor == "in_loop"
     latents = (InLoopLatents if through else Latents)(weights, movable)
     lowest = min(localize(run).circuit.layers) if method.scope == "circuit" else 0
     views = [View(run.model, list(weights), lowest, p) for p in latents.precisions]
@@ -111,7 +121,7 @@ def train_watched(run: Run, watch: Watch) -> Trained:
     config = run.config
     fields = {name: getattr(config, name) for name in TRAIN_FIELDS}
     settings = TrainSettings(**fields, keep=method.keep)
-    half_way = run.folder / "training.safetensors"
+    half_way = run.folder / _HALF_WAY
 
     resumed = _resume(stage.read_tensors(half_way))
     history = list(resumed.history) if resumed else []
@@ -147,9 +157,33 @@ def train_watched(run: Run, watch: Watch) -> Trained:
     }
     tensors = {f"index/{name}": shorten(index) for name, index in movable.index.items()}
     tensors["values"] = kept
-    stage.write_tensors(done, tensors, extra)
+    stage.write_tensors(run.folder / _DONE, tensors, extra)
     half_way.unlink(missing_ok=True)
     return _trained(tensors, extra, method.keep, stage.key)
+
+
+def read_course(run: Run) -> Course | None:
+    """Reads what is stored of the run's training, finished or stopped; trains nothing."""
+    stage, _ = _open(run)
+    for name in (_DONE, _HALF_WAY):
+        stored = stage.read_tensors(run.folder / name)
+        if stored is not None:
+            history, validations = _records(stored.extra)
+            return Course(history, validations, name == _DONE)
+    return None
+
+
+def _open(run: Run) -> tuple[Stage, Fisher | None]:
+    """The stage, and the Fisher information its mask is taken from, where the method has one."""
+    method = METHODS[run.config.method]
+    fisher = measure_fisher(run) if method.scope == "circuit" else None
+    # Only in_loop trains differently; the other floors are applied to the same plain training.
+    through = run.config.floor == "in_loop"
+    fields = (*TRAIN_FIELDS, *(["tau"] if fisher else []), *(["rho"] if through else []))
+    code = ["unlearn", "quant", "metrics"]
+    kind = "through the quantizer" if through else "plain"
+    inputs = fisher.key if fisher else method.scope, draw(run).key, kind, method.keep
+    return run.stage("train", fields, code, *inputs), fisher
 
 
 def _validator(run: Run) -> Callable[[Latents, int], Validation]:
@@ -190,24 +224,29 @@ def _pack(state: TrainState) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
 def _resume(stored: StoredTensors | None) -> TrainState | None:
     if stored is None:
         return None
+    history, validations = _records(stored.extra)
     return TrainState(
         step=stored.extra["step"],
-        history=[StepRecord(**r) for r in stored.extra["history"]],
-        validations=[Validation(**v) for v in stored.extra["validations"]],
+        history=history,
+        validations=validations,
         best=stored.tensors.pop("best", None),
         **stored.tensors,
     )
 
 
+def _records(extra: dict[str, Any]) -> tuple[list[StepRecord], list[Validation]]:
+    history = [StepRecord(**record) for record in extra["history"]]
+    return history, [Validation(**check) for check in extra["validations"]]
+
+
 def _trained(
     tensors: dict[str, torch.Tensor], extra: dict[str, Any], keep: Keep, key: str
 ) -> Trained:
-    validations = [Validation(**v) for v in extra["validations"]]
+    history, validations = _records(extra)
     best = kept_of(validations, keep) if extra["kept"] else None
     index = {
         name.removeprefix("index/"): lengthen(stored)
         for name, stored in tensors.items()
         if name.startswith("index/")
     }
-    history = [StepRecord(**r) for r in extra["history"]]
     return Trained(index, tensors["values"], history, validations, best, key)
