@@ -218,6 +218,7 @@ print("Where it is below zero, 4 bits cost accuracy anyway, and can hide that kn
 
 # %% tags=["solution"]
 from mansu.quant.deployed import dequantized
+from mansu.study.stages.movable import trainable_weights
 
 before = trainable_weights(ascent)
 after = stages.floor(ascent).matrices(before)
