@@ -127,11 +127,18 @@ def defaults(method: str) -> StudyConfig:
     return make_config({"method": method})
 
 
+def floors(method: str) -> tuple[str, ...]:
+    """The floors that a method can have: only a mask leaves ``in_loop`` a choice of weights."""
+    kinds = choices(next(field for field in FIELDS if field.name == "floor")) or ()
+    masked = METHODS[method].scope == "circuit"
+    return tuple(kind for kind in kinds if masked or kind != "in_loop")
+
+
 def _require_fitting(config: StudyConfig) -> None:
     """Refuses values that would make a method another one."""
     method = METHODS[config.method]
     wrong = [n for n in method.fixed if getattr(config, n) != method.settings[n]]
-    if config.floor == "in_loop" and method.scope != "circuit":
+    if config.floor not in floors(config.method):
         wrong.append("floor")
     if wrong:
         own = ", ".join(f"{name}: {value}" for name, value in method.settings.items())

@@ -33,7 +33,7 @@ def test_another_floor_is_chosen_by_keyboard(lab) -> None:
     before = lab.picture().inner_html()
     choice = lab.dashboard().get_by_label("floor", exact=True)
     layer = lab.dashboard().get_by_label("layer", exact=True)
-    expect(layer.locator("option:checked")).to_have_text("the whole circuit")
+    expect(layer.locator("option:checked")).to_have_text("all layers")
     choice.focus()
     lab.page.keyboard.press("End")  # none: the ablation
     assert choice.input_value() == "none"

@@ -12,6 +12,7 @@ from mansu.lab.dashboards import live_training, train, training
 from mansu.lab.dashboards.live_training import told
 from mansu.lab.dashboards.runs import change
 from mansu.lab.dashboards.training import TrainDashboard
+from mansu.study.config import make_config
 from mansu.study.folders import Folders
 from mansu.study.run import Run
 from mansu.study.stages.movable import Fisher, select_movable
@@ -62,6 +63,19 @@ def test_rho_narrows_the_mask_and_counts_in_one_floor_only(shown) -> None:
     assert shown.rho.disabled
     assert count(shown) == SIZE // 2  # τ alone
     assert shown.chart.box.outputs != drawn
+
+
+def test_a_method_without_a_mask_says_so_and_offers_what_it_can_have(located, tmp_path) -> None:
+    folders = Folders(tmp_path / "run", located.shared)
+    config = make_config({"model": located.config.model, "method": "ga", "top_k": 2})
+    shown = TrainDashboard(Run(config, folders, model=located.model))
+    assert (shown.tau.disabled, shown.rho.disabled) == (True, True)
+    assert "gradient ascent has no mask" in shown.words.text
+    assert shown.words.text.split()[0] == shown.words.text.split()[2]  # all of all
+    assert "in_loop" not in shown.floor.options
+    assert shown.live.words.text == "λ 0, floor none: not trained yet."
+    shown.floor.value = "paper"
+    assert "floor: paper" in shown.state.yaml.text
 
 
 def test_a_configuration_of_another_circuit_is_refused(shown) -> None:

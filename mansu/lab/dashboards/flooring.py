@@ -23,7 +23,7 @@ from mansu.lab.dashboards.runs import change
 from mansu.lab.dashboards.state import StateRow, require_same
 from mansu.lab.dashboards.updates import Refloored, Updates
 from mansu.lab.show import is_live, show
-from mansu.study.config import FIELDS, StudyConfig, choices, describe
+from mansu.study.config import FIELDS, StudyConfig, describe, floors
 from mansu.study.run import Run
 from mansu.study.stages.floor import floor as floor_stage
 from mansu.study.stages.movable import trainable_weights
@@ -52,7 +52,7 @@ class FloorDashboard:
         box: The widgets.
         kind: The floor.
         threshold: Updates of fewer bins are put back first; at its lower end, none is.
-        layer: The layer that is shown, or all of the circuit.
+        layer: The layer that is shown, or all that were trained.
         words: The outcome in numbers.
         retain: What the update may cost the retain set, before and after.
         state: The configuration to copy and load.
@@ -64,12 +64,11 @@ class FloorDashboard:
         originals = trainable_weights(run)
         self._updates = Updates(originals, train(run).matrices(originals))
         hints = {field.name: describe(field) for field in FIELDS}
-        kinds = {field.name: choices(field) or () for field in FIELDS}["floor"]
-        self.kind = choice("floor", config.floor, kinds, hints["floor"])
+        self.kind = choice("floor", config.floor, floors(config.method), hints["floor"])
         self.threshold = log_slider(
             "least |Δ| (bins)", _LEAST, _LEAST, 10.0, "Smaller updates are put back first"
         )
-        layers: list[tuple[str, Any]] = [("the whole circuit", _ALL)]
+        layers: list[tuple[str, Any]] = [("all layers", _ALL)]
         layers += [(f"layer {layer}", layer) for layer in self._updates.layers]
         self.layer = choice("layer", _ALL, layers, "Which matrices are floored and counted")
         self.words = Words(6)

@@ -102,7 +102,9 @@ class LiveTraining:
 
 def setting(config: StudyConfig) -> str:
     """The setting by what the controls of the dashboard set."""
-    named = f"τ {config.tau:g}, λ {config.retain_weight:g}, floor {config.floor}"
+    named = f"λ {config.retain_weight:g}, floor {config.floor}"
+    if METHODS[config.method].scope == "circuit":
+        named = f"τ {config.tau:g}, {named}"
     return f"{named}, ρ {config.rho:g}" if config.floor == "in_loop" else named
 
 

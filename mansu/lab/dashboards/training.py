@@ -13,10 +13,12 @@ from mansu.lab.dashboards.pane import Pane
 from mansu.lab.dashboards.runs import change
 from mansu.lab.dashboards.state import StateRow, require_same
 from mansu.lab.show import is_live
-from mansu.study.config import FIELDS, StudyConfig, choices, describe
+from mansu.study.config import FIELDS, StudyConfig, describe, floors
 from mansu.study.run import Run
 from mansu.study.stages.movable import measure_fisher, select_movable, trainable_weights
 from mansu.study.stages.train import TRAIN_FIELDS
+from mansu.unlearn.fisher import all_movable
+from mansu.unlearn.methods import METHODS
 
 # What a configuration may set otherwise: it changes neither the circuit nor its Fisher information.
 _OWN = ("tau", "rho", "floor", *TRAIN_FIELDS)
@@ -51,12 +53,14 @@ class TrainDashboard:
     def __init__(self, run: Run) -> None:
         config = run.config
         self._run, self._config, self._drawing = run, config, threading.RLock()
-        self._fisher, self._weights = measure_fisher(run), trainable_weights(run)
+        self._weights = trainable_weights(run)
+        masked = METHODS[config.method].scope == "circuit"
+        self._fisher = measure_fisher(run) if masked else None
         self.tau = _share("τ, quantile of retain Fisher", config.tau, "tau")
         self.rho = _share("ρ, share of the mask", config.rho, "rho")
         self.retain_weight = _weight(config.retain_weight)
-        kinds = {field.name: choices(field) or () for field in FIELDS}["floor"]
-        self.floor = choice("floor", config.floor, kinds, _HINTS["floor"])
+        self.floor = choice("floor", config.floor, floors(config.method), _HINTS["floor"])
+        self.tau.disabled = not masked
         self.words, self.chart = Words(5), Pane(300)
         self.state = StateRow(config, self.load)
         self.live = LiveTraining(run, lambda: self.config)
@@ -96,12 +100,16 @@ class TrainDashboard:
         with self._drawing:
             begin, config = time.monotonic(), self.config
             self.rho.disabled = config.floor != "in_loop"
-            found = select_movable(self._run, self._fisher, config)
+            if self._fisher is None:
+                found = all_movable(self._weights)
+                rule = f"{METHODS[config.method].title} has no mask; τ and ρ have no part in it."
+            else:
+                found = select_movable(self._run, self._fisher, config)
+                rule = "ρ keeps the best of the mask by forget/retain Fisher ratio."
+                if self.rho.disabled:
+                    rule = "The mask alone decides; ρ has a part in floor in_loop only."
             self.chart.show(charts.movable_share(found, self._weights))
             total = sum(weight.numel() for weight in self._weights.values())
-            rule = "ρ keeps the best of the mask by forget/retain Fisher ratio."
-            if self.rho.disabled:
-                rule = "The mask alone decides; ρ has a part in floor in_loop only."
             self.words.say(
                 f"{found.count:,} of {total:,} weights ({found.count / total:.2%}) could be "
                 f"trained. {rule} Answered in {time.monotonic() - begin:.1f} s."
