@@ -15,7 +15,10 @@
 # before they are released, and it is tested again. The paper reports two failures [P]: methods that forget
 # much lose it again under quantization, and methods that survive quantization have hardly changed the model.
 # This notebook lets you guess what happens, shows it on a model that runs on a laptop, and lets you find out
-# why with your own hands. It takes about half an hour.
+# why with your own hands. Once the runs exist, it takes about half an hour.
+#
+# *Full precision* is the model as it was trained. *NF4* is a common 4-bit format: a weight can take one of 16
+# values only.
 #
 # Three ways to forget the same facts will meet here:
 #
@@ -63,13 +66,13 @@ out: str = ""  # folder of the run's results; empty: papermill_runs/default/…
 shared: str = ""  # folder shared by runs on the same data; empty: out/shared, or as above
 
 # %% [markdown]
-# The next cell checks every parameter and opens the run. Results that exist already are read, not
-# computed again. The first time, the three runs take a while; go on reading meanwhile.
+# The next cell checks every parameter and opens the run. The training settings are MANSU's; gradient ascent and
+# NPO keep settings of their own. Results that exist already are read, not computed again. The first time, the three
+# runs take about half an hour on two cores: before a class, run the notebook once.
 
 # %%
 from mansu.lab import dashboards, lessons
 from mansu.lab.open import open_run, parameters
-from mansu.lab.show import table
 from mansu.study import stages
 
 run = open_run(**parameters(globals()))
@@ -79,8 +82,8 @@ models = {"original": stages.measure_base(run)}
 # %% [markdown]
 # ## 1 · Gradient ascent forgets
 #
-# The facts are asked as multiple choice. The original model answers nearly all of them. Now every weight of
-# every block takes small steps that make the right answers less likely.
+# The facts are asked as multiple choice. The original model answers nearly all of them. Now all weight
+# matrices of all layers take small steps that make the right answers less likely.
 
 # %%
 ascent = dashboards.open_method(run, "ga")
@@ -97,8 +100,8 @@ dashboards.ask(
 # %% [markdown]
 # ## 2 · Then it is quantized
 #
-# The same weights, now rounded to 4 bits. Mind the original: quantization costs every model some accuracy, so a
-# line that stays level, where the original's falls, is already a sign.
+# The same weights, now rounded to 4 bits. Mind the original: a model that knows much loses some of it by rounding
+# alone. A model that only guesses has nothing to lose, so compare its line with chance as well.
 
 # %%
 dashboards.ask(
@@ -109,7 +112,7 @@ dashboards.ask(
 # %% [markdown]
 # ## 3 · A gentler method
 #
-# NPO is gentler. Its pull ends when an answer is less likely than it was, and a second term keeps the rest of
+# NPO is gentler. Its pull fades as an answer becomes less likely than it was, and a second term keeps the rest of
 # the model where it is.
 
 # %%
@@ -124,10 +127,11 @@ dashboards.ask(
 )
 
 # %% [markdown]
-# ## 4 · Why: one weight in its block
+# ## 4 · What rounding does to one weight
 #
 # NF4 takes 64 weights at a time. The largest of them sets the scale; every weight is then replaced by the nearest
 # of 16 levels. Between two boundaries, all weights become the same level: they share a **bin**.
+# The number of its bin, 0 to 15, is the weight's **code**: that, and one scale per block, is all that is stored.
 #
 # Move one weight of the circuit with the slider. How far must it go before anything changes in 4 bits? What happens
 # when it becomes the largest of its block?
@@ -139,7 +143,7 @@ dashboards.block(run)
 # ## 5 · How large are real updates?
 #
 # An update is measured in bins: its size divided by the width of the bin that the weight lies in. Gradient ascent
-# changed nearly every weight of every block.
+# changed nearly every weight of every layer.
 
 # %%
 accounts = {
@@ -155,9 +159,11 @@ dashboards.ask(
 # %% [markdown]
 # ## 6 · Steps that 4 bits can hold
 #
-# Most updates of the global methods vanish; what is left of the forgetting hangs on the few that happened to lie
-# near a boundary. MANSU moves few weights, each far enough to reach another level, and each only where the retain
-# set does not need it. What is learnt that way cannot be rounded away.
+# So much for one update. Compare with section 2: how much of the forgetting went with the updates that keep their
+# code? If little did, the few that crossed must carry it: each of them moved by a whole level, far more than it was
+# trained to (Exercise 4). Whether that is enough is luck of size and number, not design. MANSU leaves nothing to it:
+# it moves few weights, each far enough to reach another level, and each only where the retain set does not need it.
+# What is learnt that way cannot be rounded away.
 
 # %%
 models["MANSU"] = stages.quantize(run)
@@ -165,11 +171,14 @@ models["MANSU"] = stages.quantize(run)
 # %%
 dashboards.ask(
     "MANSU was trained on the same facts. What does it forget, and what does it keep?",
-    lessons.both(models, chance),
+    lessons.both(models, accounts, chance),
 )
 
-# %%
-table(lessons.summary(models, accounts), title="All of it: accuracies, gaps with 95 % intervals, weights")
+# %% [markdown]
+# **Read the table in three steps.** Who is near chance in *both* forget columns? Whose retain changes have intervals
+# that include 0? Whose updates are sure to be stored ("with another code")? The paper's two failures are a miss in
+# the first step after rounding, and hardly any change at all. Say which of them this model shows, and which it does
+# not.
 
 # %% [markdown]
 # ## Exercises
@@ -209,10 +218,11 @@ from mansu.metrics.significance import paired_gap
 fp, low_bit = models["original"].fp.roles["forget_seen"], models["original"].nf4.roles["forget_seen"]
 gap = paired_gap(low_bit.correct, fp.correct, fp.facts, 0)
 print(f"The original's own gap: {gap.value:+.3f} [{gap.low:+.3f}, {gap.high:+.3f}].")
-print("Where it is below zero, 4 bits cost accuracy anyway, and can hide that knowledge came back.")
+print("Where it is below zero, 4 bits cost a model that still knows some accuracy, and can hide a comeback.")
+print("This argument does not reach a model at chance, which has nothing to lose.")
 
 # %% [markdown]
-# **4.** Most of gradient ascent's updates stay within their bins, and are undone. Add up how far all weights moved
+# **4.** Most of gradient ascent's updates leave the weight's code as it was. Add up how far all weights moved
 # along their updates, before quantization and after it. Which share of the movement is left, and why is it so
 # different from the share of the updates? When would you expect knowledge to come back nevertheless?
 
@@ -230,8 +240,10 @@ for name, weight in before.items():
     kept += (update.sign() * stored).sum().item()
 total = accounts["gradient ascent"].iloc[-1]
 print(f"{total['survived'] / total['changed']:.2%} of the updates, and {kept / moved:.0%} of the movement.")
-print("A weight that crosses moves by a whole bin. If r of the updates cross, each is about 1/r times as long, and")
-print("the sum is kept. What comes on top is noise: it cancels over many weights, and counts where they are few.")
+print("A weight that crosses moves by a whole bin. If a share r of the updates crosses, each becomes about 1/r times")
+print("as long, and the sum is kept; noise comes on top, and cancels over many weights. Expect a comeback where that")
+print("luck fails: few weights, each moved by much less than a bin, so that hardly any crosses, or noise as large as")
+print("the effect. MANSU also moves few, but each to another level, so nothing is left to chance.")
 
 # %% [markdown]
 # ## Where the results lie

@@ -31,6 +31,7 @@ class Lesson:
         why: The numbers it rests on.
         chart: Where to see it.
         height: Pixels of the chart.
+        table: Numbers to read below it, if any.
     """
 
     options: tuple[str, ...]
@@ -38,6 +39,7 @@ class Lesson:
     why: str
     chart: alt.TopLevelMixin
     height: int
+    table: pd.DataFrame | None = None
 
 
 def comeback(models: Models, chance: float) -> Lesson:
@@ -52,8 +54,9 @@ def comeback(models: Models, chance: float) -> Lesson:
     )
     right = 0 if gap.low <= 0 else (1 if gap.value < 0.8 * lost else 2)
     why = (
-        f"Forget accuracy {_accuracy(now.fp):.2f} in full precision, {_accuracy(now.nf4):.2f} in "
-        f"NF4: a gap of {_told(gap)}. The original's own gap is {_told(own)}."
+        f"Forget accuracy {_accuracy(now.fp):.1%} in full precision, {_accuracy(now.nf4):.1%} in "
+        f"NF4: a gap of {_told(gap)} pp. The original's own gap is {_told(own)} pp. The scorecard "
+        f"allows {100 * RULES.max_gap:+g} pp at most."
     )
     return Lesson(options, right, why, charts.quantization_slopes(models, chance), _SLOPES)
 
@@ -62,18 +65,19 @@ def depth(models: Models, chance: float) -> Lesson:
     """How much did the last of the models forget in full precision?"""
     base, now = _first_and_last(models)
     fell = _accuracy(base.fp) - _accuracy(now.fp)
-    way = fell / (_accuracy(base.fp) - chance)
+    known = _accuracy(base.fp) - chance
+    way = fell / known if known > 0 else 0.0
     options = (
         "Nearly everything: it is close to guessing.",
-        "At least half of it.",
-        "Less than half of it.",
+        f"Between {RULES.forget_share:.0%} and 90% of it.",
+        f"Less than {RULES.forget_share:.0%} of it.",
     )
     right = 0 if way >= 0.9 else (1 if way >= RULES.forget_share else 2)
     retain = _gap(now.fp, base.fp, "retain")
     why = (
-        f"Forget accuracy {_accuracy(base.fp):.2f} → {_accuracy(now.fp):.2f} in full precision, "
-        f"{way:.0%} of the way to chance; in NF4 {_accuracy(now.nf4):.2f}. Retain accuracy changes "
-        f"by {_told(retain)}."
+        f"Forget accuracy {_accuracy(base.fp):.1%} → {_accuracy(now.fp):.1%} in full precision, "
+        f"{way:.0%} of the way to chance; in NF4 {_accuracy(now.nf4):.1%}. Retain accuracy changes "
+        f"by {_told(retain)} pp."
     )
     return Lesson(options, right, why, charts.quantization_slopes(models, chance), _SLOPES)
 
@@ -84,16 +88,17 @@ def price(models: Models, chance: float) -> Lesson:
     change = _gap(now.fp, base.fp, "retain")
     options = (
         f"Nothing that counts: at most {RULES.max_drop * 100:g} percentage points.",
-        "Some: up to 10 percentage points.",
+        f"Some: {RULES.max_drop * 100:g} to 10 percentage points.",
         "Much: more than 10 percentage points.",
     )
     right = 0 if change.value >= -RULES.max_drop else (1 if change.value >= -0.10 else 2)
     why = (
-        f"Retain accuracy {_accuracy(base.fp, 'retain'):.2f} → {_accuracy(now.fp, 'retain'):.2f}, "
-        f"a change of {_told(change)}; perplexity on plain text {base.fp.perplexity:.0f} → "
-        f"{now.fp.perplexity:.0f}."
+        f"Retain accuracy {_accuracy(base.fp, 'retain'):.1%} → {_accuracy(now.fp, 'retain'):.1%}, "
+        f"a change of {_told(change)} pp; perplexity on plain text (lower is better) "
+        f"{base.fp.perplexity:.0f} → {now.fp.perplexity:.0f}."
     )
-    return Lesson(options, right, why, charts.quantization_slopes(models, chance), _SLOPES)
+    chart = charts.quantization_slopes(models, chance, nf4=False)  # NF4 is the next question
+    return Lesson(options, right, why, chart, _SLOPES)
 
 
 def crossing(accounts: Mapping[str, pd.DataFrame]) -> Lesson:
@@ -105,14 +110,15 @@ def crossing(accounts: Mapping[str, pd.DataFrame]) -> Lesson:
     right = 0 if share > 0.5 else (1 if share >= 0.01 else 2)
     why = (
         f"Of {total['changed']:,} weights that {name} changed, {total['survived']:,} "
-        f"({share:.2%}) have another code. The others are, after quantization, what they were."
+        f"({share:.2%}) have another code. The others keep theirs, and their stored value "
+        "moves only as far as their block's scale does."
     )
     height = _STRIPS + 120 * len(accounts)
     return Lesson(options, right, why, charts.ratio_strips(accounts), height)
 
 
-def both(models: Models, chance: float) -> Lesson:
-    """Does the last of the models forget for good, and keep the rest?"""
+def both(models: Models, accounts: Mapping[str, pd.DataFrame], chance: float) -> Lesson:
+    """Does the last of the models forget for good, and keep the rest? All of them in a table."""
     base, now = _first_and_last(models)
     forgot = {
         name: _accuracy(new)
@@ -122,16 +128,19 @@ def both(models: Models, chance: float) -> Lesson:
     changes = [_gap(new, old, "retain") for new, old in ((now.fp, base.fp), (now.nf4, base.nf4))]
     kept = all(change.value >= -RULES.max_drop for change in changes)
     options = (
-        "It forgets in both precisions and keeps the rest.",
-        "It forgets in both precisions, at the price of the rest.",
+        f"It forgets in both precisions (at least {RULES.forget_share:.0%} of the way to chance) "
+        f"and keeps the rest (at most {RULES.max_drop * 100:g} points lost).",
+        "It forgets in both precisions as far, at the price of the rest.",
         "It forgets in full precision only, or hardly at all.",
     )
     right = 2 if not all(forgot.values()) else (0 if kept else 1)
     why = (
-        f"Forget accuracy {_accuracy(now.fp):.2f} in full precision, {_accuracy(now.nf4):.2f} in "
-        f"NF4 (chance {chance:.2f}); retain changes by {_told(changes[0])} and {_told(changes[1])}."
+        f"Forget accuracy {_accuracy(now.fp):.1%} in full precision, {_accuracy(now.nf4):.1%} in "
+        f"NF4 (chance {chance:.0%}); retain changes by {_told(changes[0])} pp and "
+        f"{_told(changes[1])} pp. The other methods' numbers stand beside it in the table."
     )
-    return Lesson(options, right, why, charts.quantization_slopes(models, chance), _SLOPES)
+    chart = charts.quantization_slopes(models, chance)
+    return Lesson(options, right, why, chart, _SLOPES, summary(models, accounts))
 
 
 def summary(models: Models, accounts: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
@@ -141,15 +150,15 @@ def summary(models: Models, accounts: Mapping[str, pd.DataFrame]) -> pd.DataFram
     for name, now in models.items():
         row = {
             "model": name,
-            "forget FP": f"{_accuracy(now.fp):.3f}",
-            "forget NF4": f"{_accuracy(now.nf4):.3f}",
-            "PTQ gap": _told(_gap(now.nf4, now.fp, "forget_seen")),
+            "forget FP": f"{_accuracy(now.fp):.1%}",
+            "forget NF4": f"{_accuracy(now.nf4):.1%}",
+            "NF4 − FP (PTQ gap, pp)": _told(_gap(now.nf4, now.fp, "forget_seen")),
         }
         if name in accounts:
             total = accounts[name].iloc[-1]
             row |= {
-                "retain change FP": _told(_gap(now.fp, base.fp, "retain")),
-                "retain change NF4": _told(_gap(now.nf4, base.nf4, "retain")),
+                "retain change FP (pp)": _told(_gap(now.fp, base.fp, "retain")),
+                "retain change NF4 (pp)": _told(_gap(now.nf4, base.nf4, "retain")),
                 "weights changed": f"{total['changed']:,}",
                 "with another code": f"{total['survived'] / max(total['changed'], 1):.2%}",
             }
@@ -171,4 +180,6 @@ def _gap(a: Behaviour, b: Behaviour, role: str) -> Gap:
 
 
 def _told(gap: Gap) -> str:
-    return f"{gap.value:+.2f} [{gap.low:+.2f}, {gap.high:+.2f}]"
+    """In percentage points, with the 95 % interval."""
+    value, low, high = (100 * number for number in (gap.value, gap.low, gap.high))
+    return f"{value:+.1f} [{low:+.1f}, {high:+.1f}]"

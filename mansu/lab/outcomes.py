@@ -14,7 +14,7 @@ BACK = "came back under NF4"
 KNOWN = "still known"
 LOST = "lost under NF4 alone"
 GONE = "stayed forgotten"
-NEVER = "never known"  # nor by the original model in full precision
+NEVER = "not known before"  # by the original model in full precision
 OUTCOMES = {BACK: "▲", KNOWN: "●", LOST: "▽", GONE: "○", NEVER: "–"}  # a mark beside the words
 
 # The original and the unlearned model, each in "fp" and "nf4", over the same items.
@@ -44,10 +44,14 @@ class Asked:
         fewer were asked.
         """
         knows = {model: right >= min(least, self.n) for model, right in self.right.items()}
-        fp, nf4 = knows["unlearned", "fp"], knows["unlearned", "nf4"]
-        if fp or nf4:
-            return KNOWN if fp and nf4 else LOST if fp else BACK
-        return GONE if knows["original", "fp"] else NEVER
+        if not knows["original", "fp"]:
+            return NEVER
+        return {
+            (True, True): KNOWN,
+            (True, False): LOST,
+            (False, True): BACK,
+            (False, False): GONE,
+        }[knows["unlearned", "fp"], knows["unlearned", "nf4"]]
 
 
 def all_measured(base: Base, now: Deployment, role: str) -> Measured:

@@ -29,15 +29,19 @@ def reading_of(card: dict[str, Any], precision: str) -> str:
     clears = found["ci"][0] > floor["ci"][1]
     turned = found["normalised_ci"][0] > floor["normalised_ci"][1]
     high = clears and turned and found["value"] >= RULES.min_cad
+    lost = (
+        "the circuit's edges lost most of their effect, and of what is left "
+        f"{1 - found['normalised'] / 2:.0%} pushes the way it did"
+    )
     forgot = _forgot(card, precision)
     if high and outside >= inside:
-        return f"broad damage. The circuit collapsed, and the rest changed as much ({numbers})."
+        return f"broad damage: {lost}; the rest changed as much ({numbers})."
     if high and forgot:
-        return f"localized erasure. The circuit collapsed, the rest changed less ({numbers})."
+        return f"localized erasure: {lost}; the rest changed less ({numbers})."
     if high:
         return (
-            "the circuit collapsed, yet the answers are still there: the model finds them by "
-            f"another way ({numbers})."
+            f"{lost}; yet the answers are still there: the model finds them by another way "
+            f"({numbers})."
         )
     if clears and turned:
         state = "forgotten" if forgot else "not forgotten"

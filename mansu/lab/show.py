@@ -26,6 +26,7 @@ _VEGA = "application/vnd.vegalite.v5+json"
 # No "open in an editor": that page is on the network.
 _MENU = {"export": True, "source": True, "compiled": False, "editor": False}
 SCALE = 1.5  # pixels of the PNG a pixel of the chart, so that text stays sharp
+_NUMBER = re.compile(r"\s*([-+−]?[\d.]|–|$)")
 ROWS = 200  # of a table, at most
 
 
@@ -72,8 +73,12 @@ def table(rows: pd.DataFrame | Sequence[Mapping[str, Any]], title: str | None = 
         title: Shown above the table.
     """
     frame = rows if isinstance(rows, pd.DataFrame) else pd.DataFrame(list(rows))
-    data = {"text/html": _html(frame, title), "text/plain": _text(frame, title)}
-    display(data, raw=True)
+    display(table_data(frame, title), raw=True)
+
+
+def table_data(frame: pd.DataFrame, title: str | None = None) -> dict[str, str]:
+    """A table in every form a viewer may want, by MIME type."""
+    return {"text/html": _html(frame, title), "text/plain": _text(frame, title)}
 
 
 def _html(frame: pd.DataFrame, title: str | None) -> str:
@@ -87,8 +92,8 @@ def _html(frame: pd.DataFrame, title: str | None) -> str:
 
 
 def _is_text(column: pd.Series) -> bool:
-    """Whether any of a column's cells begins with a letter; others hold numbers."""
-    return any(isinstance(cell, str) and cell[:1].isalpha() for cell in column)
+    """Whether any of a column's cells is neither a number nor begins like one."""
+    return any(isinstance(cell, str) and not _NUMBER.match(cell) for cell in column)
 
 
 def _align(body: str, texts: Sequence[bool]) -> str:

@@ -155,6 +155,16 @@ def read_tensors(path: Path, key: str | None = None) -> tuple[StoredTensors, Sta
     return found if whole else None
 
 
+def read_stamp(path: Path, key: str) -> Stamp | None:
+    """The stamp of stored tensors with that key, from the file's head alone, or None."""
+    try:
+        with safe_open(path, framework="pt") as stored:
+            stamp = _stamp_of(json.loads((stored.metadata() or {})[_STAMP]))
+    except _UNREADABLE:
+        return None
+    return stamp if stamp.key == key else None
+
+
 def write_frame(path: Path, frame: pd.DataFrame, stamp: Stamp) -> None:
     """Writes a table as parquet, with the stamp in its schema's metadata."""
     table = pa.Table.from_pandas(frame, preserve_index=False)

@@ -29,6 +29,7 @@ from mansu.study.records import (
     hash_json,
     read_frame,
     read_json,
+    read_stamp,
     read_tensors,
     write_frame,
     write_json,
@@ -196,6 +197,12 @@ class Stage:
     def read_tensors(self, path: Path) -> StoredTensors | None:
         """The stored tensors, or None."""
         return self._noted(read_tensors(path, self.key))
+
+    def note_cost(self, path: Path) -> None:
+        """Counts what stored tensors cost, without reading them."""
+        stamp = read_stamp(path, self.key)
+        if stamp is not None:
+            self._run.costs[self.name] = stamp
 
     def read_frame(self, path: Path) -> pd.DataFrame | None:
         """The stored table, or None."""

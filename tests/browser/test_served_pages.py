@@ -8,6 +8,7 @@ from real_lab import CUT_OFF, SCREENSHOTS, open_page
 from servers import PATIENCE, put_notebook, serve_pages
 
 from mansu.lab import notebooks
+from mansu.lab.places import repository
 
 NUMBERED = ("00_dual_failure", *notebooks.SHARED, *notebooks.OWN)
 LEAST = "least |Δ| (bins)"
@@ -49,6 +50,21 @@ def test_a_page_shows_its_dashboard_and_no_code(browser, served, name: str) -> N
         page.set_viewport_size({"width": 1400, "height": min(height + 20, 6000)})
         page.screenshot(path=str(SCREENSHOTS / f"served-{name}.png"))
         assert page.locator("canvas.marks, svg.marks").count()
+        lab.assert_healthy()
+
+
+def test_a_class_opens_a_solution_when_it_wants_to(browser, served) -> None:
+    with open_page(browser) as lab:
+        page = lab.page
+        page.goto(f"{served.url}/voila/render/00_dual_failure.ipynb", timeout=1000 * PATIENCE)
+        lab.dashboard().wait_for(timeout=1000 * PATIENCE)
+        solutions = page.locator("details.mansu-solution")
+        source = (repository() / "notebooks" / "00_dual_failure.py").read_text(encoding="utf-8")
+        expect(solutions).to_have_count(source.count('tags=["solution"]'))
+        said = solutions.first.get_by_text("The median weight")
+        expect(said).to_be_hidden()
+        solutions.first.locator("summary").press("Enter")
+        expect(said).to_be_visible()
         lab.assert_healthy()
 
 

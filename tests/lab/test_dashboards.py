@@ -12,9 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mansu.errors import InputError
-from mansu.lab.dashboards import inspect, jobs, localize
+from mansu.lab.dashboards import inspect, jobs, localize, runs
 from mansu.lab.dashboards.controls import Words, at_start, log_slider, set_range
 from mansu.lab.dashboards.jobs import Jobs, Stopped
+from mansu.lab.dashboards.localization import LocalizeDashboard
+from mansu.lab.dashboards.partners import Partner, both
 from mansu.lab.dashboards.runs import change
 from mansu.lab.dashboards.state import StateRow, command_line
 from mansu.study.config import StudyConfig, make_config
@@ -88,13 +90,13 @@ def test_a_cell_waits_for_the_job_and_an_interrupt_stops_it(monkeypatch) -> None
 
     def interrupted(self, seconds=None):
         calls.append(seconds)
-        if len(calls) == 1:
+        if len(calls) < 3:  # a second press must not run the cell beside the job
             raise KeyboardInterrupt
         return wait(self, seconds)
 
     monkeypatch.setattr(Jobs, "wait", interrupted)
     jobs._wait_for_job()
-    assert len(calls) == 2
+    assert len(calls) == 3
     assert job.words.text.startswith("Stopped")
 
 
@@ -208,3 +210,37 @@ def test_zeroed_edges_are_those_below_the_threshold(made) -> None:
     assert (kept.scores[kept.scores != 0].abs() >= 0.5).all()
     gone = made.scores.scores[kept.scores == 0].abs()
     assert torch.all(gone < 0.5)
+
+
+def test_a_configuration_with_another_attribution_is_not_shown_as_if_it_were_the_run_s(
+    located,
+) -> None:
+    shown = LocalizeDashboard(located)
+    assert shown.jobs.words.text.startswith("Read from")
+    first = shown.scores
+    shown.load(change(located.config, attribution="eap"))
+    assert "press Run" in shown.jobs.words.text
+    shown.start()
+    assert shown.jobs.wait(120)
+    assert shown.jobs.words.text.startswith("Done")
+    assert not shown.scores.scores.equal(first.scores)
+    shown.load(located.config)
+    assert shown.scores.scores.equal(first.scores)
+    assert "attribution: eap-ig" in shown.state.yaml.text
+
+
+def test_a_comparison_that_was_stopped_goes_on_where_it_was(located, monkeypatch, tmp_path) -> None:
+    monkeypatch.setattr(runs, "repository", lambda: tmp_path)
+    known, told = {}, []
+
+    def stop(task: str, done: int, total: int) -> None:
+        if task == "pairs scored" and done:
+            raise Stopped
+
+    partner = Partner("model", "tiny-qwen3")
+    with pytest.raises(Stopped):
+        both(located, partner, 2, "causal", known, stop)
+    assert 0 < known[partner].done < known[partner].total
+    before = known[partner].done
+    both(located, partner, 2, "causal", known, lambda *far: told.append(far))
+    assert next(done for task, done, _ in told if task == "pairs scored") == before

@@ -30,6 +30,8 @@ MARKUP = "<b>bold</b><script>alert(1)</script> $x_1$"
         ((2, 4, 2, 2), 3, NEVER),
         ((4, 4, 4, 3), 9, LOST),  # of more than were asked, all must be right
         ((1, 0, 0, 1), 1, BACK),
+        ((0, 0, 0, 3), 3, NEVER),  # a lucky guess is no comeback
+        ((0, 0, 4, 4), 3, NEVER),
     ],
 )
 def test_what_became_of_a_fact_is_known_from_its_counts(right, least, outcome) -> None:

@@ -1,7 +1,5 @@
 """Notebook 0's lessons: which option is right is decided by the numbers."""
 
-import dataclasses
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -49,7 +47,8 @@ def right(lesson: lessons.Lesson) -> int:
 def test_what_comes_back_is_read_from_the_gap(forget, expected):
     lesson = lessons.comeback({"original": ORIGINAL, "NPO": model(forget)}, 0.25)
     assert right(lesson) == expected
-    assert f"{forget[1]:.2f} in NF4" in lesson.why
+    assert f"{forget[1]:.1%} in NF4" in lesson.why
+    assert "The scorecard allows +2 pp at most." in lesson.why
 
 
 @pytest.mark.parametrize(("forget", "expected"), [(0.25, 0), (0.5, 1), (0.8, 2)])
@@ -75,7 +74,10 @@ def test_the_price_is_what_the_retain_set_lost(retain, expected):
 )
 def test_forgetting_counts_in_both_precisions_and_so_does_keeping(forget, retain, expected):
     models = {"original": ORIGINAL, "MANSU": model(forget, retain)}
-    assert right(lessons.both(models, 0.25)) == expected
+    lesson = lessons.both(models, {"MANSU": accounts(2.0)}, 0.25)
+    assert right(lesson) == expected
+    assert lesson.table is not None
+    assert lesson.table["model"].tolist() == ["original", "MANSU"]
 
 
 def accounts(step: float, share: float = 1.0) -> pd.DataFrame:
@@ -102,14 +104,27 @@ def test_a_model_that_changed_nothing_can_be_shown():
 def test_the_summary_has_a_line_a_model_and_nothing_to_compare_for_the_original():
     models = {"original": ORIGINAL, "MANSU": model((0.3, 0.35), (0.9, 0.88))}
     found = lessons.summary(models, {"MANSU": accounts(2.0)})
-    assert found["forget NF4"].tolist() == ["0.800", "0.350"]
-    assert found["retain change NF4"].tolist()[0] == "–"
-    assert found["retain change NF4"].tolist()[1].startswith("-0.02 [")
+    assert found["forget NF4"].tolist() == ["80.0%", "35.0%"]
+    assert found["retain change NF4 (pp)"].tolist()[0] == "–"
+    assert found["retain change NF4 (pp)"].tolist()[1].startswith("-2.0 [")
     assert found["with another code"].tolist()[1].endswith("%")
 
 
 def test_every_option_is_offered_once():
     models = {"original": ORIGINAL, "MANSU": model((0.3, 0.3))}
-    for lesson in (lessons.comeback, lessons.depth, lessons.price, lessons.both):
-        options = dataclasses.asdict(lesson(models, 0.25))["options"]
-        assert len(set(options)) == len(options) == 3
+    asked = [f(models, 0.25) for f in (lessons.comeback, lessons.depth, lessons.price)]
+    for lesson in (*asked, lessons.both(models, {}, 0.25)):
+        assert len(set(lesson.options)) == len(lesson.options) == 3
+
+
+def test_the_price_is_shown_in_full_precision_alone_because_nf4_is_asked_next():
+    models = {"original": ORIGINAL, "NPO": model((0.3, 0.3))}
+    for lesson, shown in ((lessons.price, {0}), (lessons.comeback, {0, 1})):
+        sets = to_spec(lesson(models, 0.25).chart)["datasets"].values()
+        places = {round(row["x"]) for rows in sets for row in rows if "x" in row}
+        assert places == shown
+
+
+def test_a_model_that_knew_nothing_forgot_nothing():
+    ignorant = model((0.25, 0.25))
+    assert lessons.depth({"original": ignorant, "NPO": ignorant}, 0.25).right == 2

@@ -57,10 +57,10 @@ def test_a_chart_s_menu_leads_nowhere_on_the_network() -> None:
 
 
 def test_words_stand_left_and_numbers_right(shown: list[dict]) -> None:
-    table([{"fact": "<td>gold", "n": 3, "gap": "+0.10"}, {"fact": "tin", "n": 4, "gap": "–"}])
+    table([{"fact": "<td>gold", "n": 3, "gap": "+0.10"}, {"fact": " (tin)", "n": 4, "gap": "–"}])
     found = shown[0]["text/html"]
     assert found.count('style="text-align: left"') == 3  # the head and two cells
-    assert '<td style="text-align: left">tin</td>' in found
+    assert '<td style="text-align: left">(tin)</td>' in found
     assert "<td>+0.10</td>" in found
     assert "&lt;td&gt;gold" in found
 

@@ -1,6 +1,7 @@
 """Notebook 3's dashboard without a browser: who may move under another τ or ρ."""
 
 import sys
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -149,7 +150,22 @@ def test_training_goes_live_stops_at_a_press_and_goes_on_from_the_last_check(
     assert folder != run.folder
     again.load(dashboard.config)
     assert again.live.words.text == live.words.text
+    # Another setting is chosen while one is trained: in the end that one's state is shown.
+    again.load(change(dashboard.config, rho=0.2))
+    begun, chosen = threading.Event(), threading.Event()
+    monkeypatch.setattr(again.live.jobs, "_tell", lambda *far: begun.set() or chosen.wait(60))
+    again.live.jobs.start.click()
+    assert begun.wait(60)
+    again.load(dashboard.config)
+    chosen.set()
+    assert again.live.jobs.wait(120)
+    assert again.live.words.text == live.words.text
     assert again.live.curves.box.outputs == live.curves.box.outputs
+    (folder / "config.json").write_text("{}")
+    again.retain_weight.value = 0.5
+    again.load(dashboard.config)
+    assert "config.json" in again.live.words.text
+    assert "Losses by step, once" in str(again.live.curves.box.outputs)
 
 
 @pytest.mark.parametrize(

@@ -17,25 +17,33 @@ from mansu.study.stages.quantize import Deployment
 _SEEN = 1e-3  # a share that makes a visible bar
 
 
-def quantization_slopes(models: Mapping[str, Base | Deployment], chance: float) -> ChartType:
+def quantization_slopes(
+    models: Mapping[str, Base | Deployment], chance: float, nf4: bool = True
+) -> ChartType:
     """Accuracy from full precision to NF4, a line a model: on the forget set and on the retain set.
 
     Args:
         models: Answers by the model's title; ``original`` first.
         chance: Accuracy of guessing.
+        nf4: Whether to show NF4; its place stays empty otherwise.
     """
-    panels = [_panel(models, role, chance) for role in ("forget_seen", "retain")]
+    panels = [_panel(models, role, chance, nf4) for role in ("forget_seen", "retain")]
     title = heading(
-        "What quantization does to the answers",
-        "From full precision to NF4. Bars: 95 % intervals, facts resampled as a whole. Dashed: "
-        f"chance ({chance:.0%}). Forget should end low in NF4; retain should stay where the "
-        "original is.",
+        "What quantization does to the answers" if nf4 else "What unlearning does to the answers",
+        f"{'From full precision to NF4' if nf4 else 'In full precision'}. Bars: 95 % intervals, "
+        f"facts resampled as a whole. Dashed: chance ({chance:.0%}). Forget should end low; retain "
+        "should stay where the original is.",
     )
     return alt.hconcat(*panels, title=title, spacing=40)
 
 
-def _panel(models: Mapping[str, Base | Deployment], role: str, chance: float) -> ChartType:
-    scores = {name: (m.fp.roles[role], m.nf4.roles[role]) for name, m in models.items()}
+def _panel(
+    models: Mapping[str, Base | Deployment], role: str, chance: float, nf4: bool
+) -> ChartType:
+    scores = {
+        name: (m.fp.roles[role], *([m.nf4.roles[role]] if nf4 else []))
+        for name, m in models.items()
+    }
     count = len(next(iter(scores.values()))[0].correct)
     panel = slope_panel(scores, np.ones(count, dtype=bool), chance)
     return panel.properties(
@@ -106,7 +114,8 @@ def ratio_strips(accounts: Mapping[str, pd.DataFrame]) -> ChartType:
     return strips.properties(
         title=heading(
             "How large the updates are, measured in bins",
-            "Dashed: one bin. Left of it an update crosses a boundary only where one is near.",
+            "Dashed: one bin. Beyond it every update crosses a boundary; below it, one of r bins "
+            "crosses in about a share r of cases, unless it was chosen to cross.",
             *told,
         )
     )

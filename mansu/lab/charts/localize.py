@@ -155,7 +155,7 @@ def faithfulness(
     ]
     title = heading(
         "Does the circuit carry the answer?",
-        "Every MLP outside the circuit (blue), or inside it (red), writes what it wrote on the "
+        "Every MLP outside the circuit (blue), or inside it (orange), writes what it wrote on the "
         "corrupted prompt; 100 % is M on the clean prompt, 0 % on the corrupted one. Layers join "
         "in the order of their attribution mass; bands are 95 % intervals.",
         f"Diamonds: this run's circuit ({circuit.kind}, {len(circuit.layers)} MLPs).",

@@ -1,6 +1,6 @@
 """The panel that teaches the most: accuracy from full precision to NF4, a line a model."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import altair as alt
 import numpy as np
@@ -8,14 +8,14 @@ import pandas as pd
 from altair.typing import ChartType
 
 from mansu.lab.charts.localize import SEED
-from mansu.lab.theme import BLUE, GREY, ORANGE, VERMILION
+from mansu.lab.theme import BLUE, GREY, ORANGE, PURPLE, VERMILION
 from mansu.metrics.mcq import McqScores
 from mansu.metrics.significance import accuracy_interval
 
 # A model keeps its colour and shape on every chart.
 _LOOKS = {
     "original": (GREY, "circle"),
-    "unlearned": (VERMILION, "diamond"),
+    "unlearned": (PURPLE, "diamond"),
     "gradient ascent": (VERMILION, "diamond"),
     "NPO": (ORANGE, "triangle-up"),
     "MANSU": (BLUE, "square"),
@@ -25,12 +25,13 @@ _APART = 0.05  # of the axis: as near as two numbers may stand
 
 
 def slope_panel(
-    models: Mapping[str, tuple[McqScores, McqScores]], kept: np.ndarray, chance: float
+    models: Mapping[str, Sequence[McqScores]], kept: np.ndarray, chance: float
 ) -> ChartType:
     """Accuracy with intervals, a line a model.
 
     Args:
-        models: Scores in full precision and in NF4 by the model's title, over the same items.
+        models: Scores in full precision, and in NF4 if it is to be shown, by the model's title,
+            over the same items.
         kept: Which items count, ``[items]``; one at least.
         chance: Accuracy of guessing.
     """
@@ -72,7 +73,7 @@ def slope_panel(
         words.encode(
             x=alt.datum(place),
             y=alt.Y("height:Q", title="accuracy"),
-            text=alt.Text("accuracy:Q", format=".2f"),
+            text=alt.Text("accuracy:Q", format=".0%"),
         ).transform_filter(alt.datum.precision == precision)
         for precision, place, words in (
             ("full precision", 0 - outside, base.mark_text(align="right")),
@@ -91,9 +92,7 @@ def looks(names: Iterable[str], which: int = 0) -> alt.Scale:
     return alt.Scale(domain=listed, range=[_LOOKS[name][which] for name in listed])
 
 
-def _rows(
-    models: Mapping[str, tuple[McqScores, McqScores]], kept: np.ndarray
-) -> list[dict[str, object]]:
+def _rows(models: Mapping[str, Sequence[McqScores]], kept: np.ndarray) -> list[dict[str, object]]:
     rows = []
     for i, (name, measured) in enumerate(models.items()):
         # A little apart, so that intervals of like values do not cover each other.

@@ -20,6 +20,8 @@ _RULES: dict[Keep, str] = {
     "last": "The last one, whatever it did: the method has no rule of its own.",
 }
 
+_HARDLY = 1e-3  # a share of a matrix
+
 
 def movable_share(movable: Movable, weights: Mapping[str, torch.Tensor]) -> ChartType:
     """Share of each circuit matrix that training may move."""
@@ -33,15 +35,23 @@ def movable_share(movable: Movable, weights: Mapping[str, torch.Tensor]) -> Char
         for name, weight in weights.items()
     ]
     total = sum(weight.numel() for weight in weights.values())
+    moving = {row["layer"] for row in rows if row["share"] >= _HARDLY}
+    little = ", ".join(map(str, sorted({row["layer"] for row in rows} - moving)))
+    notes = []
     if math.isinf(movable.threshold):
-        note = f"All {total:,} weights of these matrices: the method has no mask."
+        notes += [f"All {total:,} weights of these matrices: the method has no mask."]
     else:
-        note = (
+        notes += [
             f"{movable.count:,} of the circuit's {total:,} weights ({movable.count / total:.2%}). "
             f"Mask: retain Fisher at most {movable.threshold:.2g} nats² per weight²."
-        )
-    title = heading("Which weights may move", note)
-    return matrix_map(pd.DataFrame(rows), "share", "share that may move", ".1%", None, title)
+        ]
+        if little:
+            notes += [
+                f"Under {_HARDLY:.1%} of layer {little} may move: by Fisher information the retain "
+                "set needs its weights as well."
+            ]
+    title = heading("Which weights may move", *notes)
+    return matrix_map(pd.DataFrame(rows), "share", "share that may move", ".2%", None, title)
 
 
 def matrix_map(
@@ -125,13 +135,14 @@ def validation_curve(
 ) -> ChartType:
     """Forget accuracy and retain drop at every check; the kept checkpoint is marked."""
     frame = pd.DataFrame(
-        [{"step": v.step, "forget": v.forget, "drop": v.retain_drop} for v in validations],
+        [{"step": v.step, "forget": v.forget, "drop": 100 * v.retain_drop} for v in validations],
         columns=["step", "forget", "drop"],
     )
     kept = pd.DataFrame([vars(best)] if best else [], columns=["step", "forget", "retain_drop"])
 
     def panel(column: str, label: str, colour: str, limit: float, name: str) -> ChartType:
-        axis = alt.Y(f"{column}:Q", title=label, axis=alt.Axis(format="%"))
+        format_ = "%" if column == "forget" else "~g"
+        axis = alt.Y(f"{column}:Q", title=label, axis=alt.Axis(format=format_))
         dots = alt.OverlayMarkDef(color=colour, size=40)
         x = _steps(last=column == "drop")
         line = alt.Chart(frame).mark_line(point=dots, color=colour).encode(x=x, y=axis)
@@ -156,7 +167,7 @@ def validation_curve(
         )
     return alt.vconcat(
         panel("forget", "forget accuracy", VERMILION, chance, "chance"),
-        panel("drop", "retain drop", BLUE, MAX_RETAIN_DROP, "largest drop allowed"),
+        panel("drop", "retain drop (pp)", BLUE, 100 * MAX_RETAIN_DROP, "largest drop allowed"),
         title=heading(
             "Which checkpoint is kept",
             f"{_RULES[keep]} Both accuracies on small samples of training prompts.",

@@ -69,7 +69,10 @@ class FactTable:
         told = "; ".join(f"{counts[name]} {name}" for name in OUTCOMES if counts[name])
         self.words.say(
             f"{len(listed)} of {len(outcomes)} facts are listed. Of all: {told}."
-            + (f" {NEVER.capitalize()}: not by the original model either." * bool(counts[NEVER]))
+            + (
+                f" {NEVER.capitalize()}: the original model did not know them."
+                * bool(counts[NEVER])
+            )
         )
 
 

@@ -21,8 +21,8 @@ from mansu.lab.dashboards.controls import (
 )
 from mansu.lab.dashboards.jobs import Jobs, telling
 from mansu.lab.dashboards.pane import Pane
-from mansu.lab.dashboards.partners import both, partners
-from mansu.lab.dashboards.runs import change, open_beside
+from mansu.lab.dashboards.partners import Partner, both, partners
+from mansu.lab.dashboards.runs import SCORED, change, open_beside
 from mansu.lab.dashboards.state import StateRow, require_same
 from mansu.lab.show import is_live, show
 from mansu.lab.widgets import CircuitGraph
@@ -32,6 +32,7 @@ from mansu.study.config import FIELDS, StudyConfig, choices, describe
 from mansu.study.run import Progress, Run
 from mansu.study.stages.draw import draw
 from mansu.study.stages.faithfulness import measure_faithfulness
+from mansu.study.stages.gradual import GradualScores
 from mansu.study.stages.localize import localize
 
 RESAMPLES = 1000
@@ -40,9 +41,7 @@ _MAPS = {
     "mass in and out": lambda scores, circuit: charts.mass_map(scores),
     "help and hindrance": charts.signed_mass,
 }
-# What this notebook's scores depend on.
-_SCORED = ("model", "forget", "attribution", "pairs", "ig_steps", "alpha_grid", "device", "dtype")
-_UNSCORED = tuple(field.name for field in FIELDS if field.name not in _SCORED)
+_UNSCORED = tuple(field.name for field in FIELDS if field.name not in SCORED)
 _TABS = ("Graph", "Heat maps", "Ranking", "Faithfulness", "Two circuits")
 
 
@@ -91,7 +90,11 @@ class InspectDashboard:
         widgets.jslink((self.only, "value"), (self.graph, "only_circuit"))
         self.graph.observe(lambda change: self._choose(change["new"]), "selected")
         self.which = choice("map", next(iter(_MAPS)), list(_MAPS), "What is shown, by layer")
-        self.map, self.ranking, self.curve = Pane(480), Pane(400), Pane(420)
+        self.map, self.ranking, self.curve = (
+            Pane(480),
+            Pane(400),
+            Pane(420, "Faithfulness, once it is measured"),
+        )
         self.faithful = Jobs(
             "Measure", "Patch circuits of growing size and measure M", self._measure
         )
@@ -100,6 +103,7 @@ class InspectDashboard:
         self.partner = choice("beside it", names[0], names, "What the circuit is compared to")
         self.comparing = Jobs("Compare", "Compute what is missing and show both", self._compare)
         self.comparison: Comparison | None = None
+        self._known: dict[Partner, GradualScores] = {}
         self._pair_place = widgets.VBox([], layout={"overflow": "visible"})
         self.state = StateRow(config, self.load)
         self.tabs = widgets.Tab(
@@ -185,7 +189,7 @@ class InspectDashboard:
 
     def _show_both(self, tell: Progress) -> None:
         partner = self._partners[str(self.partner.value)]
-        pair = both(self._run, partner, self.top_k.value, self.config.circuit, tell)
+        pair = both(self._run, partner, self.top_k.value, self.config.circuit, self._known, tell)
         if self.comparison is None:
             self.comparison = Comparison(*pair)
             self._pair_place.children = (self.comparison.box,)

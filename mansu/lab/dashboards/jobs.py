@@ -157,8 +157,9 @@ def _wait_for_job(*_: Any) -> None:
         print(
             "A dashboard's job is at work; this cell waits. Interrupt the kernel to stop the job."
         )
-        try:
-            job.wait()
-        except KeyboardInterrupt:
-            job.halt()
-            job.wait()
+        while True:
+            try:
+                job.wait()
+                break
+            except KeyboardInterrupt:  # however often: two threads must not share a model
+                job.halt()

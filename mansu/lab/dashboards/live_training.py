@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 
+from mansu.errors import InputError, RunError
 from mansu.lab import charts
 from mansu.lab.dashboards.controls import Words, beside, column
 from mansu.lab.dashboards.jobs import Jobs, telling
@@ -52,26 +53,34 @@ class LiveTraining:
 
     def look(self) -> None:
         """Shows what is stored of the chosen setting's training, unless one is at work."""
-        if not self.jobs.wait(0):
-            return
+        if self.jobs.wait(0):
+            self._show_stored()
+
+    def _show_stored(self) -> None:
         config, run = self._config(), self._run
-        if config != run.config:
-            beside_it = folders_beside(run, config)
-            run = open_beside(run, config, silent) if beside_it.run.is_dir() else None
-        course = None if run is None else read_course(run)
-        if run is None or course is None:
+        course, said, wrong = None, f"{setting(config)}: not trained yet.", False
+        try:
+            if config != run.config and folders_beside(run, config).run.is_dir():
+                run = open_beside(run, config, silent)
+            if config == run.config:
+                course = read_course(run)
+        except (InputError, RunError) as error:
+            said, wrong = str(error), True
+        if course is None:
             self.curves.clear()
             self.checks.clear()
-            self.words.say(f"{setting(config)}: not trained yet.")
-            return
-        self._draw(run, course)
+            self.words.say(said, wrong=wrong)
+        else:
+            self._draw(run, course)
 
     def _draw(self, run: Run, course: Course, checked: bool = True) -> None:
         """Curves and words; the checks only where there are new ones."""
         keep, checks = METHODS[run.config.method].keep, course.validations
         best = kept_of(checks, keep)
         self.curves.show(charts.training_curves(course.history))
-        if checks and checked:
+        if not checks:
+            self.checks.clear()
+        elif checked:
             chance = 1 / len(draw(run).items["check_forget"][0].options)
             self.checks.show(charts.validation_curve(checks, best, chance, keep))
         place = f" It lies in {run.folder}." if course.finished else ""
@@ -97,7 +106,10 @@ class LiveTraining:
 
         with telling(run, tell):
             trained = train_watched(run, watch)
-        self._draw(run, Course(trained.history, trained.validations, finished=True))
+        if config == self._config():
+            self._draw(run, Course(trained.history, trained.validations, finished=True))
+        else:  # another setting was chosen meanwhile
+            self._show_stored()
 
 
 def setting(config: StudyConfig) -> str:

@@ -22,7 +22,14 @@ from mansu.lab.dashboards.controls import (
 )
 from mansu.lab.dashboards.jobs import Jobs
 from mansu.lab.dashboards.pane import Pane
-from mansu.lab.dashboards.runs import change, fitting, forget_names, model_names, open_beside
+from mansu.lab.dashboards.runs import (
+    SCORED,
+    change,
+    fitting,
+    forget_names,
+    model_names,
+    open_beside,
+)
 from mansu.lab.dashboards.state import StateRow
 from mansu.lab.show import is_live, show
 from mansu.study.config import FIELDS, StudyConfig, choices, describe
@@ -30,10 +37,11 @@ from mansu.study.run import Progress, Run
 from mansu.study.stages.gradual import GradualScores, score_gradually
 from mansu.study.stages.localize import score_original
 
-_SCORED = ("model", "forget", "pairs", "ig_steps", "alpha_grid")  # what a new choice computes anew
+_COMPUTED = ("model", "forget", "pairs", "ig_steps", "alpha_grid")  # what computes anew
 _FILTERS = ("top_k", "circuit")  # what redraws alone
 _HINTS = {field.name: describe(field) for field in FIELDS}
 _CHOICES = {field.name: choices(field) or () for field in FIELDS}
+_NOTHING = "Stands here once the edges are scored"
 _LEAST = 1e-4  # of the largest |score|: where the threshold slider begins
 
 
@@ -81,9 +89,9 @@ class LocalizeDashboard:
         self.jobs = Jobs("Run", "Score the edges with these settings", self.start)
         self.state = StateRow(config, self.load)
         self.readout = Words(2)
-        self.ranking, self.map = Pane(400), Pane(480)
+        self.ranking, self.map = Pane(400, _NOTHING), Pane(480, _NOTHING)
         left = column(
-            *(self.controls[name] for name in _SCORED),
+            *(self.controls[name] for name in _COMPUTED),
             self.jobs.box,
             *(self.controls[name] for name in _FILTERS),
             self.threshold,
@@ -94,7 +102,7 @@ class LocalizeDashboard:
         right = column(self.ranking.box, self.map.box, flex="1 1 560px")
         right.layout.max_width = "790px"
         self.box = dashboard(beside(left, right))
-        for name in (*_SCORED, *_FILTERS):
+        for name in (*_COMPUTED, *_FILTERS):
             self.controls[name].observe(lambda change, name=name: self._changed(name), "value")
         self.threshold.observe(lambda change: self._draw(ranking=False), "value")
         self._open()
@@ -114,7 +122,7 @@ class LocalizeDashboard:
         with self._drawing:
             for name, control in self.controls.items():
                 _set(control, getattr(config, name))
-        self.state.show(config)
+        self._look()
 
     def _open(self) -> None:
         """Shows what is stored for the notebook's own configuration."""
@@ -147,11 +155,17 @@ class LocalizeDashboard:
             self._draw()
 
     def _changed(self, name: str) -> None:
+        if name in _FILTERS:
+            self.state.show(self.config)
+            self._draw(map=False)
+        else:
+            self._look()
+
+    def _look(self) -> None:
+        """Shows what is known of the settings, or says that it is yet to be computed."""
         config = self.config
         self.state.show(config)
-        if name in _FILTERS:
-            self._draw(map=False)
-        elif self._settings(config) in self._known:
+        if self._settings(config) in self._known:
             gradual = self._known[self._settings(config)]
             if gradual.scores is not None:
                 self._take(gradual.scores, config)
@@ -160,7 +174,7 @@ class LocalizeDashboard:
             self.jobs.words.say("The charts still show the settings before: press Run.")
 
     def _settings(self, config: StudyConfig) -> tuple:
-        return tuple(getattr(config, name) for name in _SCORED)
+        return tuple(getattr(config, name) for name in SCORED)
 
     def _draw(self, ranking: bool = True, map: bool = True) -> None:
         with self._drawing:

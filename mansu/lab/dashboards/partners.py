@@ -48,7 +48,14 @@ def partners(config: StudyConfig) -> list[Partner]:
     ]
 
 
-def both(run: Run, partner: Partner, top_k: int, kind: Kind, tell: Progress) -> tuple[Shown, Shown]:
+def both(
+    run: Run,
+    partner: Partner,
+    top_k: int,
+    kind: Kind,
+    known: dict[Partner, GradualScores],
+    tell: Progress,
+) -> tuple[Shown, Shown]:
     """The run's circuit and its partner, computed as far as nothing is stored.
 
     Args:
@@ -56,6 +63,7 @@ def both(run: Run, partner: Partner, top_k: int, kind: Kind, tell: Progress) -> 
         partner: The other side.
         top_k: Size of both circuits, as far as the models have as many MLPs.
         kind: How both are chosen, unless this is what differs.
+        known: Partners whose edges were scored, perhaps in part; a new one is added.
         tell: Told of progress; may end the work.
     """
     with telling(run, tell):
@@ -70,7 +78,9 @@ def both(run: Run, partner: Partner, top_k: int, kind: Kind, tell: Progress) -> 
             return full, _shown(nf4, top_k, kind, f"{first}, NF4")
         config = fitting(change(run.config, **{partner.field: partner.value}))
         second = f"{config.model}, {config.forget}"
-        *_, found = score_gradually(GradualScores(open_beside(run, config, tell)), tell)
+        if partner not in known:
+            known[partner] = GradualScores(open_beside(run, config, tell))
+        *_, found = score_gradually(known[partner], tell)
         return _shown(own, top_k, kind, first), _shown(found, top_k, kind, second)
 
 

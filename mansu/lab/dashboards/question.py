@@ -9,7 +9,7 @@ from IPython.display import display
 from mansu.lab.dashboards.controls import Words, beside, button, dashboard
 from mansu.lab.dashboards.pane import Pane
 from mansu.lab.lessons import Lesson
-from mansu.lab.show import is_live, show
+from mansu.lab.show import is_live, show, table, table_data
 
 WIDTH = 96  # characters of a printed line
 
@@ -29,6 +29,8 @@ def ask(question: str, lesson: Lesson) -> None:
         print(f"  {'→' if i == lesson.right else ' '} {option}")
     print(f"\n{textwrap.fill(lesson.why, WIDTH)}")
     show(lesson.chart)
+    if lesson.table is not None:
+        table(lesson.table)
 
 
 class Question:
@@ -66,8 +68,15 @@ class Question:
         verdict = "Your guess holds." if holds else f"It is: {lesson.options[lesson.right]}"
         self.words.say(f"{verdict} {lesson.why}")
         pane = Pane(lesson.height)
-        self._place.children = (pane.box,)
+        self._place.children = (pane.box, *_below(lesson))
         pane.show(lesson.chart)
 
     def _ready(self) -> None:
         self.reveal.disabled = self.options.value is None
+
+
+def _below(lesson: Lesson) -> list[widgets.Output]:
+    if lesson.table is None:
+        return []
+    shown = {"output_type": "display_data", "data": table_data(lesson.table), "metadata": {}}
+    return [widgets.Output(outputs=(shown,))]

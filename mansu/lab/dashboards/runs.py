@@ -15,6 +15,8 @@ from mansu.study.folders import Folders, study_folders, variant
 from mansu.study.run import Progress, Run
 from mansu.unlearn.methods import METHODS
 
+# What edge scores depend on.
+SCORED = ("model", "forget", "attribution", "pairs", "ig_steps", "alpha_grid", "device", "dtype")
 _SAME_DATA = ("model", "forget", "retain")
 _SAME_MODEL = ("model", "device", "dtype")
 

@@ -92,13 +92,13 @@ def analyse(run: Run) -> dict[str, Any]:
         The scorecard as stored.
     """
     base, now = measure_base(run), quantize(run)
-    states = attribute_states(run)
     code = ["metrics", "circuit", "quant", "study"]
     stage = run.stage("analyse", FIELDS, code, base.key, now.key, localize(run).key)
     path = run.folder / "scorecard.json"
     stored = stage.read_json(path)
     if stored is not None:
         return stored
+    states = attribute_states(run)
     card = _scorecard(run, base, now, compare_states(run, states))
     card["seconds"] = {name: cost.seconds for name, cost in run.costs.items()}
     card["peak_memory_mb"] = max(cost.peak_memory_mb for cost in run.costs.values())

@@ -1,12 +1,13 @@
 """Phase 2, first half: the diagonal Fisher information, and who may move by it."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
 
 from mansu.study.config import StudyConfig
-from mansu.study.run import Run, once
+from mansu.study.run import Run, Stage, once
 from mansu.study.stages.draw import draw
 from mansu.study.stages.localize import localize
 from mansu.unlearn.examples import Example, build_examples
@@ -48,15 +49,19 @@ def trainable_weights(run: Run) -> dict[str, torch.Tensor]:
     return {name: module.get_parameter(name).data for name in names}
 
 
+def fisher_stage(run: Run) -> tuple[Stage, Path]:
+    """The stage of the Fisher information and its file, which is large and rarely needed."""
+    circuit = [str(layer) for layer in localize(run).circuit.layers]
+    stage = run.stage("fisher", ["fisher_examples"], ["unlearn"], draw(run).key, *circuit)
+    return stage, stage.path("fisher", ".safetensors")
+
+
 def measure_fisher(run: Run) -> Fisher:
     """Diagonal Fisher information on both sets, or the stored one.
 
     The run does not remember it: it is larger than the circuit and needed once.
     """
-    located = localize(run)
-    circuit = [str(layer) for layer in located.circuit.layers]
-    stage = run.stage("fisher", ["fisher_examples"], ["unlearn"], draw(run).key, *circuit)
-    path = stage.path("fisher", ".safetensors")
+    stage, path = fisher_stage(run)
     stored = stage.read_tensors(path)
     if stored is not None:
         parts = {"retain": {}, "forget": {}}
@@ -65,7 +70,7 @@ def measure_fisher(run: Run) -> Fisher:
             parts[side][weight] = tensor
         return Fisher(**parts, key=stage.key)
     weights = trainable_weights(run)
-    view = View(run.model, list(weights), min(located.circuit.layers), "fp")
+    view = View(run.model, list(weights), min(localize(run).circuit.layers), "fp")
     sides = {
         side: diagonal_fisher(
             view,

@@ -16,13 +16,11 @@ from mansu.study.stages.draw import draw
 from mansu.study.stages.indices import lengthen, shorten
 from mansu.study.stages.localize import localize
 from mansu.study.stages.movable import (
-    Fisher,
-    measure_fisher,
-    select_movable,
+    find_movable,
+    fisher_stage,
     trainable_weights,
     training_examples,
 )
-from mansu.unlearn.fisher import all_movable
 from mansu.unlearn.in_loop import InLoopLatents
 from mansu.unlearn.latents import Latents
 from mansu.unlearn.methods import METHODS
@@ -105,14 +103,13 @@ def train_watched(run: Run, watch: Watch) -> Trained:
     A watcher that raises ends the training; the state of the last check is kept.
     """
     method = METHODS[run.config.method]
-    stage, fisher = _open(run)
+    stage = _open(run)
     stored = stage.read_tensors(run.folder / _DONE)
     if stored is not None:
         return _trained(stored.tensors, stored.extra, method.keep, stage.key)
     run.open()
     weights = trainable_weights(run)
-    movable = select_movable(run, fisher) if fisher else all_movable(weights)
-    del fisher
+    movable = find_movable(run)
     through = run.config.floor == "in_loop"
     latents = (InLoopLatents if through else Latents)(weights, movable)
     lowest = min(localize(run).circuit.layers) if method.scope == "circuit" else 0
@@ -164,7 +161,7 @@ def train_watched(run: Run, watch: Watch) -> Trained:
 
 def read_course(run: Run) -> Course | None:
     """Reads what is stored of the run's training, finished or stopped; trains nothing."""
-    stage, _ = _open(run)
+    stage = _open(run)
     for name in (_DONE, _HALF_WAY):
         stored = stage.read_tensors(run.folder / name)
         if stored is not None:
@@ -173,17 +170,19 @@ def read_course(run: Run) -> Course | None:
     return None
 
 
-def _open(run: Run) -> tuple[Stage, Fisher | None]:
-    """The stage, and the Fisher information its mask is taken from, where the method has one."""
+def _open(run: Run) -> Stage:
     method = METHODS[run.config.method]
-    fisher = measure_fisher(run) if method.scope == "circuit" else None
+    mask, tau = method.scope, []
+    if method.scope == "circuit":
+        fisher, path = fisher_stage(run)
+        fisher.note_cost(path)
+        mask, tau = fisher.key, ["tau"]
     # Only in_loop trains differently; the other floors are applied to the same plain training.
     through = run.config.floor == "in_loop"
-    fields = (*TRAIN_FIELDS, *(["tau"] if fisher else []), *(["rho"] if through else []))
+    fields = (*TRAIN_FIELDS, *tau, *(["rho"] if through else []))
     code = ["unlearn", "quant", "metrics"]
     kind = "through the quantizer" if through else "plain"
-    inputs = fisher.key if fisher else method.scope, draw(run).key, kind, method.keep
-    return run.stage("train", fields, code, *inputs), fisher
+    return run.stage("train", fields, code, mask, draw(run).key, kind, method.keep)
 
 
 def _validator(run: Run) -> Callable[[Latents, int], Validation]:
