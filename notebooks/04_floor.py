@@ -13,8 +13,8 @@
 #
 # A 4-bit format (NF4) rounds every weight to one of 16 levels times the scale of its block of 64 weights.
 # Between two levels lies a **boundary**; the stretch between two boundaries is a **bin**. An update that
-# stays inside its bin is rounded away: the deployed model still knows. That is why much unlearning comes
-# back after quantization.
+# stays inside its bin is rounded away. The paper sees here why unlearned knowledge comes back after
+# quantization [P]; notebook 0 shows that it need not on a small model [O].
 #
 # The **floor** makes each update large enough to leave its bin:
 #
