@@ -76,7 +76,7 @@ from mansu.lab.open import open_run, parameters
 from mansu.study import stages
 
 run = open_run(**parameters(globals()))
-chance = 1 / len(stages.draw(run).items["forget_seen"][0].options)
+chance = stages.draw(run).chance
 models = {"original": stages.measure_base(run)}
 
 # %% [markdown]

@@ -101,7 +101,7 @@ show(charts.training_curves(trained.history))
 # %%
 from mansu.unlearn.methods import METHODS
 
-chance = 1 / len(draw(run).items["check_forget"][0].options)
+chance = draw(run).chance
 keep = METHODS[run.config.method].keep
 show(charts.validation_curve(trained.validations, trained.best, chance, keep))
 

@@ -71,7 +71,7 @@ run = open_run(**parameters(globals()))
 from mansu.study.stages import draw, measure_base, quantize
 
 base, now = measure_base(run), quantize(run)
-chance = 1 / len(draw(run).items["forget_seen"][0].options)
+chance = draw(run).chance
 show(charts.slopes(base, now, chance))
 
 # %%

@@ -13,7 +13,7 @@ from mansu.lab import charts
 from mansu.lab.charts.localize import SEED
 from mansu.metrics.significance import Gap, paired_gap
 from mansu.study.behaviour import Behaviour
-from mansu.study.scorecard import RULES
+from mansu.study.scorecard import RULES, fell_far
 from mansu.study.stages.base import Base
 from mansu.study.stages.quantize import Deployment
 
@@ -120,11 +120,10 @@ def crossing(accounts: Mapping[str, pd.DataFrame]) -> Lesson:
 def both(models: Models, accounts: Mapping[str, pd.DataFrame], chance: float) -> Lesson:
     """Does the last of the models forget for good, and keep the rest? All of them in a table."""
     base, now = _first_and_last(models)
-    forgot = {
-        name: _accuracy(new)
-        <= (1 - RULES.forget_share) * _accuracy(old) + RULES.forget_share * chance
-        for name, new, old in (("fp", now.fp, base.fp), ("nf4", now.nf4, base.nf4))
-    }
+    forgot = [
+        fell_far(_accuracy(old), _accuracy(new), chance)
+        for new, old in ((now.fp, base.fp), (now.nf4, base.nf4))
+    ]
     changes = [_gap(new, old, "retain") for new, old in ((now.fp, base.fp), (now.nf4, base.nf4))]
     kept = all(change.value >= -RULES.max_drop for change in changes)
     options = (
@@ -133,7 +132,7 @@ def both(models: Models, accounts: Mapping[str, pd.DataFrame], chance: float) ->
         "It forgets in both precisions as far, at the price of the rest.",
         "It forgets in full precision only, or hardly at all.",
     )
-    right = 2 if not all(forgot.values()) else (0 if kept else 1)
+    right = 2 if not all(forgot) else (0 if kept else 1)
     why = (
         f"Forget accuracy {_accuracy(now.fp):.1%} in full precision, {_accuracy(now.nf4):.1%} in "
         f"NF4 (chance {chance:.0%}); retain changes by {_told(changes[0])} pp and "

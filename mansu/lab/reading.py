@@ -7,7 +7,7 @@ begins is ours [O]: "high" as in the structural rule, "low" as AS-NC below AS-C.
 
 from typing import Any
 
-from mansu.study.scorecard import RULES
+from mansu.study.scorecard import RULES, fell_far
 
 NAMES = {"fp": "full precision", "nf4": "NF4"}
 
@@ -59,5 +59,4 @@ def reading_of(card: dict[str, Any], precision: str) -> str:
 def _forgot(card: dict[str, Any], precision: str) -> bool:
     base = card["forget"][f"{precision}_base"]["acc"]
     now = card["forget"][precision]["acc"]
-    needed = RULES.forget_share * (base - card["chance"])
-    return needed > 0 and base - now >= needed
+    return fell_far(base, now, card["chance"])

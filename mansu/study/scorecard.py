@@ -6,6 +6,9 @@
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
+from mansu.metrics.mcq import McqScores
 from mansu.metrics.significance import Estimate, Gap
 
 
@@ -96,6 +99,19 @@ def role_json(result: RoleResult) -> dict[str, Any]:
 
 
 def fell_enough(comparison: Comparison, chance: float, rules: Rules = RULES) -> bool:
-    """Rule 1: at least half of the way to chance, and the interval of the fall excludes 0."""
-    needed = rules.forget_share * (comparison.base.value - chance)
-    return needed > 0 and -comparison.change.value >= needed and comparison.change.high < 0
+    """Rule 1: far enough towards chance, and the interval of the fall excludes 0."""
+    far = fell_far(comparison.base.value, comparison.now.value, chance, rules)
+    return far and comparison.change.high < 0
+
+
+def fell_far(base: float, now: float, chance: float, rules: Rules = RULES) -> bool:
+    """Whether accuracy fell at least half of the way to chance; none falls from there."""
+    needed = rules.forget_share * (base - chance)
+    return needed > 0 and base - now >= needed
+
+
+def known_templates(original: McqScores, rules: Rules = RULES) -> set[str]:
+    """Templates under which the original model knows the facts: only these can show forgetting."""
+    asked = np.array(original.templates)
+    means = {str(name): original.correct[asked == name].mean() for name in np.unique(asked)}
+    return {name for name, accuracy in means.items() if accuracy >= rules.known}

@@ -59,7 +59,7 @@ def test_right_answers_are_counted_by_fact_over_the_chosen_questions_alone(made)
 def shown(made, monkeypatch, tiny_config, tiny) -> DeploymentDashboard:
     options = SimpleNamespace(options=("a", "b", "c", "d"))
     items = dict.fromkeys(made.base.fp.roles, (options,))
-    monkeypatch.setattr(deployment, "draw", lambda run: SimpleNamespace(items=items))
+    monkeypatch.setattr(deployment, "draw", lambda run: SimpleNamespace(items=items, chance=0.25))
     monkeypatch.setattr(deployment, "measure_base", lambda run: made.base)
     monkeypatch.setattr(deployment, "measure_deployment", lambda run: made.now)
     run = SimpleNamespace(config=tiny_config, forget=made.facts, model=tiny, progress=None)

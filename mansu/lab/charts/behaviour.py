@@ -14,7 +14,7 @@ from mansu.lab.outcomes import BACK, KNOWN, LOST, all_measured, count_right, mos
 from mansu.lab.theme import GREY, INK, PRECISIONS, VERMILION, heading
 from mansu.metrics.mcq import McqScores
 from mansu.metrics.significance import accuracy_interval, paired_gap
-from mansu.study.scorecard import RULES
+from mansu.study.scorecard import RULES, known_templates
 from mansu.study.stages.base import Base
 from mansu.study.stages.quantize import Deployment
 
@@ -220,11 +220,10 @@ def _by_precision(measured: Base | Deployment, role: str) -> dict[str, McqScores
 def _known(base: Base, role: str) -> np.ndarray:
     """Which items count: of new prompts, only templates that the original model answers."""
     scores = base.fp.roles[role]
-    templates = np.array(scores.templates)
     if role != "forget_held_out":
-        return np.ones(len(templates), dtype=bool)
-    means = {t: scores.correct[templates == t].mean() for t in np.unique(templates)}
-    return np.array([means[t] >= RULES.known for t in templates], dtype=bool)
+        return np.ones(len(scores.templates), dtype=bool)
+    known = known_templates(scores)
+    return np.array([name in known for name in scores.templates], dtype=bool)
 
 
 def _chosen(values: Sequence[str], kept: np.ndarray) -> list[str]:

@@ -20,7 +20,7 @@ from mansu.lab.outcomes import Measured, all_measured, count_right
 from mansu.lab.show import is_live, show, table
 from mansu.study.config import StudyConfig
 from mansu.study.run import Run
-from mansu.study.scorecard import RULES
+from mansu.study.scorecard import RULES, known_templates
 from mansu.study.stages.base import measure_base
 from mansu.study.stages.draw import draw
 from mansu.study.stages.quantize import quantize as measure_deployment
@@ -58,11 +58,11 @@ class DeploymentDashboard:
 
     def __init__(self, run: Run) -> None:
         self._run, self._drawing = run, threading.RLock()
-        drawn = draw(run).items
-        self._chance = 1 / len(drawn["forget_seen"][0].options)
+        drawn = draw(run)
+        self._chance = drawn.chance
         base, now = measure_base(run), measure_deployment(run)
         self._scores: dict[str, Measured] = {
-            role: all_measured(base, now, role) for role in ROLES if drawn[role]
+            role: all_measured(base, now, role) for role in ROLES if drawn.items[role]
         }
         names = [(label, role) for role, label in ROLES.items() if role in self._scores]
         self.role = choice("questions", "forget_seen", names, "Whose accuracy is shown")
@@ -112,12 +112,17 @@ class DeploymentDashboard:
         """Offers the role's prompts; at first those that the original model answers, if new."""
         with self._drawing:
             scores = self._scores[str(self.role.value)]["original", "fp"]
-            asked = np.array(scores.templates)
-            used = [t for t in self._facts.templates if t.id in asked]
-            means = {t.id: scores.correct[asked == t.id].mean() for t in used}
-            taken = [t.id for t in used]
+            used = [t for t in self._facts.templates if t.id in scores.templates]
+            taken = {t.id for t in used}
+            self._note = ""
             if self.role.value == "forget_held_out":
-                taken = [name for name in taken if means[name] >= RULES.known] or taken
+                known = known_templates(scores)
+                taken = known or taken
+                told = "At first those are taken" if known else "There are none"
+                self._note = (
+                    f" {told} that the original model answers, at least {RULES.known:.0%}: the "
+                    "scorecard counts these."
+                )
             self.templates = {t.id: _tick(t.text, t.id in taken) for t in used}
             for tick in self.templates.values():
                 tick.observe(lambda change: self._draw(), "value")
@@ -138,15 +143,9 @@ class DeploymentDashboard:
             self.slopes.show(chart)
             about = count_right(self._facts, scores, kept)
             self.facts.show(about)
-            note = ""
-            if role == "forget_held_out":
-                note = (
-                    " At first those are taken that the original model answers, at least "
-                    f"{RULES.known:.0%}: the scorecard counts these."
-                )
             self.words.say(
                 f"{int(kept.sum()):,} questions about {len(about):,} facts, under {len(taken)} "
-                f"of {len(self.templates)} prompts.{note}"
+                f"of {len(self.templates)} prompts.{self._note}"
             )
 
 

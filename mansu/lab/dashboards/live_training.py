@@ -81,8 +81,7 @@ class LiveTraining:
         if not checks:
             self.checks.clear()
         elif checked:
-            chance = 1 / len(draw(run).items["check_forget"][0].options)
-            self.checks.show(charts.validation_curve(checks, best, chance, keep))
+            self.checks.show(charts.validation_curve(checks, best, draw(run).chance, keep))
         place = f" It lies in {run.folder}." if course.finished else ""
         self.words.say(
             f"{setting(run.config)}: {told(checks, best, run.config, course.finished)}{place}"

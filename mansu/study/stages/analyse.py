@@ -9,8 +9,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from mansu.metrics.divergence import (
     ActivationShift,
     Divergence,
@@ -22,10 +20,10 @@ from mansu.metrics.significance import Gap, accuracy_interval, paired_gap
 from mansu.quant.permanence import total_of_frame
 from mansu.study.run import Run, once, versions
 from mansu.study.scorecard import (
-    RULES,
     Comparison,
     RoleResult,
     gap_json,
+    known_templates,
     role_json,
 )
 from mansu.study.stages.base import Base, measure_base
@@ -107,9 +105,9 @@ def analyse(run: Run) -> dict[str, Any]:
 
 
 def _scorecard(run: Run, base: Base, now: Deployment, structure: Structure) -> dict[str, Any]:
-    chance = 1 / len(draw(run).items["forget_seen"][0].options)
+    chance = draw(run).chance
     seen = _role(base, now, "forget_seen")
-    known = _known_templates(base)
+    known = known_templates(base.fp.roles["forget_held_out"])
     held_out = _role(base, now, "forget_held_out", known) if known else None
     retain, utility = _role(base, now, "retain"), _role(base, now, "utility")
     gap = _ptq_gap(now.fp.roles["forget_seen"], now.nf4.roles["forget_seen"])
@@ -186,17 +184,6 @@ def _role(base: Base, now: Deployment, role: str, templates: set[str] | None = N
         compare(base.fp.roles[role], now.fp.roles[role]),
         compare(base.nf4.roles[role], now.nf4.roles[role]),
     )
-
-
-def _known_templates(base: Base) -> set[str]:
-    """Held-out templates under which the original model knows the facts."""
-    scores = base.fp.roles["forget_held_out"]
-    names = np.array(scores.templates)
-    return {
-        str(name)
-        for name in np.unique(names)
-        if scores.correct[names == name].mean() >= RULES.known
-    }
 
 
 def _ptq_gap(fp: McqScores, nf4: McqScores) -> Gap:

@@ -39,6 +39,11 @@ class Drawn:
     pairs: tuple[Pair, ...]
     key: str
 
+    @property
+    def chance(self) -> float:
+        """Accuracy of guessing a forget question."""
+        return 1 / len(self.items["forget_seen"][0].options)
+
 
 @once
 def draw(run: Run) -> Drawn:

@@ -143,7 +143,7 @@ def train_watched(run: Run, watch: Watch) -> Trained:
         settings,
         validate=_validator(run),
         save=save,
-        chance=1 / len(draw(run).items["check_forget"][0].options),
+        chance=draw(run).chance,
     )
     state = trainer.run(resumed, note)
     kept = latents.original if state.best is None else state.best
