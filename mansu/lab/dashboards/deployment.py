@@ -83,7 +83,7 @@ class DeploymentDashboard:
             flex="1 1 520px",
         )
         self.box = dashboard(
-            beside(questions, column(self.slopes.box, flex="0 1 500px")),
+            beside(questions, column(self.slopes.box, flex="0 1 540px")),
             _caption("Fact by fact"),
             self.facts.box,
             _caption("A prompt of your own"),
