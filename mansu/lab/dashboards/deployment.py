@@ -83,7 +83,7 @@ class DeploymentDashboard:
             flex="1 1 520px",
         )
         self.box = dashboard(
-            beside(questions, column(self.slopes.box, flex="0 1 540px")),
+            beside(questions, column(self.slopes.box, flex="1 1 480px")),
             _caption("Fact by fact"),
             self.facts.box,
             _caption("A prompt of your own"),
@@ -158,7 +158,7 @@ def _tick(text: str, value: bool) -> widgets.Checkbox:
     return widgets.Checkbox(
         value=value,
         description=text.replace("\n", " ⏎ "),
-        tooltip="Whether questions under this prompt count",
+        tooltip=f"Whether questions under this prompt count: {text}",
         indent=False,
         layout={"width": "auto", "height": f"{_LINE}px", "margin": "0"},
     )
