@@ -68,7 +68,7 @@ shared: str = ""  # folder shared by runs on the same data; empty: out/shared, o
 # %% [markdown]
 # The next cell checks every parameter and opens the run. The training settings are MANSU's; gradient ascent and
 # NPO keep settings of their own. Results that exist already are read, not computed again. The first time, the three
-# runs take about half an hour on two cores: before a class, run the notebook once.
+# runs took about 25 minutes on two cores: before a class, run the notebook once.
 
 # %%
 from mansu.lab import dashboards, lessons
@@ -159,11 +159,11 @@ dashboards.ask(
 # %% [markdown]
 # ## 6 · Steps that 4 bits can hold
 #
-# So much for one update. Compare with section 2: how much of the forgetting went with the updates that keep their
-# code? If little did, the few that crossed must carry it: each of them moved by a whole level, far more than it was
-# trained to (Exercise 4). Whether that is enough is luck of size and number, not design. MANSU leaves nothing to it:
-# it moves few weights, each far enough to reach another level, and each only where the retain set does not need it.
-# What is learnt that way cannot be rounded away.
+# Compare this with section 2: how much of the forgetting went with the updates that keep their code? If little
+# did, the few that crossed must carry it: each of them moved by a whole level, far more than it was trained to
+# (Exercise 4). Whether that is enough is luck of size and number, not design. MANSU leaves nothing to it: it moves
+# few weights, each far enough to reach another level, and each only where the retain set does not need it. What is
+# learnt that way cannot be rounded away.
 
 # %%
 models["MANSU"] = stages.quantize(run)
