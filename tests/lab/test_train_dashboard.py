@@ -123,7 +123,7 @@ def test_training_goes_live_stops_at_a_press_and_goes_on_from_the_last_check(
     live.jobs.start.click()
     assert live.jobs.wait(120)
     assert live.jobs.words.text.startswith("Stopped")
-    assert len(drawn) == 3  # a step each
+    assert len(drawn) == 4  # a step each, and then what is kept: the first two
     assert "nothing is kept before the first check" in drawn[1]
     assert "After a stop, Train goes on from step 2" in live.words.text
     assert "λ 2.5" in live.words.text

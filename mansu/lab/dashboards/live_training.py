@@ -103,11 +103,10 @@ class LiveTraining:
                 self._draw(run, Course(list(history), list(checks), finished=False), fresh)
                 checked, drawn = len(checks), time.monotonic()
 
-        with telling(run, tell):
-            trained = train_watched(run, watch)
-        if config == self._config():
-            self._draw(run, Course(trained.history, trained.validations, finished=True))
-        else:  # another setting was chosen meanwhile
+        try:
+            with telling(run, tell):
+                train_watched(run, watch)
+        finally:  # done or stopped: what is kept, of the setting that is chosen by now
             self._show_stored()
 
 
