@@ -206,7 +206,7 @@ for name in ("gradient ascent", "NPO"):
     total = accounts[name].iloc[-1]
     crossed = total["survived"] / total["changed"]
     print(f"{name}: mean |Δ| {total['ratio_mean']:.4f} bins, and {crossed:.4f} of the updates crossed.")
-print("A share of about r: the average update in bins is the share that survives.")
+print("Expected: a share of about r, so that the average update in bins is the share that survives.")
 
 # %% [markdown]
 # **3.** "The accuracy on the forget set is no higher in NF4 than in full precision, so nothing came back." Why is
@@ -240,10 +240,10 @@ for name, weight in before.items():
     kept += (update.sign() * stored).sum().item()
 total = accounts["gradient ascent"].iloc[-1]
 print(f"{total['survived'] / total['changed']:.2%} of the updates, and {kept / moved:.0%} of the movement.")
-print("A weight that crosses moves by a whole bin. If a share r of the updates crosses, each becomes about 1/r times")
-print("as long, and the sum is kept; noise comes on top, and cancels over many weights. Expect a comeback where that")
-print("luck fails: few weights, each moved by much less than a bin, so that hardly any crosses, or noise as large as")
-print("the effect. MANSU also moves few, but each to another level, so nothing is left to chance.")
+print("Expected: a weight that crosses moves by a whole bin. If a share r of the updates crosses, each becomes about")
+print("1/r times as long, and the sum is kept; noise comes on top, and cancels over many weights. Knowledge comes back")
+print("where that luck fails: few weights, each moved by much less than a bin, so that hardly any crosses, or noise as")
+print("large as the effect. MANSU also moves few, but each to another level, so nothing is left to chance.")
 
 # %% [markdown]
 # ## Where the results lie

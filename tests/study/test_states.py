@@ -2,9 +2,9 @@
 
 import pytest
 
+from mansu.metrics.generation import Continuation, continue_prompt
 from mansu.quant.deployed import deployed
 from mansu.study.folders import Folders
-from mansu.study.generation import Continuation, continue_prompt
 from mansu.study.run import Run
 from mansu.study.stages import states
 from mansu.study.stages.floor import unlearned_model

@@ -9,8 +9,8 @@ from altair.typing import ChartType
 
 from mansu.lab.charts.precisions import slope_panel
 from mansu.lab.theme import BLUE, VERMILION, heading
+from mansu.metrics.generation import Continuation
 from mansu.metrics.mcq import McqScores
-from mansu.study.generation import Continuation
 
 MODELS = {
     ("original", "fp"): "original, full precision",

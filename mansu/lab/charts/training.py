@@ -47,8 +47,8 @@ def movable_share(movable: Movable, weights: Mapping[str, torch.Tensor]) -> Char
         ]
         if little:
             notes += [
-                f"Under {_HARDLY:.1%} of layer {little} may move: by Fisher information the retain "
-                "set needs its weights as well."
+                f"Under {_HARDLY:.1%} of layer {little} may move: its weights matter too much to "
+                "the retain set, or too little to the forget set beside it."
             ]
     title = heading("Which weights may move", *notes)
     return matrix_map(pd.DataFrame(rows), "share", "share that may move", ".2%", None, title)

@@ -10,7 +10,7 @@ from mansu.lab.charts.deployment import MODELS
 from mansu.lab.dashboards.controls import beside, column, slider
 from mansu.lab.dashboards.jobs import Jobs, telling
 from mansu.lab.dashboards.pane import Pane
-from mansu.study.generation import Continuation, continue_prompt, read_prompt
+from mansu.metrics.generation import Continuation, continue_prompt, read_prompt
 from mansu.study.run import Progress, Run
 from mansu.study.stages.states import in_state
 

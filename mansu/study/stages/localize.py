@@ -1,8 +1,12 @@
 """Phase 1: scores every edge on the forget pairs and takes the circuit from the ranking."""
 
 from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
 
 from mansu.circuit import Circuit, EdgeScores, Graph, attribute, select
+from mansu.study.records import StoredTensors
 from mansu.study.run import Run, Stage, once
 from mansu.study.stages.draw import draw
 
@@ -62,13 +66,23 @@ def scores_stage(run: Run) -> Stage:
 def read_scores(stage: Stage) -> EdgeScores | None:
     """The stored edge scores of θ₀, or None."""
     stored = stage.read_tensors(stage.path("scores", ".safetensors"))
-    return None if stored is None else EdgeScores(graph=Graph(**stored.extra), **stored.tensors)
+    return None if stored is None else unpack_scores(stored)
 
 
 def write_scores(stage: Stage, scores: EdgeScores) -> None:
     """Stores edge scores of θ₀."""
-    tensors = {name: getattr(scores, name) for name in _TENSORS}
-    stage.write_tensors(stage.path("scores", ".safetensors"), tensors, asdict(scores.graph))
+    stage.write_tensors(stage.path("scores", ".safetensors"), *pack_scores(scores))
+
+
+def pack_scores(scores: EdgeScores) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
+    """Edge scores as tensors by name, and their graph as JSON values."""
+    return {name: getattr(scores, name) for name in _TENSORS}, asdict(scores.graph)
+
+
+def unpack_scores(stored: StoredTensors) -> EdgeScores:
+    """Reads what :func:`pack_scores` made; other tensors beside it are left out."""
+    tensors = {name: stored.tensors[name] for name in _TENSORS}
+    return EdgeScores(graph=Graph(**stored.extra), **tensors)
 
 
 def attribute_now(run: Run, task: str) -> EdgeScores:

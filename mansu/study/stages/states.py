@@ -4,7 +4,6 @@ A state is entered only to compute something: entering quantizes a whole model, 
 than reading what is stored.
 """
 
-import dataclasses
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,17 +11,21 @@ from typing import Literal
 
 import torch
 
-from mansu.circuit import EdgeScores, Graph, source_differences
+from mansu.circuit import EdgeScores, source_differences
 from mansu.models import LanguageModel
 from mansu.study.run import Run, once
 from mansu.study.stages.draw import draw
 from mansu.study.stages.floor import floor, unlearned_model
-from mansu.study.stages.localize import FIELDS, attribute_now, localize
+from mansu.study.stages.localize import (
+    FIELDS,
+    attribute_now,
+    localize,
+    pack_scores,
+    unpack_scores,
+)
 from mansu.unlearn.view import Precision, in_precision
 
 Origin = Literal["original", "unlearned"]
-
-_SCORES = ("scores", "mlp_scores", "metric", "metric_corrupted")
 
 
 @dataclass(frozen=True)
@@ -90,13 +93,11 @@ def _attribute(run: Run, origin: Origin, precision: Precision) -> State:
         path = stage.path(f"state-{name}", ".safetensors")
     stored = stage.read_tensors(path)
     if stored is not None:
-        differences = stored.tensors.pop("differences")
-        return State(EdgeScores(graph=Graph(**stored.extra), **stored.tensors), differences)
+        return State(unpack_scores(stored), stored.tensors["differences"])
     with in_state(run, origin, precision):
         task = f"attribution, {name.replace('-', ', ')}"
         scores = localize(run).scores if name == "original" else attribute_now(run, task)
         differences = source_differences(run.model, draw(run).pairs)
-    tensors = {field: getattr(scores, field) for field in _SCORES}
-    tensors["differences"] = differences
-    stage.write_tensors(path, tensors, dataclasses.asdict(scores.graph))
+    tensors, graph = pack_scores(scores)
+    stage.write_tensors(path, {**tensors, "differences": differences}, graph)
     return State(scores, differences)

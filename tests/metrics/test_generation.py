@@ -5,8 +5,8 @@ import torch
 
 from mansu.data.encoding import token_ids
 from mansu.errors import InputError, RunError
+from mansu.metrics.generation import continue_prompt
 from mansu.quant import deployed
-from mansu.study.generation import continue_prompt
 
 PROMPTS = ("The chemical symbol for gold is", "The capital city of France is ", "Q: Where\nA:")
 
