@@ -64,7 +64,7 @@ bench: install  ## timings, as ratios in one process
 	$(RUN) $(BIN)/python bench/dashboards.py
 
 notebooks: install  ## rebuild notebooks/*.ipynb from their .py sources
-	$(BIN)/python -m mansu.lab.notebooks
+	$(BIN)/python -m mansu.sweep.notebooks
 
 student: install  ## notebooks without the solutions of their exercises, into student/
 	$(BIN)/python -m mansu.lab.student

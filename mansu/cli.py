@@ -178,7 +178,7 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _sweep(options: argparse.Namespace) -> int:
-    from mansu.lab.batch import sweep
+    from mansu.sweep.batch import sweep
 
     return sweep(options.study, jobs=options.jobs, dry_run=options.dry_run)
 

@@ -115,7 +115,7 @@ table(charts.matrix_table(accounts), title="The account of every matrix, the tot
 # %%
 from IPython.display import Markdown, display
 
-from mansu.lab import claims
+from mansu.study.readings import claims
 
 found = stages.measure_guarantees(run)
 display(Markdown(claims.markdown(claims.bin_claims(found))))

@@ -66,8 +66,8 @@ shared: str = ""  # folder shared by runs on the same data; empty: out/shared, o
 # %%
 from mansu.lab import charts
 from mansu.lab.open import open_run, parameters
-from mansu.lab.reading import joint_reading
 from mansu.lab.show import show, table
+from mansu.study.readings.joint import joint_reading
 
 run = open_run(**parameters(globals()))
 
@@ -120,7 +120,7 @@ print(scorecard_table(card))
 # the off-diagonal part, weights that act together.
 
 # %%
-from mansu.lab import claims
+from mansu.study.readings import claims
 from mansu.study.stages import measure_guarantees
 
 found = measure_guarantees(run)

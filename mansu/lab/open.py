@@ -7,11 +7,11 @@ from typing import Any
 import transformers
 
 from mansu.errors import InputError
-from mansu.lab.places import repository
 from mansu.lab.progress import progress
 from mansu.study.config import FIELDS, make_config
 from mansu.study.folders import Folders, study_folders
 from mansu.study.run import Run
+from mansu.sweep.places import repository
 
 STUDY = "default"  # whose folders hold what a notebook computes when it is given none
 PLACES = ("out", "shared")

@@ -6,8 +6,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from mansu.lab.kernel import write_kernel
-from mansu.lab.places import repository
+from mansu.sweep.kernel import write_kernel
+from mansu.sweep.places import repository
 
 # What the dashboards are drawn by; others are made for JupyterLab and may fail on a page.
 _EXTENSIONS = (

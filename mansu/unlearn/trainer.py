@@ -19,8 +19,9 @@ from typing import Literal
 
 import torch
 
+from mansu.data.examples import Example
 from mansu.errors import RunError
-from mansu.unlearn.examples import Example, answer_targets
+from mansu.models.targets import answer_targets
 from mansu.unlearn.latents import Latents
 from mansu.unlearn.objectives import ForgetLoss, forget_term, retain_term
 from mansu.unlearn.view import Streams, View

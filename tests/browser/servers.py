@@ -14,10 +14,10 @@ from pathlib import Path
 
 import nbformat
 
-from mansu.lab.kernel import write_kernel
-from mansu.lab.notebooks import build
-from mansu.lab.places import repository
 from mansu.study.run import Run
+from mansu.sweep.kernel import write_kernel
+from mansu.sweep.notebooks import build
+from mansu.sweep.places import repository
 
 PATIENCE = 240  # seconds; machines that run tests may be slow
 

@@ -11,10 +11,10 @@ from mansu.lab.dashboards import deployment, quantize
 from mansu.lab.dashboards.deployment import DeploymentDashboard
 from mansu.lab.dashboards.prompting import to_html
 from mansu.lab.dashboards.runs import change
-from mansu.lab.outcomes import BACK, GONE, KNOWN, LOST, NEVER, Asked, count_right
 from mansu.lab.theme import to_spec
 from mansu.metrics.generation import Candidate, Continuation, continue_prompt
 from mansu.metrics.mcq import McqScores
+from mansu.study.readings.outcomes import BACK, GONE, KNOWN, LOST, NEVER, Asked, count_right
 from mansu.study.stages.states import in_state
 
 MARKUP = "<b>bold</b><script>alert(1)</script> $x_1$"

@@ -7,8 +7,8 @@ import pytest
 import yaml
 
 from mansu.errors import InputError
-from mansu.lab import batch, notebooks
-from mansu.lab.lock import holding
+from mansu.sweep import batch, notebooks
+from mansu.sweep.lock import holding
 
 
 def study(folder: Path) -> Path:

@@ -9,9 +9,9 @@ import nbformat
 import papermill
 import pytest
 
-from mansu.lab.notebooks import BESIDE, OWN, SHARED, build, parameters_cell, sources
-from mansu.lab.places import repository
 from mansu.study.config import FIELDS, StudyConfig
+from mansu.sweep.notebooks import BESIDE, OWN, SHARED, build, parameters_cell, sources
+from mansu.sweep.places import repository
 
 FOLDER = repository() / "notebooks"
 NAMES = sorted((*SHARED, *OWN, *BESIDE))

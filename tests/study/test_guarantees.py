@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from mansu.lab import claims
 from mansu.lab.dashboards.updates import Updates
 from mansu.study.config import make_config
 from mansu.study.folders import Folders
+from mansu.study.readings import claims
 from mansu.study.run import Run
 from mansu.study.stages import floor, measure_guarantees, train
 from mansu.study.stages.guarantees import EXAMPLES, Guarantees, read_guarantees

@@ -10,10 +10,10 @@ from altair.typing import ChartType
 from mansu.data.facts import FactSet
 from mansu.lab.charts.deployment import MODELS
 from mansu.lab.charts.localize import SEED
-from mansu.lab.outcomes import BACK, KNOWN, LOST, all_measured, count_right, most
 from mansu.lab.theme import GREY, INK, PRECISIONS, VERMILION, heading
 from mansu.metrics.mcq import McqScores
 from mansu.metrics.significance import accuracy_interval, paired_gap
+from mansu.study.readings.outcomes import BACK, KNOWN, LOST, all_measured, count_right, most
 from mansu.study.scorecard import RULES, known_templates
 from mansu.study.stages.base import Base
 from mansu.study.stages.quantize import Deployment

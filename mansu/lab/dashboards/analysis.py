@@ -9,9 +9,9 @@ from mansu.lab.dashboards.comparison import Comparison, Shown, compare
 from mansu.lab.dashboards.controls import Words, at_start, beside, choice, column, dashboard
 from mansu.lab.dashboards.pane import Pane
 from mansu.lab.dashboards.state import StateRow, require_same
-from mansu.lab.reading import NAMES, reading_of
 from mansu.lab.show import is_live
 from mansu.study.config import StudyConfig
+from mansu.study.readings.joint import NAMES, reading_of
 from mansu.study.run import Run
 from mansu.study.stages.analyse import analyse as scorecard
 from mansu.study.stages.analyse import compare_states

@@ -16,9 +16,9 @@ from mansu.lab.dashboards.facts import FactTable
 from mansu.lab.dashboards.pane import Pane
 from mansu.lab.dashboards.prompting import TOKENS, Prompting, answer, default_prompt
 from mansu.lab.dashboards.state import StateRow, require_same
-from mansu.lab.outcomes import Measured, all_measured, count_right
 from mansu.lab.show import is_live, show, table
 from mansu.study.config import StudyConfig
+from mansu.study.readings.outcomes import Measured, all_measured, count_right
 from mansu.study.run import Run
 from mansu.study.scorecard import RULES, known_templates
 from mansu.study.stages.base import measure_base

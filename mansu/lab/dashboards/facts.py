@@ -8,7 +8,7 @@ import ipywidgets as widgets
 
 from mansu.lab.charts.deployment import MODELS
 from mansu.lab.dashboards.controls import Words, beside, choice, column, slider
-from mansu.lab.outcomes import NEVER, OUTCOMES, Asked, most
+from mansu.study.readings.outcomes import NEVER, OUTCOMES, Asked, most
 
 ALL = "all facts"
 _HEIGHT = 340  # pixels of the table, which scrolls

@@ -6,13 +6,13 @@ from typing import Any
 
 from mansu.data.facts import fact_set_names
 from mansu.lab.open import STUDY
-from mansu.lab.places import repository
 from mansu.models.loading import find_model, read_config
 from mansu.models.packaged import PACKAGED
 from mansu.models.tiny import TINY
 from mansu.study.config import StudyConfig, make_config
 from mansu.study.folders import Folders, study_folders, variant
 from mansu.study.run import Progress, Run
+from mansu.sweep.places import repository
 from mansu.unlearn.methods import METHODS
 
 # What edge scores depend on.

@@ -11,12 +11,12 @@ from typing import Literal
 from mansu.circuit.attribution import grid_points
 from mansu.circuit.chunks import chunks, pair_bytes, run_bytes
 from mansu.circuit.graph import Graph
+from mansu.data.examples import Example
 from mansu.quant.nf4 import BLOCK
 from mansu.quant.permanence import _CELLS
 from mansu.study.config import StudyConfig
 from mansu.study.plan.shapes import Shapes
 from mansu.study.plan.workload import Workload
-from mansu.unlearn.examples import Example
 from mansu.unlearn.view import BATCH_ROWS
 
 Kind = Literal["weights", "circuit", "optimizer", "gradients", "activations", "attribution", "host"]

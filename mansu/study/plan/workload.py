@@ -14,6 +14,7 @@ from typing import Any
 from transformers import AutoTokenizer
 
 from mansu.data.encoding import encode
+from mansu.data.examples import Example, build_examples
 from mansu.data.facts import load_fact_set
 from mansu.data.items import Item
 from mansu.data.pairs import Pair, build_pairs
@@ -24,7 +25,6 @@ from mansu.models import LanguageModel
 from mansu.study.config import StudyConfig
 from mansu.study.stages.draw import DRAW_SEED, MEASURED, draw_items
 from mansu.study.stages.movable import fisher_sample
-from mansu.unlearn.examples import Example, build_examples
 
 # Letters a piece, where no tokenizer is at hand. Tokenizers of 32k words and more average above 4
 # in English prose, and names are cut into shorter pieces than that.

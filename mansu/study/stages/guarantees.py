@@ -13,6 +13,7 @@ import torch
 from pydantic import TypeAdapter
 from torch import Tensor
 
+from mansu.data.examples import Example, build_examples
 from mansu.models.memory import release_memory
 from mansu.models.swap import swapped
 from mansu.quant import linear_weights
@@ -36,7 +37,6 @@ from mansu.theory import (
 )
 from mansu.theory.retain_loss import Vector, inner, norm
 from mansu.theory.survey import Index, size
-from mansu.unlearn.examples import Example, build_examples
 
 SEED = 0
 EXAMPLES = 12  # retain examples, drawn with SEED

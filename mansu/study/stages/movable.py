@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from mansu.data.examples import Example, build_examples
 from mansu.study.config import StudyConfig
 from mansu.study.run import Run, Stage, once
 from mansu.study.stages.draw import draw
 from mansu.study.stages.localize import localize
-from mansu.unlearn.examples import Example, build_examples
 from mansu.unlearn.fisher import Movable, all_movable, diagonal_fisher, most_forgetful, retain_mask
 from mansu.unlearn.floor import movable as may_move
 from mansu.unlearn.methods import METHODS

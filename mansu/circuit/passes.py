@@ -58,7 +58,7 @@ class LayerReads:
 
 
 @dataclass
-class Run:
+class Pass:
     """What was read from a batch of runs.
 
     Attributes:
@@ -79,7 +79,7 @@ def run(
     embeddings: torch.Tensor,
     write_rows: slice | None,
     with_reads: bool,
-) -> Run:
+) -> Pass:
     """Runs the decoder once on a batch.
 
     Args:
@@ -128,10 +128,10 @@ def run(
                 last_of_mlp = getattr(block, family.mlp_post_norm or "mlp")
                 writes.mlps.append(keep(last_of_mlp.output))
         final.append(last_position(view.norm.input, prompts))
-    return Run(writes, reads, final[0])
+    return Pass(writes, reads, final[0])
 
 
-def run_ends(view: NNsight, model: LanguageModel, prompts: Prompts) -> tuple[Run, Run]:
+def run_ends(view: NNsight, model: LanguageModel, prompts: Prompts) -> tuple[Pass, Pass]:
     """The corrupted and the clean run, with their writes and without gradients."""
     with torch.no_grad():
         corrupted = run(view, model, prompts, prompts.corrupted, slice(None), False)

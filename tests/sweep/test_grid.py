@@ -6,11 +6,11 @@ import pytest
 import yaml
 
 from mansu.errors import InputError
-from mansu.lab.batch import Plan, sweep
-from mansu.lab.places import repository
 from mansu.study.config import StudyConfig
 from mansu.study.folders import study_folders
-from mansu.study.sweep import expand, read_study
+from mansu.sweep.batch import Plan, sweep
+from mansu.sweep.grid import expand, read_study
+from mansu.sweep.places import repository
 
 SETS = [{"forget": "elements", "retain": "capitals", "utility": "cities"}]
 SMALL = {"study": "small", "models": ["tiny-llama"], "sets": SETS}

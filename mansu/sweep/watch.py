@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mansu.errors import RunError
-from mansu.lab.lock import name_holder
+from mansu.sweep.lock import name_holder
 
 EVERY = 0.5  # seconds between looks
 

@@ -4,8 +4,9 @@ from dataclasses import replace
 
 from made_up import Made
 
-from mansu.lab import charts, claims
+from mansu.lab import charts
 from mansu.lab.theme import to_spec
+from mansu.study.readings import claims
 from mansu.study.stages.guarantees import Guarantees
 from mansu.theory import Crossings
 

@@ -3,7 +3,7 @@
 A notebook is written as ``NN_name.py`` in percent format. The ``.ipynb`` beside it holds the same
 cells without outputs, for JupyterLab; it is made here and only here, byte for byte the same every
 time. The parameters cell is written from ``StudyConfig``, so that it can never lag behind.
-``python -m mansu.lab.notebooks`` renews all of it.
+``python -m mansu.sweep.notebooks`` renews all of it.
 """
 
 import re
@@ -12,9 +12,9 @@ from pathlib import Path
 import jupytext
 import nbformat
 
-from mansu.lab.places import repository
 from mansu.study.config import FIELDS, StudyConfig, choices, describe
 from mansu.study.records import write_text
+from mansu.sweep.places import repository
 
 KERNEL = "mansu"
 # The stages in order; the first two do not depend on the method and are shared.

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mansu.lab.reading import joint_reading
+from mansu.study.readings.joint import joint_reading
 
 
 def card(cad: float, normalised: float, inside: float, outside: float, accuracy: float) -> dict:

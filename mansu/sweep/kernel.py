@@ -4,8 +4,8 @@ import json
 import sys
 from pathlib import Path
 
-from mansu.lab.notebooks import KERNEL
 from mansu.study.records import write_text
+from mansu.sweep.notebooks import KERNEL
 
 
 def write_kernel(folder: Path) -> None:

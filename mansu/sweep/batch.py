@@ -19,16 +19,16 @@ import yaml
 
 import mansu
 from mansu.errors import InputError, RunError
-from mansu.lab import notebooks
-from mansu.lab.kernel import write_kernel
-from mansu.lab.lock import holding
-from mansu.lab.places import repository
-from mansu.lab.watch import watch
 from mansu.study.config import StudyConfig
 from mansu.study.folders import Folders, study_folders
 from mansu.study.records import read_json, write_text
-from mansu.study.sweep import Study, expand, read_study
 from mansu.study.tables import scorecard_table, summary_table
+from mansu.sweep import notebooks
+from mansu.sweep.grid import Study, expand, read_study
+from mansu.sweep.kernel import write_kernel
+from mansu.sweep.lock import holding
+from mansu.sweep.places import repository
+from mansu.sweep.watch import watch
 
 MEMORY_MB = 8000  # what a cluster is asked for, a notebook
 
@@ -77,7 +77,7 @@ def sweep(
     """Executes every notebook of a study that is not up to date, then prints the scorecards.
 
     Args:
-        study_file: The study (see :mod:`mansu.study.sweep`).
+        study_file: The study (see :mod:`mansu.sweep.grid`).
         jobs: Notebooks at a time; the machine's cores are shared out among them.
         profile: A folder in ``papermill_runs/profiles``, or the path of another.
         dry_run: Only say what would run.
