@@ -227,7 +227,7 @@ print("This argument does not reach a model at chance, which has nothing to lose
 # different from the share of the updates? When would you expect knowledge to come back nevertheless?
 
 # %% tags=["solution"]
-from mansu.quant.deployed import dequantized
+from mansu.quant.nf4 import dequantized
 from mansu.study.stages.movable import trainable_weights
 
 before = trainable_weights(ascent)

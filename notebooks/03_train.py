@@ -99,10 +99,10 @@ show(charts.training_curves(trained.history))
 # (`ga`, `npo`), which are here for comparison, have no such rule and keep the last.
 
 # %%
-from mansu.unlearn.methods import METHODS
+from mansu.unlearn.methods import find_method
 
 chance = draw(run).chance
-keep = METHODS[run.config.method].keep
+keep = find_method(run.config.method).keep
 show(charts.validation_curve(trained.validations, trained.best, chance, keep))
 
 # %% [markdown]

@@ -6,8 +6,10 @@ continuation, because most tokenizers keep a space with the word after it.
 """
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from transformers import PreTrainedTokenizerBase
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 
 @dataclass(frozen=True)
@@ -18,7 +20,7 @@ class Encoded:
     continuation_ids: tuple[int, ...]
 
 
-def encode(tokenizer: PreTrainedTokenizerBase, prompt: str, continuation: str) -> Encoded:
+def encode(tokenizer: "PreTrainedTokenizerBase", prompt: str, continuation: str) -> Encoded:
     """Encodes a prompt and the text that continues it.
 
     Where a token straddles the boundary, so that the joint encoding does not start with the
@@ -32,6 +34,6 @@ def encode(tokenizer: PreTrainedTokenizerBase, prompt: str, continuation: str) -
     return Encoded(prompt_ids, joint_ids[len(prompt_ids) :])
 
 
-def token_ids(tokenizer: PreTrainedTokenizerBase, text: str) -> tuple[int, ...]:
+def token_ids(tokenizer: "PreTrainedTokenizerBase", text: str) -> tuple[int, ...]:
     """The text's token ids with the special tokens that the tokenizer adds by itself."""
     return tuple(tokenizer(text, add_special_tokens=True)["input_ids"])

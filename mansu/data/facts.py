@@ -11,14 +11,16 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
-
-from transformers import PreTrainedTokenizerBase
+from typing import TYPE_CHECKING, Literal
 
 from mansu.data.encoding import encode
 from mansu.data.folder import require_data_folder
 from mansu.data.schema import FactRecord, SetRecord, parse_line
 from mansu.errors import InputError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
@@ -172,7 +174,7 @@ def require_disjoint(first: FactSet, second: FactSet) -> None:
             )
 
 
-def check_tokenizes(fact_set: FactSet, tokenizer: PreTrainedTokenizerBase) -> None:
+def check_tokenizes(fact_set: FactSet, tokenizer: "PreTrainedTokenizerBase") -> None:
     """Refuses a set with an answer or distractor that leaves no token behind a prompt.
 
     Every option is tried once behind every template, with the first fact that offers it.

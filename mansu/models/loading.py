@@ -1,12 +1,19 @@
 """Loads a model by name: packaged, tiny, a local folder, or a hub id."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
 from huggingface_hub import snapshot_download
 from safetensors import SafetensorError
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    PreTrainedTokenizerBase,
+)
 from transformers.utils.logging import disable_progress_bar
 
 from mansu.errors import InputError
@@ -14,7 +21,8 @@ from mansu.models.families import family_of
 from mansu.models.fingerprint import hash_files
 from mansu.models.language_model import LanguageModel
 from mansu.models.packaged import PACKAGED, packaged_folder
-from mansu.models.tiny import TINY, tiny_folder
+from mansu.models.recipes import TINY
+from mansu.models.tiny import tiny_folder
 
 # Progress bars belong to the caller; transformers would draw its own into every notebook.
 disable_progress_bar()
@@ -28,15 +36,15 @@ def find_model(name: str, weights: bool = True) -> Path:
 
     Args:
         name: A packaged or tiny model's name, a local folder, or a hub id such as ``owner/model``.
-        weights: False leaves a hub model's weights where they are and fetches the rest.
+        weights: False leaves the weights where they are, or unmade, and gives the rest.
 
     Raises:
         InputError: Nothing of that name can be had, or its file is damaged.
     """
     if name in PACKAGED:
-        return packaged_folder(name)
+        return packaged_folder(name, weights)
     if name in TINY:
-        return tiny_folder(name)
+        return tiny_folder(name, weights)
     if Path(name).is_dir():
         return Path(name)
     if name.count("/") == 1 and not name.startswith((".", "/", "~")):
@@ -98,7 +106,7 @@ def load_model(
     weights = sorted(folder.glob("*.safetensors"))
     if not weights:
         raise InputError(f"{folder} has no .safetensors weights; save the model as safetensors.")
-    try:
+    with _telling(folder):
         tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
         module, info = AutoModelForCausalLM.from_pretrained(  # pyright: ignore
             folder,
@@ -108,16 +116,48 @@ def load_model(
             use_safetensors=True,
             output_loading_info=True,
         )
+    if info["missing_keys"] or info["mismatched_keys"]:
+        raise InputError(f"The weights in {folder} do not match its config.json; fetch them again.")
+    module.requires_grad_(False).eval().to(device)
+    return LanguageModel(name, module, _padded(tokenizer), family_of(config), _fingerprint(folder))
+
+
+def load_tokenizer(name: str) -> PreTrainedTokenizerBase:
+    """A model's tokenizer, had without its weights.
+
+    Raises:
+        InputError: No such model, an unsupported architecture, or missing or damaged files.
+    """
+    folder = find_model(name, weights=False)
+    read_config(folder)
+    with _telling(folder):
+        return _padded(AutoTokenizer.from_pretrained(folder, trust_remote_code=False))
+
+
+def fingerprint(name: str) -> str:
+    """SHA-256 over a model's configuration, tokenizer and weight files."""
+    return _fingerprint(find_model(name))
+
+
+def _fingerprint(folder: Path) -> str:
+    weights = sorted(folder.glob("*.safetensors"))
+    return hash_files([folder / "config.json", *sorted(folder.glob("tokenizer*")), *weights])
+
+
+def _padded(tokenizer: PreTrainedTokenizerBase) -> PreTrainedTokenizerBase:
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return tokenizer
+
+
+@contextmanager
+def _telling(folder: Path) -> Iterator[None]:
+    """Tells of files that cannot be read, whichever library finds out."""
+    try:
+        yield
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         reason = f"{type(error).__name__}: {str(error).splitlines()[0][:120]}"
         raise InputError(
             f"The model in {folder} is damaged or incomplete ({reason}); delete that folder and "
             "fetch the model again."
         ) from error
-    if info["missing_keys"] or info["mismatched_keys"]:
-        raise InputError(f"The weights in {folder} do not match its config.json; fetch them again.")
-    if tokenizer.pad_token_id is None:
-        tokenizer.pad_token = tokenizer.eos_token
-    module.requires_grad_(False).eval().to(device)
-    files = [folder / "config.json", *sorted(folder.glob("tokenizer*")), *weights]
-    return LanguageModel(name, module, tokenizer, family_of(config), hash_files(files))

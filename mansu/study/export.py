@@ -11,7 +11,8 @@ from mansu.models import load_model
 from mansu.models.swap import swapped
 from mansu.quant.deployed import linear_weights, load_real_4bit
 from mansu.quant.nf4 import BLOCK
-from mansu.study.config import make_config, read_config
+from mansu.study.cache.records import read_result
+from mansu.study.config import make_config
 from mansu.study.stages.floor import read_checkpoint
 
 Format = Literal["fp", "nf4"]
@@ -33,9 +34,10 @@ def export_run(folder: Path, target: Path, form: Format = "fp") -> tuple[str, ..
         InputError: No finished run there, or the target exists.
         RunError: The target cannot be written.
     """
-    values = read_config(folder / "config.json")
-    values.pop("mansu", None)
-    config = make_config(values)
+    record = read_result(folder / "config.json")
+    if record is None:
+        raise InputError(f"{folder} is no run's folder: it has no whole config.json.")
+    config = make_config(record.tree)
     if target.exists():
         raise InputError(f"{target} exists already; give a folder that does not.")
     model = load_model(config.model, config.device, getattr(torch, config.dtype))

@@ -4,10 +4,10 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from mansu.study.config import FIELDS, StudyConfig, defaults
+from mansu.study.config import FIELDS, UNNAMED, StudyConfig, defaults
 
-# Fields that name the shared folder or the seed's folder, or do not change what is computed.
-_NAMED = {"model", "forget", "retain", "method", "seed", "memory_mb"}
+# Fields that name the shared folder or the seed's folder, or are no part of what is computed.
+_NAMED = {"model", "forget", "retain", "method", "seed", *UNNAMED}
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ from pathlib import Path
 import jupytext
 import nbformat
 
+from mansu.study.cache.records import write_text
 from mansu.study.config import FIELDS, StudyConfig, choices, describe
-from mansu.study.records import write_text
 from mansu.sweep.places import repository
 
 KERNEL = "mansu"

@@ -24,7 +24,7 @@ from mansu.metrics.perplexity import BATCH_WINDOWS, WINDOW
 from mansu.models import LanguageModel
 from mansu.study.config import StudyConfig
 from mansu.study.stages.draw import DRAW_SEED, MEASURED, draw_items
-from mansu.study.stages.movable import fisher_sample
+from mansu.study.stages.fisher import fisher_sample
 
 # Letters a piece, where no tokenizer is at hand. Tokenizers of 32k words and more average above 4
 # in English prose, and names are cut into shorter pieces than that.
