@@ -12,7 +12,8 @@ from mansu.lab.dashboards.runs import folders_beside, open_beside
 from mansu.study.config import StudyConfig
 from mansu.study.run import Progress, Run, silent
 from mansu.study.stages.draw import draw
-from mansu.study.stages.train import Course, read_course, train_watched
+from mansu.study.stages.train import Course, read_course
+from mansu.study.stages.train import train as train_stage
 from mansu.unlearn.methods import find_method
 from mansu.unlearn.trainer import StepRecord, Validation, kept_of
 
@@ -105,7 +106,7 @@ class LiveTraining:
 
         try:
             with telling(run, tell):
-                train_watched(run, watch)
+                train_stage(run, watch=watch)
         finally:  # done or stopped: what is kept, of the setting that is chosen by now
             self._show_stored()
 

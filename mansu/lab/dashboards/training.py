@@ -15,7 +15,7 @@ from mansu.lab.dashboards.state import StateRow, require_same
 from mansu.lab.show import is_live
 from mansu.study.config import FIELDS, StudyConfig, describe, floors
 from mansu.study.run import Run
-from mansu.study.stages.movable import measure_fisher, select_movable, trainable_weights
+from mansu.study.stages.fisher import measure_fisher, select_movable, trainable_weights
 from mansu.study.stages.train import TRAIN_FIELDS
 from mansu.unlearn.fisher import all_movable
 from mansu.unlearn.methods import find_method

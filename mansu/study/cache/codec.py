@@ -13,6 +13,7 @@ import torch
 from pydantic import ConfigDict, TypeAdapter
 
 T = TypeVar("T")
+_ANY = ConfigDict(arbitrary_types_allowed=True)
 _TENSOR, _ARRAY, _RANGE, _SHORT = "$tensor", "$array", "$range", "$short"
 
 
