@@ -55,8 +55,8 @@ def comeback(models: Models, chance: float) -> Lesson:
     right = 0 if gap.low <= 0 else (1 if gap.value < 0.8 * lost else 2)
     why = (
         f"Forget accuracy {_accuracy(now[FP]):.1%} in full precision, "
-        f"{_accuracy(now[_NF4]):.1%} in NF4: a gap of {_told(gap)} pp. The original's own gap is {_told(own)} pp. The scorecard "
-        f"allows {100 * RULES.max_gap:+g} pp at most."
+        f"{_accuracy(now[_NF4]):.1%} in NF4: a gap of {_told(gap)} pp. The original's own gap is "
+        f"{_told(own)} pp. The scorecard allows {100 * RULES.max_gap:+g} pp at most."
     )
     return Lesson(options, right, why, charts.quantization_slopes(models, chance), _SLOPES)
 
@@ -76,8 +76,8 @@ def depth(models: Models, chance: float) -> Lesson:
     retain = _gap(now[FP], base[FP], "retain")
     why = (
         f"Forget accuracy {_accuracy(base[FP]):.1%} → {_accuracy(now[FP]):.1%} in full precision, "
-        f"{way:.0%} of the way to chance; in NF4 {_accuracy(now[_NF4]):.1%}. Retain accuracy changes "
-        f"by {_told(retain)} pp."
+        f"{way:.0%} of the way to chance; in NF4 {_accuracy(now[_NF4]):.1%}. Retain "
+        f"accuracy changes by {_told(retain)} pp."
     )
     return Lesson(options, right, why, charts.quantization_slopes(models, chance), _SLOPES)
 
@@ -93,8 +93,8 @@ def price(models: Models, chance: float) -> Lesson:
     )
     right = 0 if change.value >= -RULES.max_drop else (1 if change.value >= -0.10 else 2)
     why = (
-        f"Retain accuracy {_accuracy(base[FP], 'retain'):.1%} → {_accuracy(now[FP], 'retain'):.1%}, "
-        f"a change of {_told(change)} pp; perplexity on plain text (lower is better) "
+        f"Retain accuracy {_accuracy(base[FP], 'retain'):.1%} → "
+        f"{_accuracy(now[FP], 'retain'):.1%}, a change of {_told(change)} pp; perplexity on plain text (lower is better) "
         f"{base[FP].perplexity:.0f} → {now[FP].perplexity:.0f}."
     )
     chart = charts.quantization_slopes(models, chance, nf4=False)  # NF4 is the next question
