@@ -13,6 +13,7 @@ from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationE
 from pydantic.dataclasses import dataclass
 
 from mansu.errors import InputError
+from mansu.paths import expand
 from mansu.unlearn.methods import METHODS, MethodName
 from mansu.unlearn.objectives import ForgetLoss
 
@@ -155,7 +156,7 @@ def read_config(path: str | Path) -> dict[str, Any]:
         InputError: The file is missing, unreadable, or not a mapping of keys to values.
     """
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        text = expand(path).read_text(encoding="utf-8")
     except (OSError, ValueError) as error:  # ValueError: not UTF-8, or a null in the path
         raise InputError(f"Configuration {path} cannot be read: {error}.") from error
     return parse_config(text, str(path))

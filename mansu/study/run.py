@@ -15,14 +15,17 @@ import pandas as pd
 import torch
 
 import mansu
-from mansu.data.facts import check_tokenizes, load_fact_set, require_disjoint
+from mansu.data.facts import load_fact_set, require_disjoint
+from mansu.data.fitting import check_fits
+from mansu.data.text import utility_text
 from mansu.errors import InputError
 from mansu.models import LanguageModel, load_model
 from mansu.models.fingerprint import hash_files
-from mansu.models.loading import find_model, read_config
+from mansu.models.folder import read_config
+from mansu.models.loading import find_model, is_available
 from mansu.models.memory import release_memory
 from mansu.study.config import StudyConfig, make_config
-from mansu.study.folders import Folders
+from mansu.study.folders import Folders, located
 from mansu.study.records import (
     Stamp,
     StoredTensors,
@@ -67,7 +70,7 @@ class Run:
         progress: Progress = silent,
         model: LanguageModel | None = None,
     ) -> None:
-        self.config = config
+        self.config = config = located(config)
         if model is not None:
             self.model = model  # in place of the cached property below
         self.folder = folders.run
@@ -89,7 +92,8 @@ class Run:
                 f"{config.top_k}; lower top_k."
             )
         for facts in (self.forget, self.retain, self.utility):
-            check_tokenizes(facts, self.model.tokenizer)
+            check_fits(facts, self.model.tokenizer, self.model.rows, self.model.context)
+        self.model.read(utility_text())
 
     @cached_property
     def model(self) -> LanguageModel:
@@ -127,10 +131,8 @@ class Run:
         return lambda done, total: self.progress(task, done, total)
 
     def _check_device(self) -> None:
-        try:
-            torch.ones(1, device=self.config.device).item()
-        except (RuntimeError, AssertionError) as error:
-            raise InputError(f"device: '{self.config.device}' is not available here.") from error
+        if not is_available(self.config.device):
+            raise InputError(f"device: '{self.config.device}' is not available here.")
 
     def _check_folder(self) -> None:
         path = self.folder / "config.json"
@@ -152,7 +154,7 @@ class Run:
             return
         stored = read_json(path)
         try:
-            other = make_config(stored[0]) if stored else None
+            other = located(make_config(stored[0])) if stored else None
         except InputError:
             other = None
         if other is None:

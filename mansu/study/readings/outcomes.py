@@ -77,7 +77,9 @@ def count_right(facts: FactSet, scores: Measured, kept: np.ndarray) -> list[Aske
     for fact in facts.facts:
         own = (asked == fact.id) & kept
         if own.any():
-            right = {model: int(measured.correct[own].sum()) for model, measured in scores.items()}
+            right = {
+                model: round(measured.correct[own].sum()) for model, measured in scores.items()
+            }
             found.append(Asked(fact.subject, fact.answer, int(own.sum()), right))
     return found
 
