@@ -8,12 +8,12 @@ One thing differs: where several options are exactly as likely, as happens in 16
 harness takes the first. Here each counts as an equal share of an answer, so that their order has no
 part in it.
 
-A prompt is run once; its options continue from its cached keys and values. Prompts are padded on
-the left, so that their options follow directly: a sliding window counts places, padding included.
+A prompt is run once; its options continue from its cached keys and values.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 import numpy as np
 import torch
@@ -100,7 +100,7 @@ def _continuation_log_probs(
     for index, option in enumerate(encoded):
         asking.setdefault(option.prompt_ids, []).append(index)
     sums, done = [0.0] * len(encoded), 0
-    for chosen in _batches(encoded):
+    for chosen in _batches(model, encoded):
         indices = [asking[prompt] for prompt in chosen]
         with torch.no_grad():
             values = _score_batch(model, chosen, [[encoded[i] for i in row] for row in indices])
@@ -114,19 +114,32 @@ def _continuation_log_probs(
     return sums
 
 
-def _batches(encoded: Sequence[Encoded]) -> list[list[tuple[int, ...]]]:
-    """Prompts that run together, shortest first."""
+def _batches(model: LanguageModel, encoded: Sequence[Encoded]) -> list[list[tuple[int, ...]]]:
+    """Prompts that run together, shortest first.
+
+    A sliding window counts places in the cache, padding included. Where the longest prompt with
+    anybody's longest option passes the window, only prompts of one length may share a batch, or the
+    padding would push tokens out.
+    """
+    window = getattr(model.config, "sliding_window", None)
     prompts = sorted({o.prompt_ids for o in encoded}, key=lambda prompt: (len(prompt), prompt))
-    return [prompts[i : i + BATCH_PROMPTS] for i in range(0, len(prompts), BATCH_PROMPTS)]
+    longest = len(prompts[-1]) + max(len(o.continuation_ids) for o in encoded)
+    exact = window is not None and longest > window
+    groups = [list(g) for _, g in groupby(prompts, key=len)] if exact else [prompts]
+    return [
+        group[start : start + BATCH_PROMPTS]
+        for group in groups
+        for start in range(0, len(group), BATCH_PROMPTS)
+    ]
 
 
 def _score_batch(
     model: LanguageModel, prompts: Sequence[tuple[int, ...]], options: Sequence[Sequence[Encoded]]
 ) -> list[float]:
     """Scores every option of a batch of prompts, in order."""
-    batch = pad(prompts, model.pad_id, model.device, side="left")
-    cache = DynamicCache()
-    first = model.log_probs(model.hidden(batch, cache)[:, -1])  # [prompts, vocabulary]
+    batch, cache = pad(prompts, model.pad_id, model.device), DynamicCache()
+    rows = torch.arange(len(prompts), device=model.device)
+    first = model.log_probs(model.hidden(batch, cache)[rows, batch.last])  # [prompts, vocabulary]
     # The last token of a continuation is only ever predicted, never read; options that differ in
     # it alone share a row, and most options of one token need none.
     tails = sorted(

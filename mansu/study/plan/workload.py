@@ -117,7 +117,7 @@ def read_workload(config: StudyConfig, model: LanguageModel) -> Workload:
 def _scoring(model: LanguageModel, items: Sequence[Item]) -> list[Scoring]:
     encoded = [encode(model.tokenizer, i.prompt, option) for i in items for option in i.options]
     batches = []
-    for chosen in _batches(encoded):
+    for chosen in _batches(model, encoded):
         prompts = set(chosen)
         tails = {
             (option.prompt_ids, option.continuation_ids[:-1])
