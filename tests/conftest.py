@@ -7,11 +7,13 @@ os.environ["TOKENIZERS_PARALLELISM"] = "false"
 
 import shutil
 from pathlib import Path
+from shutil import copyfile
 
 import pytest
 
 from mansu.lab.dashboards import open_method
 from mansu.models import LanguageModel, load_model
+from mansu.models.loading import find_model
 from mansu.study.config import StudyConfig, make_config
 from mansu.study.folders import Folders
 from mansu.study.pipeline import run_study
@@ -37,6 +39,12 @@ TINY_SETTINGS = {
 def tiny() -> LanguageModel:
     """The tiny Llama; tests leave its weights as they are."""
     return load_model("tiny-llama")
+
+
+@pytest.fixture
+def model_folder(tmp_path: Path, tiny: LanguageModel) -> Path:
+    """A copy of the tiny Llama's folder, to be altered."""
+    return shutil.copytree(find_model("tiny-llama"), tmp_path / "model", copy_function=copyfile)
 
 
 @pytest.fixture(scope="session", params=["tiny-llama", "tiny-qwen3", "tiny-gemma3"])

@@ -8,8 +8,9 @@ import transformers
 
 from mansu.errors import InputError
 from mansu.lab.progress import progress
+from mansu.paths import absolute
 from mansu.study.config import FIELDS, make_config
-from mansu.study.folders import Folders, study_folders
+from mansu.study.folders import Folders, located, study_folders
 from mansu.study.run import Run
 from mansu.sweep.places import repository
 
@@ -43,11 +44,11 @@ def open_run(*, out: str = "", shared: str = "", **fields: Any) -> Run:
     """
     # Weights load in a second; their bars would stay in every executed notebook.
     transformers.logging.disable_progress_bar()
-    config = make_config(fields)
+    config = located(make_config(fields))
     if shared and not out:
         raise InputError("shared: give out as well, or leave both empty.")
     if out:
-        folders = Folders(Path(out).resolve(), Path(shared or Path(out) / "shared").resolve())
+        folders = Folders(absolute(out), absolute(shared or Path(out) / "shared"))
     else:
         folders = study_folders(config, repository() / "papermill_runs" / STUDY)
     return Run(config, folders, progress())

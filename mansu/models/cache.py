@@ -13,18 +13,28 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from mansu.errors import saving
+from mansu.errors import InputError, saving
 from mansu.models.fingerprint import hash_file
+from mansu.paths import expand
 
 DIGESTS = "digests.json"
 
 
 def cache_folder() -> Path:
-    """``$MANSU_CACHE``, else ``$XDG_CACHE_HOME/mansu``, else ``~/.cache/mansu``."""
+    """``$MANSU_CACHE``, else ``$XDG_CACHE_HOME/mansu``, else ``~/.cache/mansu``.
+
+    Raises:
+        InputError: None of them is known.
+    """
     explicit = os.environ.get("MANSU_CACHE")
     if explicit:
-        return Path(explicit)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mansu"
+        return expand(explicit)
+    folder = expand(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "mansu"
+    if folder.parts[0].startswith("~"):
+        raise InputError(
+            "There is no home folder for the model cache; set MANSU_CACHE to a folder."
+        )
+    return folder
 
 
 def build_once(name: str, build: Callable[[Path], None]) -> Path:

@@ -20,6 +20,7 @@ from pydantic import (
 from pydantic.dataclasses import dataclass
 
 from mansu.errors import InputError
+from mansu.paths import expand
 from mansu.registry import plugs, suggest
 from mansu.unlearn.methods import find_method
 from mansu.unlearn.methods.base import ForgetLoss
@@ -155,7 +156,7 @@ def make_config(values: dict[str, Any]) -> StudyConfig:
             else:
                 told.append(f"{key}: {problem['msg'].lower()}, not {quote(problem['input'])}")
         raise InputError(f"{enumerate_some(told)}. See mansu run --help.") from error
-    _require_fitting(config)
+    require_fitting(config)
     return config
 
 
@@ -171,7 +172,7 @@ def floors(method: str) -> tuple[str, ...]:
     return tuple(kind for kind in kinds if masked or kind != "in_loop")
 
 
-def _require_fitting(config: StudyConfig) -> None:
+def require_fitting(config: StudyConfig) -> None:
     """Refuses values that would make a method another one."""
     method = find_method(config.method)
     wrong = [n for n in method.fixed if getattr(config, n) != method.settings[n]]
@@ -192,7 +193,7 @@ def read_config(path: str | Path) -> dict[str, Any]:
         InputError: The file is missing, unreadable, or not a mapping of keys to values.
     """
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        text = expand(path).read_text(encoding="utf-8")
     except (OSError, ValueError) as error:  # ValueError: not UTF-8, or a null in the path
         raise InputError(f"Configuration {path} cannot be read: {error}.") from error
     return parse_config(text, str(path))

@@ -8,6 +8,7 @@ import torch
 
 from mansu.errors import InputError, saving
 from mansu.models import load_model
+from mansu.models.loading import is_available
 from mansu.models.swap import swapped
 from mansu.quant.deployed import linear_weights, load_real_4bit
 from mansu.quant.nf4 import BLOCK
@@ -18,13 +19,16 @@ from mansu.study.stages.floor import read_checkpoint
 Format = Literal["fp", "nf4"]
 
 
-def export_run(folder: Path, target: Path, form: Format = "fp") -> tuple[str, ...]:
+def export_run(
+    folder: Path, target: Path, form: Format = "fp", source: str | None = None
+) -> tuple[str, ...]:
     """Writes the unlearned model of a run.
 
     Args:
         folder: The run's folder; its floor stage must be finished.
         target: The folder to write; it must not exist. It appears only when it is complete.
-        form: ``fp`` keeps the training dtype; ``nf4`` stores bitsandbytes' 4-bit weights.
+        form: ``fp`` or ``nf4``, bitsandbytes' 4-bit weights; all others keep the run's dtype.
+        source: The original model, where it is no longer where the run found it.
 
     Returns:
         In NF4, the matrices whose rows do not end with a block. The file holds them exactly, but
@@ -40,7 +44,8 @@ def export_run(folder: Path, target: Path, form: Format = "fp") -> tuple[str, ..
     config = make_config(record.tree)
     if target.exists():
         raise InputError(f"{target} exists already; give a folder that does not.")
-    model = load_model(config.model, config.device, getattr(torch, config.dtype))
+    dtype = getattr(torch, config.dtype)
+    model = load_model(source or config.model, _device(config.device), dtype)
     checkpoint = read_checkpoint(folder, model)
     if checkpoint is None:
         raise InputError(f"{folder} has no unlearned checkpoint yet; finish the run first.")
@@ -52,9 +57,14 @@ def export_run(folder: Path, target: Path, form: Format = "fp") -> tuple[str, ..
             with swapped(model.module, checkpoint.matrices(originals)):
                 model.module.save_pretrained(full)
             if form == "nf4":
-                load_real_4bit(full).save_pretrained(packed)
+                load_real_4bit(full, dtype).save_pretrained(packed)
             finished = packed if form == "nf4" else full
             model.tokenizer.save_pretrained(finished)
             finished.rename(target)
     quantized = linear_weights(model) if form == "nf4" else {}
     return tuple(name for name, weight in quantized.items() if weight.shape[1] % BLOCK)
+
+
+def _device(wanted: str) -> str:
+    """The run's device, or the CPU where there is none such: a checkpoint can be read anywhere."""
+    return wanted if is_available(wanted) else "cpu"

@@ -1,9 +1,11 @@
 """Where a study keeps its results: one shared folder per model and data, one folder per run."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from mansu.data.facts import locate_fact_set
+from mansu.models.recipes import locate_model
 from mansu.study.config import FIELDS, UNNAMED, StudyConfig, defaults
 
 # Fields that name the shared folder or the seed's folder, or are no part of what is computed.
@@ -22,6 +24,14 @@ class Folders:
 
     run: Path
     shared: Path
+
+
+def located(config: StudyConfig) -> StudyConfig:
+    """The configuration with the user's own files named from the root: it may be read elsewhere."""
+    sets = {
+        name: locate_fact_set(getattr(config, name)) for name in ("forget", "retain", "utility")
+    }
+    return replace(config, model=locate_model(config.model), **sets)
 
 
 def study_folders(config: StudyConfig, study: Path) -> Folders:

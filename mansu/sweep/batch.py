@@ -10,7 +10,7 @@ import os
 import shutil
 import subprocess
 import sys
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,10 +18,11 @@ from pathlib import Path
 import yaml
 
 import mansu
+from mansu import paths
 from mansu.errors import InputError, RunError
 from mansu.study.cache.records import write_text
 from mansu.study.config import StudyConfig
-from mansu.study.folders import Folders, study_folders
+from mansu.study.folders import Folders, located, study_folders
 from mansu.study.scorecard import Scorecard, read_scorecard
 from mansu.study.tables import scorecard_table, summary_table
 from mansu.sweep import notebooks
@@ -92,7 +93,7 @@ def sweep(
     """
     study = read_study(study_file)
     home = repository() / "papermill_runs"
-    plan = Sweep(study, (out or home / study.study).resolve(), tuple(map(_absolute, expand(study))))
+    plan = Sweep(study, (out or home / study.study).resolve(), tuple(map(located, expand(study))))
     if jobs < 1:
         raise InputError(f"--jobs {jobs}: at least one notebook must run at a time.")
     if find_spec("snakemake") is None:
@@ -144,15 +145,6 @@ def print_report(plan: Sweep) -> None:
                     print(f"  {_near(path)}")
     if len(cards) > 1:
         print(f"\n{summary_table(cards)}")
-
-
-def _absolute(config: StudyConfig) -> StudyConfig:
-    """The configuration with the user's own files named from the root: notebooks run elsewhere."""
-    files = {name: getattr(config, name) for name in ("forget", "retain", "utility")}
-    files = {name: value for name, value in files.items() if set(value) & set("./\\")}
-    if Path(config.model).is_dir():
-        files["model"] = config.model
-    return replace(config, **{name: str(Path(value).resolve()) for name, value in files.items()})
 
 
 def _check_runs(plan: Sweep) -> None:
@@ -217,7 +209,7 @@ def _command(snakefile: Path, profile: Path, plan: Sweep, jobs: int) -> list[str
 
 
 def _profile(home: Path, name: str) -> Path:
-    for folder in (home / "profiles" / name, Path(name)):
+    for folder in (home / "profiles" / name, paths.expand(name)):
         if (folder / "config.yaml").is_file():
             return folder.resolve()
     known = ", ".join(sorted(p.parent.name for p in (home / "profiles").glob("*/config.yaml")))

@@ -131,7 +131,7 @@ def test_new_prompts_that_the_original_model_does_not_know_are_left_out(made: Ma
     roles = {
         **base.fp.roles,
         "forget_held_out": type(lost)(
-            lost.log_probs, lost.correct & False, lost.correct_norm, lost.facts, lost.templates
+            lost.log_probs, 0 * lost.correct, lost.correct_norm, lost.facts, lost.templates
         ),
     }
     unknown = type(base)(type(base.fp)(roles, 20.0), base.nf4, "key")
