@@ -124,16 +124,19 @@ def fact_set_names() -> tuple[str, ...]:
     return tuple(sorted(path.stem for path in require_data_folder().glob("*.jsonl")))
 
 
+def is_built_in(name_or_path: str) -> bool:
+    """Whether this names a built-in set: a bare word does; a dot or a slash makes a path."""
+    return re.fullmatch(r"[\w-]+", name_or_path) is not None
+
+
 def load_fact_set(name_or_path: str) -> FactSet:
     """Loads a built-in set by its name, or a file by its path.
-
-    A bare word is a built-in set's name; whatever holds a dot or a slash is a path.
 
     Raises:
         InputError: There is no such set or file, or a line of it is wrong; the message names file
             and line.
     """
-    built_in = re.fullmatch(r"[\w-]+", name_or_path) is not None
+    built_in = is_built_in(name_or_path)
     path = require_data_folder() / f"{name_or_path}.jsonl" if built_in else Path(name_or_path)
     if built_in and name_or_path not in fact_set_names():
         raise InputError(
@@ -173,25 +176,30 @@ def require_disjoint(first: FactSet, second: FactSet) -> None:
 
 
 def check_tokenizes(fact_set: FactSet, tokenizer: PreTrainedTokenizerBase) -> None:
-    """Refuses a set with an answer or distractor that leaves no token behind a prompt.
+    """Refuses a set with a prompt that has no token, or an option that leaves none behind it.
 
-    Every option is tried once behind every template, with the first fact that offers it.
+    Every fact is tried behind every template with the two options that training uses; every other
+    option once behind every template, with the first fact that offers it.
 
     Raises:
-        InputError: naming fact, option and template.
+        InputError: naming fact, template and, if it is one, option.
     """
-    offered_by: dict[str, Fact] = {}
-    for fact in fact_set.facts:
-        for option in fact.options:
-            offered_by.setdefault(option, fact)
     for template in fact_set.templates:
-        for option, fact in offered_by.items():
-            if not encode(tokenizer, template.render(fact), f" {option}").continuation_ids:
-                raise InputError(
-                    f"{fact_set.path}: {option!r}, an option of the fact {fact.id!r}, tokenizes to "
-                    f"nothing after template {template.id!r}; this model cannot be asked for it, "
-                    "so change the option or choose another model."
-                )
+        tried: set[str] = set()
+        for fact in fact_set.facts:
+            for number, option in enumerate(fact.options):
+                if number > 1 and option in tried:
+                    continue
+                tried.add(option)
+                found = encode(tokenizer, template.render(fact), f" {option}")
+                if not (found.prompt_ids and found.continuation_ids):
+                    empty = f"{option!r}, an option" if found.prompt_ids else "the prompt"
+                    raise InputError(
+                        f"{fact_set.path}: {empty} of the fact {fact.id!r}, tokenizes to nothing "
+                        f"{'after' if found.prompt_ids else 'under'} template {template.id!r}; "
+                        "this model cannot be asked for it, so change the fact or choose another "
+                        "model."
+                    )
 
 
 def _identities(fact_set: FactSet, fact: Fact) -> Iterator[tuple[str, ...]]:
@@ -211,6 +219,7 @@ def _parse(content: bytes, path: Path) -> FactSet:
     facts: list[Fact] = []
     subjects: set[str] = set()
     ids: set[str] = set()
+    sides: set[str] = set()
     for number, line in enumerate(content.removeprefix(BYTE_ORDER_MARK).split(b"\n"), start=1):
         if not line.strip():
             continue
@@ -237,7 +246,8 @@ def _parse(content: bytes, path: Path) -> FactSet:
             raise InputError(f"{where}: distractors: {record.answer!r} is the answer.")
         ids.add(record.id)
         subjects.add(_plain(record.subject))
-        facts.append(_fact(record))
+        facts.append(_fact(record, sides))
+        sides.add(facts[-1].split)
     if header is None:
         raise InputError(f"{path}, line 1: the file is empty.")
     if not facts:
@@ -266,8 +276,18 @@ def _header(record: SetRecord, path: Path, where: str, fingerprint: str) -> Fact
     )
 
 
-def _fact(record: FactRecord) -> Fact:
+def _fact(record: FactRecord, sides: set[str]) -> Fact:
+    """The fact of a record.
+
+    Args:
+        record: As the file has it.
+        sides: The splits that the facts before it are on.
+    """
     split = record.split
-    if split is None:  # about half, by the id alone, so that adding facts moves none
+    if split is None:
+        # About half, by the id; but no side stays empty, if there are two facts. Either depends on
+        # the facts before at most, so that adding some moves none.
         split = "held_out" if hashlib.sha256(record.id.encode()).digest()[0] % 2 else "train"
+        if sides == {split}:
+            split = "train" if split == "held_out" else "held_out"
     return Fact(record.id, record.subject, record.answer, record.distractors, split, record.group)

@@ -10,7 +10,7 @@ import os
 import shutil
 import subprocess
 import sys
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
@@ -91,7 +91,7 @@ def sweep(
     """
     study = read_study(study_file)
     home = repository() / "papermill_runs"
-    plan = Plan(study, (out or home / study.study).resolve(), tuple(map(_absolute, expand(study))))
+    plan = Plan(study, (out or home / study.study).resolve(), tuple(expand(study)))
     if jobs < 1:
         raise InputError(f"--jobs {jobs}: at least one notebook must run at a time.")
     if find_spec("snakemake") is None:
@@ -143,15 +143,6 @@ def print_report(plan: Plan) -> None:
                     print(f"  {_near(path)}")
     if len(cards) > 1:
         print(f"\n{summary_table(cards)}")
-
-
-def _absolute(config: StudyConfig) -> StudyConfig:
-    """The configuration with the user's own files named from the root: notebooks run elsewhere."""
-    files = {name: getattr(config, name) for name in ("forget", "retain", "utility")}
-    files = {name: value for name, value in files.items() if set(value) & set("./\\")}
-    if Path(config.model).is_dir():
-        files["model"] = config.model
-    return replace(config, **{name: str(Path(value).resolve()) for name, value in files.items()})
 
 
 def _check_runs(plan: Plan) -> None:

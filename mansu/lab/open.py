@@ -9,6 +9,7 @@ import transformers
 from mansu.errors import InputError
 from mansu.lab.places import repository
 from mansu.lab.progress import progress
+from mansu.paths import expand_path
 from mansu.study.config import FIELDS, make_config
 from mansu.study.folders import Folders, study_folders
 from mansu.study.run import Run
@@ -47,7 +48,8 @@ def open_run(*, out: str = "", shared: str = "", **fields: Any) -> Run:
     if shared and not out:
         raise InputError("shared: give out as well, or leave both empty.")
     if out:
-        folders = Folders(Path(out).resolve(), Path(shared or Path(out) / "shared").resolve())
+        places = expand_path(out), expand_path(shared or Path(out) / "shared")
+        folders = Folders(*(place.resolve() for place in places))
     else:
         folders = study_folders(config, repository() / "papermill_runs" / STUDY)
     return Run(config, folders, progress())

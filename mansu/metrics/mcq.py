@@ -16,7 +16,7 @@ import torch
 
 from mansu.data.encoding import Encoded, encode
 from mansu.data.items import Item
-from mansu.errors import RunError
+from mansu.errors import InputError, RunError
 from mansu.models import LanguageModel, pad
 
 # Prompts per forward pass. Fixed, because in low precision the batch size changes scores.
@@ -60,11 +60,21 @@ def score_items(
         progress: Called with (prompts done, prompts in all).
 
     Raises:
+        InputError: An option leaves no token behind its prompt.
         RunError: A logit is not finite. Argmax over NaN would pick option 0 and a broken model
             would look perfectly forgotten.
     """
+    if not items:  # a role that a fact set leaves empty
+        return McqScores(np.empty((0, 0)), np.empty(0, bool), np.empty(0, bool), (), ())
     encoded = [[encode(model.tokenizer, i.prompt, option) for option in i.options] for i in items]
     flat = [option for row in encoded for option in row]
+    for item, row in zip(items, encoded, strict=True):
+        if not all(option.continuation_ids for option in row):
+            raise InputError(
+                f"An option of the fact {item.fact_id!r} tokenizes to nothing after "
+                f"{item.prompt!r}; this model cannot be asked for it, so change the option or "
+                "choose another model."
+            )
     sums = _continuation_log_probs(model, flat, progress)
     log_probs = np.array(sums).reshape(len(items), -1)
     # The harness' length excludes nothing: it counts the characters of the continuation as given.
@@ -94,7 +104,10 @@ def _continuation_log_probs(
         with torch.no_grad():
             values = _score_batch(model, chosen, [[encoded[i] for i in row] for row in indices])
         if not np.isfinite(values).all():
-            raise RunError("The model's logits are not finite; no accuracy can be measured.")
+            raise RunError(
+                "The model's logits are not finite, so no accuracy can be measured; try dtype "
+                "float32 if this is the original model, else a lower learning rate."
+            )
         for index, value in zip((i for row in indices for i in row), values, strict=True):
             sums[index] = value
         done += len(chosen)
@@ -110,7 +123,7 @@ def _batches(model: LanguageModel, encoded: Sequence[Encoded]) -> list[list[tupl
     the window, only prompts of one length may share a batch, or the padding would push tokens out.
     """
     window = getattr(model.config, "sliding_window", None)
-    longest = max(len(o.prompt_ids) + len(o.continuation_ids) for o in encoded)
+    longest = max((len(o.prompt_ids) + len(o.continuation_ids) for o in encoded), default=0)
     exact = window is not None and longest > window
     prompts = sorted({o.prompt_ids for o in encoded}, key=lambda prompt: (len(prompt), prompt))
     groups = [list(g) for _, g in groupby(prompts, key=len)] if exact else [prompts]

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from mansu.errors import saving
 from mansu.models.fingerprint import hash_file
+from mansu.paths import expand_path
 
 DIGESTS = "digests.json"
 
@@ -23,7 +24,7 @@ def cache_folder() -> Path:
     """``$MANSU_CACHE``, else ``$XDG_CACHE_HOME/mansu``, else ``~/.cache/mansu``."""
     explicit = os.environ.get("MANSU_CACHE")
     if explicit:
-        return Path(explicit)
+        return expand_path(explicit)
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mansu"
 
 

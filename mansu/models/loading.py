@@ -23,6 +23,11 @@ disable_progress_bar()
 HUB_FILES = ["*.json", "*.safetensors", "*.model", "*.txt"]
 
 
+def is_named(name: str) -> bool:
+    """Whether this is the name of a model that comes with mansu or with a package."""
+    return name in PACKAGED or name in TINY
+
+
 def find_model(name: str, weights: bool = True) -> Path:
     """The local folder that holds a model, converted or downloaded first where necessary.
 

@@ -15,14 +15,13 @@ import pandas as pd
 import torch
 
 import mansu
-from mansu.data.facts import check_tokenizes, load_fact_set, require_disjoint
 from mansu.errors import InputError
 from mansu.models import LanguageModel, load_model
 from mansu.models.fingerprint import hash_files
-from mansu.models.loading import find_model, read_config
 from mansu.models.memory import release_memory
+from mansu.study.check import check, require_device
 from mansu.study.config import StudyConfig, make_config
-from mansu.study.folders import Folders
+from mansu.study.folders import Folders, differing_fields
 from mansu.study.records import (
     Stamp,
     StoredTensors,
@@ -75,21 +74,10 @@ class Run:
         self.progress = progress
         self.costs: dict[str, Stamp] = {}
         self.results: dict[Callable[..., Any], Any] = {}
-        self.forget = load_fact_set(config.forget)
-        self.retain = load_fact_set(config.retain)
-        self.utility = load_fact_set(config.utility)
-        require_disjoint(self.forget, self.retain)
-        require_disjoint(self.forget, self.utility)
-        self._check_device()
+        require_device(config.device, here=True)
         self._check_folder()
-        layers = read_config(find_model(config.model)).get_text_config().num_hidden_layers
-        if config.top_k > layers:
-            raise InputError(
-                f"top_k: the model has {layers} MLP sublayers, so the circuit cannot have "
-                f"{config.top_k}; lower top_k."
-            )
-        for facts in (self.forget, self.retain, self.utility):
-            check_tokenizes(facts, self.model.tokenizer)
+        sets = check(config, lambda: self.model)
+        self.forget, self.retain, self.utility = sets.forget, sets.retain, sets.utility
 
     @cached_property
     def model(self) -> LanguageModel:
@@ -116,7 +104,8 @@ class Run:
         depends = {
             "stage": name,
             "config": {field: getattr(self.config, field) for field in fields},
-            "place": [self.config.device, self.config.dtype, self.model.fingerprint],
+            # Not the device: it is a place, and a run made on one is read on another.
+            "model": [self.config.dtype, self.model.fingerprint],
             "code": [_code_hash(package) for package in ("models", "data", *code)],
             "inputs": inputs,
         }
@@ -125,12 +114,6 @@ class Run:
     def report(self, task: str) -> Callable[[int, int], None]:
         """A progress callback for one task."""
         return lambda done, total: self.progress(task, done, total)
-
-    def _check_device(self) -> None:
-        try:
-            torch.ones(1, device=self.config.device).item()
-        except (RuntimeError, AssertionError) as error:
-            raise InputError(f"device: '{self.config.device}' is not available here.") from error
 
     def _check_folder(self) -> None:
         path = self.folder / "config.json"
@@ -160,11 +143,7 @@ class Run:
                 f"{path} is damaged or not a run's configuration; delete it to go on with a run of "
                 "yours, or give another folder."
             )
-        differing = [
-            f.name
-            for f in dataclasses.fields(StudyConfig)  # pyright: ignore
-            if getattr(other, f.name) != getattr(self.config, f.name) and f.name != "memory_mb"
-        ]
+        differing = differing_fields(other, self.config)
         if differing:
             raise InputError(
                 f"{self.folder} holds a run of another configuration (it differs in "

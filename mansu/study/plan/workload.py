@@ -14,13 +14,13 @@ from typing import Any
 from transformers import AutoTokenizer
 
 from mansu.data.encoding import encode
-from mansu.data.facts import load_fact_set
 from mansu.data.items import Item
 from mansu.data.pairs import Pair, build_pairs
 from mansu.data.text import utility_text
 from mansu.metrics.mcq import _batches
 from mansu.metrics.perplexity import BATCH_WINDOWS, WINDOW
 from mansu.models import LanguageModel
+from mansu.study.check import Sets
 from mansu.study.config import StudyConfig
 from mansu.study.stages.draw import DRAW_SEED, MEASURED, draw_items
 from mansu.study.stages.movable import fisher_sample
@@ -77,16 +77,15 @@ class Workload:
     counted: bool
 
 
-def read_workload(config: StudyConfig, model: LanguageModel) -> Workload:
+def read_workload(config: StudyConfig, model: LanguageModel, sets: Sets) -> Workload:
     """The batches that a run of the configuration forms.
 
     Args:
-        config: Names the fact sets and the number of pairs.
+        config: Gives the number of pairs and of Fisher examples.
         model: The model; only its configuration and tokenizer are used.
+        sets: The fact sets.
     """
-    forget, retain, utility = (
-        load_fact_set(name) for name in (config.forget, config.retain, config.utility)
-    )
+    forget, retain, utility = sets.forget, sets.retain, sets.utility
     tokenizer = model.tokenizer
     items = draw_items(forget, retain, utility)
     checks = [items["check_forget"], items["check_retain"]]

@@ -95,11 +95,14 @@ def read_checkpoint(folder: Path, model: LanguageModel) -> Unlearned | None:
         InputError: It belongs to another model.
     """
     stored = read_tensors(folder / "delta.safetensors")
-    accounts = read_frame(folder / "bins.parquet")
+    accounts = stored and read_frame(folder / "bins.parquet", stored[1].key)
     if stored is None or accounts is None:
         return None
     if stored[0].extra["model"] != model.fingerprint:
-        raise InputError(f"The checkpoint in {folder} was not made from this '{model.name}'.")
+        raise InputError(
+            f"The checkpoint in {folder} was not made from '{model.name}' as it is now; name the "
+            "model it was made from with --model."
+        )
     return _unpack(stored[0], accounts[0], stored[1].key)
 
 
