@@ -5,14 +5,10 @@ now. Anything else (missing, cut short, altered, made from other inputs) reads a
 stage is computed again.
 """
 
-import fcntl
-import glob
 import hashlib
 import json
-import os
-import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -25,6 +21,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from mansu.errors import saving
+from mansu.scratch import replacing
 
 _STAMP = "mansu"
 _WAY_OUT = "finished stages are kept: free space, or make the folder writable, and run again"
@@ -51,46 +48,14 @@ class Stamp:
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """Gives a temporary path beside ``path`` and moves it there if the body succeeds.
-
-    Raises:
-        RunError: The disk is full or the folder cannot be written.
-    """
-    with saving(path, _WAY_OUT):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, scratch = _scratch(path)
-        try:
-            yield scratch
-            os.fsync(handle)
-            scratch.chmod(0o644)
-            scratch.replace(path)
-        finally:
-            scratch.unlink(missing_ok=True)
-            os.close(handle)
-
-
-def _scratch(path: Path) -> tuple[int, Path]:
-    """Makes a file beside ``path``, locked while it is written, and removes abandoned ones.
-
-    A killed process leaves its scratch file behind, but not the lock.
-    """
-    for left in path.parent.glob(f".{glob.escape(path.name)}.*"):
-        with suppress(OSError), left.open("rb") as stream:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            left.unlink()
-    while True:
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        with suppress(OSError):  # a file system without locks; nothing is removed there
-            fcntl.flock(handle, fcntl.LOCK_EX)
-        if Path(name).exists():  # not removed by another process before it was locked
-            return handle, Path(name)
-        os.close(handle)
+def _replacing(path: Path) -> Iterator[Path]:
+    with saving(path, _WAY_OUT), replacing(path) as scratch:
+        yield scratch
 
 
 def write_text(path: Path, text: str) -> None:
     """Writes a text file in one move."""
-    with replacing(path) as scratch:
+    with _replacing(path) as scratch:
         scratch.write_text(text, encoding="utf-8")
 
 
@@ -128,7 +93,7 @@ def write_tensors(
     # The file format does not keep the order of names, but flat vectors are split by it.
     kept = {"names": list(ready), "extra": dict(extra or {}), **asdict(stamp)}
     sealed = _seal(_digest_tensors(ready), kept)
-    with replacing(path) as scratch:
+    with _replacing(path) as scratch:
         save_file(ready, scratch, metadata={_STAMP: json.dumps(sealed, allow_nan=False)})
 
 
@@ -170,7 +135,7 @@ def write_frame(path: Path, frame: pd.DataFrame, stamp: Stamp) -> None:
     table = pa.Table.from_pandas(frame, preserve_index=False)
     sealed = _seal(_digest_frame(table), asdict(stamp))
     metadata = {**(table.schema.metadata or {}), _STAMP.encode(): json.dumps(sealed).encode()}
-    with replacing(path) as scratch:
+    with _replacing(path) as scratch:
         pq.write_table(table.replace_schema_metadata(metadata), scratch)
 
 

@@ -1,17 +1,16 @@
 import json
+import os
 
 import pandas as pd
 import pytest
 import torch
 
 from mansu.errors import RunError
-from mansu.study import records
 from mansu.study.records import (
     Stamp,
     read_frame,
     read_json,
     read_tensors,
-    replacing,
     write_frame,
     write_json,
     write_tensors,
@@ -91,38 +90,11 @@ def test_a_result_altered_in_the_middle_reads_as_absent_or_as_it_was(stored):
             assert found is None or str(found) == str(whole), spot  # in white space, no harm
 
 
-def test_what_a_killed_process_left_is_removed_and_what_another_writes_is_not(tmp_path):
-    path = tmp_path / "result.json"
-    left = tmp_path / ".result.json.left"
-    left.write_text("half")
-    with replacing(path) as theirs:
-        write_json(path, PAYLOAD, STAMP)
-        assert theirs.exists()
-        theirs.write_text("whole")
-    assert not left.exists()
-    assert [p.name for p in tmp_path.iterdir()] == ["result.json"]
-
-
-def test_a_failed_write_leaves_the_old_result_and_no_scraps(tmp_path):
-    path = tmp_path / "result.json"
-    write_json(path, PAYLOAD, STAMP)
-
-    def die_half_way():
-        with replacing(path) as scratch:
-            scratch.write_text("half")
-            raise ZeroDivisionError
-
-    with pytest.raises(ZeroDivisionError):
-        die_half_way()
-    assert read_json(path, "key")[0] == PAYLOAD
-    assert [p.name for p in tmp_path.iterdir()] == ["result.json"]
-
-
 def test_a_full_disk_is_told_in_one_sentence(tmp_path, monkeypatch):
     def full(*_arguments):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(records.os, "fsync", full)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(RunError, match="No space left on device"):
         write_json(tmp_path / "a.json", PAYLOAD, STAMP)
     assert list(tmp_path.iterdir()) == []
