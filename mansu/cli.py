@@ -16,8 +16,9 @@ from typing import NoReturn
 
 from mansu.errors import InputError, RunError
 from mansu.paths import expand
+from mansu.registry import plugs
 from mansu.study.config import FIELDS, StudyConfig, choices, describe, make_config, read_config
-from mansu.unlearn.methods import METHODS
+from mansu.unlearn.methods import find_method
 
 STUDIES = Path("papermill_runs")
 _NO_SUCH_NAME = {errno.ENAMETOOLONG, errno.ELOOP}  # bad input, not a fault of the disk
@@ -137,7 +138,7 @@ def _own_defaults() -> str:
     told = [
         f"With --method {method.name}: "
         + ", ".join(f"{field} {value}" for field, value in method.settings.items())
-        for method in METHODS.values()
+        for method in map(find_method, plugs("mansu.unlearn.methods"))
         if method.settings
     ]
     return ". ".join(told) + "."
@@ -188,19 +189,26 @@ def _sweep(options: argparse.Namespace) -> int:
 
 
 def _tables(options: argparse.Namespace) -> int:
-    from mansu.study.records import read_json
+    from mansu.study.scorecard import Scorecard, read_scorecard
     from mansu.study.tables import scorecard_table
 
     if not options.folder.is_dir():
         raise InputError(f"{options.folder} is not a folder.")
-    cards = [(path, read_json(path)) for path in sorted(options.folder.rglob("scorecard.json"))]
-    if not any(stored for _, stored in cards):
-        raise InputError(
-            f"No scorecard below {options.folder}; run mansu run or mansu sweep first."
+    cards: list[tuple[Path, Scorecard | str]] = []
+    for path in sorted(options.folder.rglob("scorecard.json")):
+        try:
+            found = read_scorecard(path) or f"{path} is damaged; run its configuration again."
+        except InputError as error:
+            found = str(error)
+        cards.append((path, found))
+    if not any(isinstance(card, Scorecard) for _, card in cards):
+        told = (
+            cards[0][1] if cards else f"No scorecard below {options.folder}; run mansu run first."
         )
-    for path, stored in cards:
-        print(f"{path.parent}\n")
-        print(scorecard_table(stored[0]) if stored else "unreadable scorecard; run it again", "\n")
+        raise InputError(str(told))
+    for path, card in cards:
+        told = card if isinstance(card, str) else scorecard_table(card)
+        print(f"{path.parent}\n\n{told}\n")
     return 0
 
 

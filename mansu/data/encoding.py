@@ -9,8 +9,10 @@ goes on.
 """
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from transformers import PreTrainedTokenizerBase
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 
 @dataclass(frozen=True)
@@ -21,7 +23,7 @@ class Encoded:
     continuation_ids: tuple[int, ...]
 
 
-def encode(tokenizer: PreTrainedTokenizerBase, prompt: str, continuation: str) -> Encoded:
+def encode(tokenizer: "PreTrainedTokenizerBase", prompt: str, continuation: str) -> Encoded:
     """Encodes a prompt and the text that continues it.
 
     Where a token straddles the boundary, so that the joint encoding does not start with the
@@ -35,7 +37,7 @@ def encode(tokenizer: PreTrainedTokenizerBase, prompt: str, continuation: str) -
     return Encoded(prompt_ids, joint_ids[len(prompt_ids) :])
 
 
-def token_ids(tokenizer: PreTrainedTokenizerBase, text: str) -> tuple[int, ...]:
+def token_ids(tokenizer: "PreTrainedTokenizerBase", text: str) -> tuple[int, ...]:
     """The text's token ids, behind the special tokens that the tokenizer puts in front by itself.
 
     A text of which no token is left has none at all.

@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-
-from transformers import PreTrainedTokenizerBase
+from typing import TYPE_CHECKING
 
 from mansu.data.encoding import encode
 from mansu.data.facts import Fact, Template
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,7 @@ class Example:
 
 
 def build_examples(
-    tokenizer: PreTrainedTokenizerBase,
+    tokenizer: "PreTrainedTokenizerBase",
     facts: Sequence[Fact],
     templates: Sequence[Template],
 ) -> tuple[Example, ...]:

@@ -11,12 +11,14 @@ import random
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
-
-from transformers import PreTrainedTokenizerBase
+from typing import TYPE_CHECKING
 
 from mansu.data.encoding import encode, token_ids
 from mansu.data.facts import Fact, FactSet, Template
 from mansu.errors import InputError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ class _Prompt:
 
 
 def build_pairs(
-    fact_set: FactSet, tokenizer: PreTrainedTokenizerBase, count: int, seed: int
+    fact_set: FactSet, tokenizer: "PreTrainedTokenizerBase", count: int, seed: int
 ) -> tuple[Pair, ...]:
     """Draws pairs, spread evenly over the set's facts and seen templates.
 
@@ -87,7 +89,7 @@ def build_pairs(
 
 
 def _prompts(
-    template: Template, facts: list[Fact], tokenizer: PreTrainedTokenizerBase
+    template: Template, facts: list[Fact], tokenizer: "PreTrainedTokenizerBase"
 ) -> dict[str, _Prompt]:
     """Prompts by fact, without those whose own tokens do not survive the answer."""
     prompts = {}

@@ -5,7 +5,7 @@ Cells tagged ``solution`` become empty cells to answer in; notebooks without any
 
 import nbformat
 
-from mansu.study.records import write_text
+from mansu.study.cache.records import write_text
 from mansu.sweep.notebooks import build, sources
 from mansu.sweep.places import repository
 

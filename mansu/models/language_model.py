@@ -1,7 +1,6 @@
 """A loaded language model together with what the rest of mansu asks of it."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from transformers import (
@@ -11,10 +10,9 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 
-from mansu.data.encoding import token_ids
-from mansu.errors import InputError
 from mansu.models.batch import Batch
 from mansu.models.families import Family
+from mansu.models.limits import context_of, read_text
 
 
 @dataclass(frozen=True)
@@ -57,33 +55,12 @@ class LanguageModel:
 
     @property
     def context(self) -> int | None:
-        """How many tokens it reads at most, with the same result however they are batched.
-
-        Above their original context, models with ``longrope`` or ``dynamic`` rotary scaling turn
-        every position otherwise; what they say then depends on what else was read.
-        """
-        limits = [getattr(self.config, "max_position_embeddings", None)]
-        scaling: Any = getattr(self.config, "rope_parameters", None) or {}
-        for kind in (scaling, *scaling.values()):  # one for all layers, or one a type of layer
-            if isinstance(kind, dict) and kind.get("rope_type") == "longrope":
-                limits.append(kind.get("original_max_position_embeddings"))
-        return min((limit for limit in limits if limit is not None), default=None)
+        """How many tokens it reads at most (:func:`mansu.models.limits.context_of`)."""
+        return context_of(self.config)
 
     def read(self, text: str) -> tuple[int, ...]:
-        """The text's token ids.
-
-        Raises:
-            InputError: There are none, or the model has no embedding for one of them.
-        """
-        tokens = token_ids(self.tokenizer, text)
-        if not tokens:
-            raise InputError(f"The tokenizer of {self.name} finds no token in {text[:40]!r}.")
-        if max(tokens) >= self.rows:
-            raise InputError(
-                f"The tokenizer of {self.name} gives token {max(tokens):,}, and the model has "
-                f"embeddings for {self.rows:,}; restore the model's own tokenizer files."
-            )
-        return tokens
+        """A text's token ids (:func:`mansu.models.limits.read_text`)."""
+        return read_text(self.tokenizer, text, self.rows)
 
     def hidden(self, batch: Batch, cache: DynamicCache | None = None) -> torch.Tensor:
         """Normalised final hidden states, ``[batch, length, width]``.

@@ -17,7 +17,7 @@ import torch
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
 from mansu.errors import InputError
-from mansu.models.cache import build_once
+from mansu.models.cache import DIGESTS, build_once
 from mansu.models.fingerprint import hash_file
 
 
@@ -54,8 +54,12 @@ PACKAGED = {
 }
 
 
-def packaged_folder(name: str) -> Path:
+def packaged_folder(name: str, weights: bool = True) -> Path:
     """Folder with the safetensors form of a packaged model, converted on first use.
+
+    Args:
+        name: Its name.
+        weights: False gives a folder with configuration and tokenizer alone.
 
     Raises:
         InputError: The package is not installed, or its file is missing or damaged.
@@ -74,7 +78,13 @@ def packaged_folder(name: str) -> Path:
                 )
             _convert(gguf, folder)
 
-    return build_once(f"models/{name}-{source.sha256[:12]}", convert)
+    def describe(folder: Path) -> None:
+        for path in build_once(place, convert).iterdir():
+            if path.suffix != ".safetensors" and path.name != DIGESTS:
+                shutil.copy(path, folder)
+
+    place = f"models/{name}-{source.sha256[:12]}"
+    return build_once(place, convert) if weights else build_once(f"{place}.bare", describe)
 
 
 def _locate(package: str, file: str, name: str, source: PackagedModel) -> Path:

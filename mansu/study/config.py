@@ -9,13 +9,21 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+)
 from pydantic.dataclasses import dataclass
 
 from mansu.errors import InputError
 from mansu.paths import expand
-from mansu.unlearn.methods import METHODS, MethodName
-from mansu.unlearn.objectives import ForgetLoss
+from mansu.registry import plugs, suggest
+from mansu.unlearn.methods import find_method
+from mansu.unlearn.methods.base import ForgetLoss
 
 
 def _require_nameable(value: str) -> str:
@@ -26,6 +34,35 @@ def _require_nameable(value: str) -> str:
 
 
 Name = Annotated[str, Field(min_length=1, max_length=4096), AfterValidator(_require_nameable)]
+# Fields whose values are the plugs of a folder, and fields that are no part of what a run computes:
+# they may change from one call to the next, and name no folder.
+_PLUGGED = {"method": "mansu.unlearn.methods", "formats": "mansu.quant.formats"}
+UNNAMED = ("device", "memory_mb", "formats")
+
+
+def _require_method(name: str) -> str:
+    return _require_plug("method", name)
+
+
+def _require_formats(names: tuple[str, ...]) -> tuple[str, ...]:
+    for name in names:
+        _require_plug("formats", name)
+    return tuple(dict.fromkeys(name for name in names if name != "fp"))
+
+
+def _require_plug(field: str, name: str) -> str:
+    known = plugs(_PLUGGED[field])
+    if name not in known:
+        raise ValueError(suggest(name, known))
+    return name
+
+
+def _split(value: Any) -> Any:
+    return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
+
+
+MethodName = Annotated[str, AfterValidator(_require_method)]
+Formats = Annotated[tuple[str, ...], BeforeValidator(_split), AfterValidator(_require_formats)]
 Count = Annotated[int, Field(ge=1, le=1_000_000)]
 Positive = Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)]
 NonNegative = Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)]
@@ -82,6 +119,7 @@ class StudyConfig:
         "in_loop", "magnitude floor; 'none' is the ablation without it"
     )
 
+    formats: Formats = _field(("nf4",), "deployment formats to measure beside full precision")
     device: Name = _field("cpu", "torch device")
     dtype: Literal["float32", "bfloat16", "float16", "float64"] = _field(
         "float32", "full precision: what weights are held and trained in"
@@ -105,8 +143,7 @@ def make_config(values: dict[str, Any]) -> StudyConfig:
             value that is not the method's.
     """
     name = values.get("method")
-    method = METHODS.get(name) if isinstance(name, str) else None
-    settings = method.settings if method else {}
+    settings = find_method(name).settings if name in plugs(_PLUGGED["method"]) else {}
     try:
         config = _ADAPTER.validate_python({**settings, **values})
     except ValidationError as error:
@@ -131,13 +168,13 @@ def defaults(method: str) -> StudyConfig:
 def floors(method: str) -> tuple[str, ...]:
     """The floors that a method can have: only a mask leaves ``in_loop`` a choice of weights."""
     kinds = choices(next(field for field in FIELDS if field.name == "floor")) or ()
-    masked = METHODS[method].scope == "circuit"
+    masked = find_method(method).scope == "circuit"
     return tuple(kind for kind in kinds if masked or kind != "in_loop")
 
 
 def _require_fitting(config: StudyConfig) -> None:
     """Refuses values that would make a method another one."""
-    method = METHODS[config.method]
+    method = find_method(config.method)
     wrong = [n for n in method.fixed if getattr(config, n) != method.settings[n]]
     if config.floor not in floors(config.method):
         wrong.append("floor")
@@ -212,6 +249,8 @@ def describe(field: dataclasses.Field[Any]) -> str:
 
 def choices(field: dataclasses.Field[Any]) -> tuple[str, ...] | None:
     """The values a field may take, where they are a fixed few."""
+    if field.name == "method":
+        return tuple(plugs(_PLUGGED["method"]))
     if typing.get_origin(field.type) is Literal:
         return typing.get_args(field.type)
     return None

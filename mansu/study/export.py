@@ -8,11 +8,12 @@ import torch
 
 from mansu.errors import InputError, saving
 from mansu.models import load_model
-from mansu.models.loading import is_available
 from mansu.models.swap import swapped
 from mansu.quant.deployed import linear_weights, load_real_4bit
 from mansu.quant.nf4 import BLOCK
-from mansu.study.config import make_config, read_config
+from mansu.study.cache.records import read_result
+from mansu.study.check import is_available
+from mansu.study.config import make_config
 from mansu.study.stages.floor import read_checkpoint
 
 Format = Literal["fp", "nf4"]
@@ -37,9 +38,10 @@ def export_run(
         InputError: No finished run there, or the target exists.
         RunError: The target cannot be written.
     """
-    values = read_config(folder / "config.json")
-    values.pop("mansu", None)
-    config = make_config(values)
+    record = read_result(folder / "config.json")
+    if record is None:
+        raise InputError(f"{folder} is no run's folder: it has no whole config.json.")
+    config = make_config(record.tree)
     if target.exists():
         raise InputError(f"{target} exists already; give a folder that does not.")
     dtype = getattr(torch, config.dtype)

@@ -5,11 +5,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mansu.data.facts import locate_fact_set
-from mansu.models.loading import locate_model
-from mansu.study.config import FIELDS, StudyConfig, defaults
+from mansu.paths import absolute, expand
+from mansu.study.config import FIELDS, UNNAMED, StudyConfig, defaults
 
-# Fields that name the shared folder or the seed's folder, or do not change what is computed.
-_NAMED = {"model", "forget", "retain", "method", "seed", "memory_mb"}
+# Fields that name the shared folder or the seed's folder, or are no part of what is computed.
+_NAMED = {"model", "forget", "retain", "method", "seed", *UNNAMED}
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,16 @@ def located(config: StudyConfig) -> StudyConfig:
     sets = {
         name: locate_fact_set(getattr(config, name)) for name in ("forget", "retain", "utility")
     }
-    return replace(config, model=locate_model(config.model), **sets)
+    return replace(config, model=_locate_model(config.model), **sets)
+
+
+def _locate_model(name: str) -> str:
+    """A folder's full name; a model that is known or the hub's keeps its name."""
+    if not expand(name).is_dir():
+        return name
+    from mansu.models.loading import PACKAGED, TINY
+
+    return name if name in PACKAGED or name in TINY else str(absolute(name))
 
 
 def study_folders(config: StudyConfig, study: Path) -> Folders:

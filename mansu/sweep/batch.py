@@ -20,9 +20,10 @@ import yaml
 import mansu
 from mansu import paths
 from mansu.errors import InputError, RunError
+from mansu.study.cache.records import write_text
 from mansu.study.config import StudyConfig
 from mansu.study.folders import Folders, located, study_folders
-from mansu.study.records import read_json, write_text
+from mansu.study.scorecard import Scorecard, read_scorecard
 from mansu.study.tables import scorecard_table, summary_table
 from mansu.sweep import notebooks
 from mansu.sweep.grid import Study, expand, read_study
@@ -35,7 +36,7 @@ MEMORY_MB = 8000  # what a cluster is asked for, a notebook
 
 
 @dataclass(frozen=True)
-class Plan:
+class Sweep:
     """A study on disk.
 
     Attributes:
@@ -92,7 +93,7 @@ def sweep(
     """
     study = read_study(study_file)
     home = repository() / "papermill_runs"
-    plan = Plan(study, (out or home / study.study).resolve(), tuple(map(located, expand(study))))
+    plan = Sweep(study, (out or home / study.study).resolve(), tuple(map(located, expand(study))))
     if jobs < 1:
         raise InputError(f"--jobs {jobs}: at least one notebook must run at a time.")
     if find_spec("snakemake") is None:
@@ -128,16 +129,16 @@ def _print_plan(command: list[str]) -> int:
     return 0
 
 
-def print_report(plan: Plan) -> None:
+def print_report(plan: Sweep) -> None:
     """Prints every run's scorecard and the path of every artefact."""
     width = min(os.get_terminal_size().columns, 120) if sys.stdout.isatty() else 100
-    cards = []
+    cards: list[Scorecard] = []
     for folders in plan.folders:
-        stored = read_json(folders.run / "scorecard.json")
-        if stored is None:
+        card = read_scorecard(folders.run / "scorecard.json")
+        if card is None:
             raise InputError(f"{folders.run} has no whole scorecard.json; run the sweep again.")
-        cards.append(stored[0])
-        print(f"\n{scorecard_table(stored[0], width)}\n\nartefacts")
+        cards.append(card)
+        print(f"\n{scorecard_table(card, width)}\n\nartefacts")
         for folder in (folders.shared, folders.run):
             for path in sorted(folder.iterdir()):
                 if path.is_file() and not path.name.startswith("."):
@@ -146,11 +147,11 @@ def print_report(plan: Plan) -> None:
         print(f"\n{summary_table(cards)}")
 
 
-def _check_runs(plan: Plan) -> None:
+def _check_runs(plan: Sweep) -> None:
     """Opens every unfinished run once, so that bad input ends the sweep before it starts."""
     for config, folders in zip(plan.configs, plan.folders, strict=True):
         executed = folders.run / f"{notebooks.OWN[-1]}.ipynb"
-        if executed.is_file() and read_json(folders.run / "scorecard.json") is None:
+        if executed.is_file() and not _is_judged(folders):
             executed.unlink()  # its result is gone or damaged: it is not up to date
         if not executed.is_file():
             from mansu.study.run import Run
@@ -158,7 +159,15 @@ def _check_runs(plan: Plan) -> None:
             Run(config, folders)
 
 
-def _prepare(plan: Plan, jobs: int) -> None:
+def _is_judged(folders: Folders) -> bool:
+    """Whether the run's scorecard is there, whole, and of this version."""
+    try:
+        return read_scorecard(folders.run / "scorecard.json") is not None
+    except InputError:
+        return False
+
+
+def _prepare(plan: Sweep, jobs: int) -> None:
     """Writes what the Snakefile reads; a file that would not change is left alone."""
     hidden, library = plan.hidden, Path(mansu.__file__).parent
     write_kernel(hidden / "jupyter")
@@ -187,7 +196,7 @@ def _prepare(plan: Plan, jobs: int) -> None:
     _renew(hidden / "plan.json", json.dumps(payload, indent=1) + "\n")
 
 
-def _command(snakefile: Path, profile: Path, plan: Plan, jobs: int) -> list[str]:
+def _command(snakefile: Path, profile: Path, plan: Sweep, jobs: int) -> list[str]:
     cores = max(jobs, os.cpu_count() or 1)
     return [
         *(sys.executable, "-m", "snakemake", "--snakefile", str(snakefile)),
@@ -207,7 +216,7 @@ def _profile(home: Path, name: str) -> Path:
     raise InputError(f"Profile '{name}' is unknown; give one of {known}, or a folder.")
 
 
-def _report_failures(plan: Plan) -> int:
+def _report_failures(plan: Sweep) -> int:
     for target in plan.targets:
         executed = target.with_name(f"{target.stem}.failed.ipynb")
         if target.is_file() or not executed.is_file():
@@ -225,7 +234,7 @@ def _report_failures(plan: Plan) -> int:
     return 1
 
 
-def _log_of(plan: Plan, target: Path) -> str:
+def _log_of(plan: Sweep, target: Path) -> str:
     """Papermill's words on a notebook that failed."""
     log = plan.hidden / "logs" / f"{target.relative_to(plan.root)}.txt"
     return log.read_text(encoding="utf-8", errors="replace") if log.is_file() else ""

@@ -4,7 +4,7 @@ import json
 import sys
 from pathlib import Path
 
-from mansu.study.records import write_text
+from mansu.study.cache.records import write_text
 from mansu.sweep.notebooks import KERNEL
 
 

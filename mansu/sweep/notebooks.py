@@ -12,8 +12,8 @@ from pathlib import Path
 import jupytext
 import nbformat
 
+from mansu.study.cache.records import write_text
 from mansu.study.config import FIELDS, StudyConfig, choices, describe
-from mansu.study.records import write_text
 from mansu.sweep.places import repository
 
 KERNEL = "mansu"
@@ -36,11 +36,12 @@ def parameters_cell() -> str:
     lines = []
     for field in FIELDS:
         default = getattr(StudyConfig(), field.name)
+        default = list(default) if isinstance(default, tuple) else default
         options = choices(field)
         told = describe(field)
         if options and len(options) > 1:
             told += f" ({', '.join(options)})"
-        value = f'"{default}"' if isinstance(default, str) else repr(default)
+        value = repr(default).replace("'", '"')
         lines.append(f"{field.name}: {type(default).__name__} = {value}  # {told}")
     return "\n".join([*lines, *_PLACES])
 

@@ -16,17 +16,23 @@ from mansu.cli import main
 from mansu.data import load_fact_set
 from mansu.data.folder import DATA_FOLDER
 from mansu.models import load_model
+from mansu.study.cache.records import read_result
 from mansu.study.config import StudyConfig, make_config
 from mansu.study.export import export_run
 from mansu.study.folders import Folders
-from mansu.study.records import read_json
 from mansu.study.run import Run
 from mansu.study.stages.draw import draw
 from mansu.study.stages.floor import floor
 
 FAST = {
-    "top_k": 1, "pairs": 4, "ig_steps": 1, "fisher_examples": 8, "steps": 2,
-    "forget_batch": 4, "retain_batch": 2, "validate_every": 2,
+    "top_k": 1,
+    "pairs": 4,
+    "ig_steps": 1,
+    "fisher_examples": 8,
+    "steps": 2,
+    "forget_batch": 4,
+    "retain_batch": 2,
+    "validate_every": 2,
 }
 HEADER = {"record": "set", "name": "own"}
 TEMPLATE = {"id": "a", "kind": "cloze", "role": "seen", "text": "The capital of {subject} is"}
@@ -139,9 +145,9 @@ def test_facts_in_a_script_without_spaces_run_with_any_tokenizer(sets, model_fol
     assert "deprecated" not in ended.stderr
     assert "Warning" not in ended.stderr
     drawn = next(Path("out/shared").glob("items-*.json"))
-    stored = read_json(drawn)
+    stored = read_result(drawn)
     assert stored is not None
-    options = stored[0]["items"]["forget_seen"][0]["options"]
+    options = stored.tree["items"]["forget_seen"][0]["options"]
     assert all(option.startswith(" ") == (joint == " ") for option in options)
 
 

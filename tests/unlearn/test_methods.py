@@ -5,7 +5,10 @@ from typing import get_args
 import pytest
 
 from mansu.study.config import FIELDS, defaults
-from mansu.unlearn.methods import METHODS, MethodName
+from mansu.registry import plugs
+from mansu.unlearn.methods import find_method
+
+METHODS = {name: find_method(name) for name in plugs("mansu.unlearn.methods")}
 
 
 def test_the_configuration_offers_every_method():

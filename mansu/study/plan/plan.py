@@ -8,7 +8,7 @@ from mansu.study.config import StudyConfig
 from mansu.study.plan.shapes import Shapes, meta_model
 from mansu.study.plan.stages import STAGES, Accounting, Moment
 from mansu.study.plan.workload import Workload, read_workload
-from mansu.unlearn.methods import METHODS
+from mansu.unlearn.methods import find_method
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def make_plan(config: StudyConfig, layers: Sequence[int] | None = None) -> Plan:
     Raises:
         InputError: No such model, a circuit larger than it, or a method that is not planned for.
     """
-    if METHODS[config.method].scope != "circuit":
+    if find_method(config.method).scope != "circuit":
         raise InputError(
             f"method: memory is planned for methods that train a circuit, not for {config.method}; "
             "leave method out."

@@ -24,7 +24,7 @@ from mansu.models import LanguageModel
 from mansu.models.loading import load_tokenizer
 from mansu.study.config import StudyConfig
 from mansu.study.stages.draw import DRAW_SEED, MEASURED, draw_items
-from mansu.study.stages.movable import fisher_sample
+from mansu.study.stages.fisher import fisher_sample
 
 # Letters a piece, where no tokenizer is at hand. Tokenizers of 32k words and more average above 4
 # in English prose, and names are cut into shorter pieces than that.
@@ -152,4 +152,4 @@ def find_tokenizer(folder: Path, vocabulary: int) -> Any:
     """The tokenizer of a model folder, or what stands in for it where the folder has none."""
     if not any(folder.glob("tokenizer*")):
         return Pieces(vocabulary)
-    return load_tokenizer(folder)
+    return load_tokenizer(str(folder))

@@ -1,4 +1,4 @@
-"""What became of every fact, from how many of its questions each of four models answers right."""
+"""What became of every fact, from how many of its questions each model answers right."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,18 +7,18 @@ import numpy as np
 
 from mansu.data.facts import FactSet
 from mansu.metrics.mcq import McqScores
-from mansu.study.stages.base import Base
-from mansu.study.stages.quantize import Deployment
+from mansu.study.stages.measure import Behaviour
+from mansu.study.state import FP, State
 
-BACK = "came back under NF4"
+BACK = "came back when quantized"
 KNOWN = "still known"
-LOST = "lost under NF4 alone"
+LOST = "lost when quantized alone"
 GONE = "stayed forgotten"
 NEVER = "not known before"  # by the original model in full precision
 OUTCOMES = {BACK: "▲", KNOWN: "●", LOST: "▽", GONE: "○", NEVER: "–"}  # a mark beside the words
 
-# The original and the unlearned model, each in "fp" and "nf4", over the same items.
-Measured = Mapping[tuple[str, str], McqScores]
+# Scores of every state over the same items.
+Measured = Mapping[State, McqScores]
 
 
 @dataclass(frozen=True)
@@ -29,38 +29,32 @@ class Asked:
         fact: The subject.
         answer: The right answer.
         n: How many questions were asked.
-        right: How many are right, by state and precision.
+        right: How many are right, by state.
     """
 
     fact: str
     answer: str
     n: int
-    right: dict[tuple[str, str], int]
+    right: dict[State, int]
 
-    def outcome(self, least: int) -> str:
+    def outcome(self, least: int, origin: str = "unlearned") -> str:
         """What became of the fact.
 
         A model knows a fact if it answers ``least`` of its questions right, or all of them where
-        fewer were asked.
+        fewer were asked. Quantized means in any of the measured formats.
         """
-        knows = {model: right >= min(least, self.n) for model, right in self.right.items()}
-        if not knows["original", "fp"]:
+        knows = {state: right >= min(least, self.n) for state, right in self.right.items()}
+        if not knows[State("original", FP)]:
             return NEVER
-        return {
-            (True, True): KNOWN,
-            (True, False): LOST,
-            (False, True): BACK,
-            (False, False): GONE,
-        }[knows["unlearned", "fp"], knows["unlearned", "nf4"]]
+        deployed = [k for s, k in knows.items() if s.origin == origin and s.format != FP]
+        if knows[State(origin, FP)]:
+            return LOST if deployed and not all(deployed) else KNOWN
+        return BACK if any(deployed) else GONE
 
 
-def all_measured(base: Base, now: Deployment, role: str) -> Measured:
-    """The scores of all four models over a role's items."""
-    return {
-        (state, precision): getattr(measured, precision).roles[role]
-        for state, measured in (("original", base), ("unlearned", now))
-        for precision in ("fp", "nf4")
-    }
+def scores_of(measured: Mapping[State, Behaviour], role: str) -> Measured:
+    """Every state's scores over a role's items."""
+    return {state: behaviour.roles[role] for state, behaviour in measured.items()}
 
 
 def count_right(facts: FactSet, scores: Measured, kept: np.ndarray) -> list[Asked]:
@@ -78,7 +72,7 @@ def count_right(facts: FactSet, scores: Measured, kept: np.ndarray) -> list[Aske
         own = (asked == fact.id) & kept
         if own.any():
             right = {
-                model: round(measured.correct[own].sum()) for model, measured in scores.items()
+                state: round(measured.correct[own].sum()) for state, measured in scores.items()
             }
             found.append(Asked(fact.subject, fact.answer, int(own.sum()), right))
     return found

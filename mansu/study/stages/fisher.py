@@ -1,19 +1,19 @@
 """Phase 2, first half: the diagonal Fisher information, and who may move by it."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
 
 from mansu.data.examples import Example, build_examples
+from mansu.study.cache.stage import stage
 from mansu.study.config import StudyConfig
-from mansu.study.run import Run, Stage, once
+from mansu.study.run import Run
 from mansu.study.stages.draw import draw
-from mansu.study.stages.localize import localize
+from mansu.study.stages.localize import choose_circuit
 from mansu.unlearn.fisher import Movable, all_movable, diagonal_fisher, most_forgetful, retain_mask
 from mansu.unlearn.floor import movable as may_move
-from mansu.unlearn.methods import METHODS
+from mansu.unlearn.methods import find_method
 from mansu.unlearn.view import View
 
 FISHER_SEED = 0
@@ -26,51 +26,37 @@ class Fisher:
     Attributes:
         retain: On the retain set.
         forget: On the forget set.
-        key: The stage's key.
     """
 
     retain: dict[str, torch.Tensor]
     forget: dict[str, torch.Tensor]
-    key: str
 
 
-@once
 def trainable_weights(run: Run) -> dict[str, torch.Tensor]:
     """The original matrices that the method trains, by name; shares the model's storage.
 
     They are the circuit's, or those of all blocks.
     """
     family, module = run.model.family, run.model.module
-    if METHODS[run.config.method].scope == "blocks":
+    if find_method(run.config.method).scope == "blocks":
         names = family.linear_weight_names(module)
     else:
-        layers = localize(run).circuit.layers
+        layers = choose_circuit(run).layers
         names = [name for layer in layers for name in family.mlp_weight_names(module, layer)]
     return {name: module.get_parameter(name).data for name in names}
 
 
-def fisher_stage(run: Run) -> tuple[Stage, Path]:
-    """The stage of the Fisher information and its file, which is large and rarely needed."""
-    circuit = [str(layer) for layer in localize(run).circuit.layers]
-    stage = run.stage("fisher", ["fisher_examples"], ["unlearn"], draw(run).key, *circuit)
-    return stage, stage.path("fisher", ".safetensors")
-
-
+@stage(
+    "fisher",
+    "shared",
+    fields=["fisher_examples"],
+    after=[draw, choose_circuit],
+    remember=False,  # it is larger than the circuit and needed once
+)
 def measure_fisher(run: Run) -> Fisher:
-    """Diagonal Fisher information on both sets, or the stored one.
-
-    The run does not remember it: it is larger than the circuit and needed once.
-    """
-    stage, path = fisher_stage(run)
-    stored = stage.read_tensors(path)
-    if stored is not None:
-        parts = {"retain": {}, "forget": {}}
-        for name, tensor in stored.tensors.items():
-            side, weight = name.split("/", 1)
-            parts[side][weight] = tensor
-        return Fisher(**parts, key=stage.key)
+    """Diagonal Fisher information on both sets, or the stored one."""
     weights = trainable_weights(run)
-    view = View(run.model, list(weights), min(localize(run).circuit.layers), "fp")
+    view = View(run.model, list(weights), min(choose_circuit(run).layers), "fp")
     sides = {
         side: diagonal_fisher(
             view,
@@ -80,14 +66,12 @@ def measure_fisher(run: Run) -> Fisher:
         )
         for side, examples in zip(("forget", "retain"), training_examples(run), strict=True)
     }
-    flat = {f"{side}/{name}": f for side, part in sides.items() for name, f in part.items()}
-    stage.write_tensors(path, flat)
-    return Fisher(sides["retain"], sides["forget"], stage.key)
+    return Fisher(**sides)
 
 
 def find_movable(run: Run) -> Movable:
     """The weights that training may move: by the Fisher mask, or all, as the method has it."""
-    if METHODS[run.config.method].scope == "circuit":
+    if find_method(run.config.method).scope == "circuit":
         return select_movable(run, measure_fisher(run))
     return all_movable(trainable_weights(run))
 
@@ -112,7 +96,7 @@ def select_movable(run: Run, fisher: Fisher, config: StudyConfig | None = None) 
 
 def training_examples(run: Run) -> tuple[tuple[Example, ...], tuple[Example, ...]]:
     """Forget and retain examples: seen templates only; of the retain set, train facts only."""
-    tokenizer = run.model.tokenizer
+    tokenizer = run.tokenizer
     forget = build_examples(tokenizer, run.forget.facts, run.forget.seen)
     return forget, build_examples(tokenizer, run.retain.train, run.retain.seen)
 

@@ -1,0 +1,61 @@
+"""Proof and verdict: every state measured and attributed, compared, judged: the scorecard."""
+
+import dataclasses
+import importlib.metadata
+
+from mansu.study.cache.stage import Upstream, stage
+from mansu.study.rows import behaviour_rows, keep_items, structure_rows, weight_rows
+from mansu.study.rules import judge_rows
+from mansu.study.run import Run
+from mansu.study.scorecard import SCHEMA, Rows, Scorecard
+from mansu.study.stages.attribute import attribute, attribute_all
+from mansu.study.stages.draw import draw
+from mansu.study.stages.floor import floor
+from mansu.study.stages.localize import choose_circuit
+from mansu.study.stages.measure import measure, measure_all
+from mansu.study.state import FP, State, states
+
+VERSIONED = ("mansu", "torch", "transformers", "bitsandbytes", "nnsight")
+TRAINED_FOR = "nf4"  # the format whose bins the floor and its account are about
+
+
+def _before(run: Run) -> list[Upstream]:
+    asked = states(run)
+    measured: list[Upstream] = [(measure, (state,)) for state in asked]
+    return [*measured, (floor, ()), *((attribute, (state,)) for state in asked)]
+
+
+@stage("scorecard", "run", after=_before, ending=".json")
+def judge(run: Run) -> Scorecard:
+    """Compares all states and decides the four properties."""
+    drawn, asked = draw(run), states(run)
+    circuit, found = choose_circuit(run), floor(run)
+    behaviours = measure_all(run, asked)
+    facts = [pair.fact_id for pair in drawn.pairs]
+    rows = Rows(
+        [
+            *behaviour_rows(behaviours),
+            *structure_rows(attribute_all(run, asked), circuit, facts),
+            *weight_rows(
+                found.account.total,
+                found.excluded,
+                run.model.weight_count,
+                State("unlearned", TRAINED_FOR),
+            ),
+        ]
+    )
+    held_out = behaviours[State("original", FP)].roles.get("forget_held_out")
+    known = () if held_out is None else keep_items(held_out, "forget_held_out").templates
+    costs = judge.costs(run)
+    return Scorecard(
+        schema=SCHEMA,
+        config=dataclasses.asdict(run.config),  # pyright: ignore
+        versions={name: importlib.metadata.version(name) for name in VERSIONED},
+        circuit=circuit.layers,
+        chance=drawn.chance,
+        templates=known,
+        numbers=rows,
+        verdicts=judge_rows(rows, drawn.chance),
+        seconds={name: cost.seconds for name, cost in costs.items()},
+        peak_memory_mb=max(cost.peak_memory_mb for cost in costs.values()),
+    )
