@@ -94,8 +94,8 @@ def price(models: Models, chance: float) -> Lesson:
     right = 0 if change.value >= -RULES.max_drop else (1 if change.value >= -0.10 else 2)
     why = (
         f"Retain accuracy {_accuracy(base[FP], 'retain'):.1%} → "
-        f"{_accuracy(now[FP], 'retain'):.1%}, a change of {_told(change)} pp; perplexity on plain text (lower is better) "
-        f"{base[FP].perplexity:.0f} → {now[FP].perplexity:.0f}."
+        f"{_accuracy(now[FP], 'retain'):.1%}, a change of {_told(change)} pp; perplexity on plain "
+        f"text (lower is better) {base[FP].perplexity:.0f} → {now[FP].perplexity:.0f}."
     )
     chart = charts.quantization_slopes(models, chance, nf4=False)  # NF4 is the next question
     return Lesson(options, right, why, chart, _SLOPES)
@@ -137,8 +137,8 @@ def both(models: Models, accounts: Mapping[str, pd.DataFrame], chance: float) ->
     right = 2 if not all(forgot) else (0 if kept else 1)
     why = (
         f"Forget accuracy {_accuracy(now[FP]):.1%} in full precision, "
-        f"{_accuracy(now[_NF4]):.1%} in NF4 (chance {chance:.0%}); retain changes by {_told(changes[0])} pp and "
-        f"{_told(changes[1])} pp. The other methods' numbers stand beside it in the table."
+        f"{_accuracy(now[_NF4]):.1%} in NF4 (chance {chance:.0%}); retain changes by "
+        f"{_told(changes[0])} pp and {_told(changes[1])} pp. The other methods' numbers stand beside it in the table."
     )
     chart = charts.quantization_slopes(models, chance)
     return Lesson(options, right, why, chart, _SLOPES, summary(models, accounts))

@@ -57,6 +57,20 @@ def read_config(folder: Path) -> PretrainedConfig:
     return config
 
 
+def context_of(config: PretrainedConfig) -> int | None:
+    """How many tokens a decoder reads at most, with the same result however they are batched.
+
+    Above their original context, models with ``longrope`` or ``dynamic`` rotary scaling turn
+    every position otherwise; what they say then depends on what else was read.
+    """
+    limits = [getattr(config, "max_position_embeddings", None)]
+    scaling: Any = getattr(config, "rope_parameters", None) or {}
+    for kind in (scaling, *scaling.values()):  # one for all layers, or one a type of layer
+        if isinstance(kind, dict) and kind.get("rope_type") == "longrope":
+            limits.append(kind.get("original_max_position_embeddings"))
+    return min((limit for limit in limits if limit is not None), default=None)
+
+
 def weight_files(folder: Path) -> list[Path]:
     """The files that the weights are read from; a folder may hold the same weights twice.
 

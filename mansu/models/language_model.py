@@ -12,7 +12,7 @@ from transformers import (
 
 from mansu.models.batch import Batch
 from mansu.models.families import Family
-from mansu.models.limits import context_of, read_text
+from mansu.models.folder import context_of
 
 
 @dataclass(frozen=True)
@@ -55,12 +55,16 @@ class LanguageModel:
 
     @property
     def context(self) -> int | None:
-        """How many tokens it reads at most (:func:`mansu.models.limits.context_of`)."""
+        """How many tokens it reads at most (:func:`mansu.models.folder.context_of`)."""
         return context_of(self.config)
 
     def read(self, text: str) -> tuple[int, ...]:
-        """A text's token ids (:func:`mansu.models.limits.read_text`)."""
-        return read_text(self.tokenizer, text, self.rows)
+        """The text's token ids.
+
+        Raises:
+            InputError: There are none, or the model has no embedding for one of them.
+        """
+        return read_text(self.tokenizer, text, self.rows, self.name)
 
     def hidden(self, batch: Batch, cache: DynamicCache | None = None) -> torch.Tensor:
         """Normalised final hidden states, ``[batch, length, width]``.
@@ -89,3 +93,28 @@ class LanguageModel:
     def weight_count(self) -> int:
         """Number of weights, tied ones counted once."""
         return sum(parameter.numel() for parameter in self.module.parameters())
+
+
+def read_text(
+    tokenizer: PreTrainedTokenizerBase, text: str, rows: int, name: str
+) -> tuple[int, ...]:
+    """A text's token ids.
+
+    Args:
+        tokenizer: The model's tokenizer.
+        text: The text.
+        rows: How many tokens the model has an embedding for.
+        name: What the user called the model.
+
+    Raises:
+        InputError: There are none, or the model has no embedding for one of them.
+    """
+    tokens = token_ids(tokenizer, text)
+    if not tokens:
+        raise InputError(f"The tokenizer of {name} finds no token in {text[:40]!r}.")
+    if max(tokens) >= rows:
+        raise InputError(
+            f"The tokenizer of {name} gives token {max(tokens):,}, and the model has embeddings "
+            f"for {rows:,}; restore the model's own tokenizer files."
+        )
+    return tokens

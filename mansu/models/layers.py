@@ -2,6 +2,7 @@
 
 import json
 
+from mansu.models.recipes import TINY, shape_of
 from mansu.paths import expand
 
 
@@ -14,20 +15,13 @@ def count_layers(name: str) -> int:
     Raises:
         InputError: There is no such model, or its configuration is not one.
     """
-    from mansu.models.recipes import TINY, shape_of
-
     if name in TINY:
         return shape_of(name)["num_hidden_layers"]
-    folder = expand(name)
-    if not folder.is_dir():
+    try:
+        declared = json.loads((expand(name) / "config.json").read_text(encoding="utf-8"))
+        return int(declared.get("text_config", declared)["num_hidden_layers"])
+    except (OSError, ValueError, TypeError, LookupError, AttributeError):
         from mansu.models.folder import read_config
         from mansu.models.loading import find_model
 
         return read_config(find_model(name, weights=False)).get_text_config().num_hidden_layers
-    try:
-        declared = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        return int(declared.get("text_config", declared)["num_hidden_layers"])
-    except (OSError, ValueError, TypeError, LookupError, AttributeError):
-        from mansu.models.folder import read_config
-
-        return read_config(folder).get_text_config().num_hidden_layers

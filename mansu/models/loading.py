@@ -1,7 +1,5 @@
 """Loads a model by name: packaged, tiny, a local folder, or a hub id."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -14,8 +12,8 @@ from mansu.models.families import family_of
 from mansu.models.fingerprint import hash_files
 from mansu.models.folder import read_config, weight_files
 from mansu.models.language_model import LanguageModel
-from mansu.models.packaged import PACKAGED, packaged_folder
-from mansu.models.recipes import TINY
+from mansu.models.packaged import packaged_folder
+from mansu.models.recipes import PACKAGED, TINY
 from mansu.models.tiny import tiny_folder
 from mansu.paths import expand
 
@@ -60,6 +58,15 @@ def find_model(name: str, weights: bool = True) -> Path:
     )
 
 
+def is_available(device: str) -> bool:
+    """Whether this machine can compute on a device."""
+    try:
+        torch.ones(1, device=device).item()
+    except (RuntimeError, AssertionError):
+        return False
+    return True
+
+
 def load_model(
     name: str,
     device: torch.device | str = "cpu",
@@ -83,8 +90,8 @@ def load_model(
             f"{folder} has no model.safetensors, nor an index of its parts; save the model as "
             "safetensors."
         )
-    tokenizer = _tokenizer(folder)
-    with _telling(folder, device):
+    tokenizer = load_tokenizer(folder)
+    try:
         module, info = AutoModelForCausalLM.from_pretrained(  # pyright: ignore
             folder,
             config=config,
@@ -94,49 +101,7 @@ def load_model(
             output_loading_info=True,
         )
         module.to(device)
-    if info["missing_keys"] or info["mismatched_keys"]:
-        raise InputError(f"The weights in {folder} do not match its config.json; fetch them again.")
-    module.requires_grad_(False).eval()
-    return LanguageModel(name, module, tokenizer, family_of(config), _fingerprint(folder))
-
-
-def load_tokenizer(name: str) -> PreTrainedTokenizerBase:
-    """A model's tokenizer, had without its weights.
-
-    Raises:
-        InputError: No such model, an unsupported architecture, or missing or damaged files.
-    """
-    folder = find_model(name, weights=False)
-    read_config(folder)
-    return _tokenizer(folder)
-
-
-def _tokenizer(folder: Path) -> PreTrainedTokenizerBase:
-    try:
-        return AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
-    except Exception as error:  # the libraries of old kinds of tokenizers raise what they like
-        raise InputError(
-            f"The tokenizer in {folder} is missing or damaged ({first_line(error)}); fetch or save "
-            "the model with its tokenizer again."
-        ) from error
-
-
-def fingerprint(name: str) -> str:
-    """SHA-256 over a model's configuration, tokenizer and weight files."""
-    return _fingerprint(find_model(name))
-
-
-def _fingerprint(folder: Path) -> str:
-    tokenizer = sorted(folder.glob("tokenizer*"))
-    return hash_files([folder / "config.json", *tokenizer, *weight_files(folder)])
-
-
-@contextmanager
-def _telling(folder: Path, device: torch.device | str) -> Iterator[None]:
-    """Tells of weights that cannot be read, whatever an architecture raises on them."""
-    try:
-        yield
-    except Exception as error:
+    except Exception as error:  # whatever an architecture raises on weights that do not fit it
         if isinstance(error, MemoryError | torch.OutOfMemoryError) or "allocate" in str(error):
             raise RunError(
                 f"The model in {folder} does not fit into the memory of '{device}' "
@@ -145,4 +110,33 @@ def _telling(folder: Path, device: torch.device | str) -> Iterator[None]:
         raise InputError(
             f"The model in {folder} is damaged or incomplete ({first_line(error)}); fetch or save "
             "it again."
+        ) from error
+    if info["missing_keys"] or info["mismatched_keys"]:
+        raise InputError(f"The weights in {folder} do not match its config.json; fetch them again.")
+    module.requires_grad_(False).eval()
+    return LanguageModel(name, module, tokenizer, family_of(config), _hash(folder, weights))
+
+
+def fingerprint(name: str) -> str:
+    """SHA-256 over a model's configuration, tokenizer and weight files."""
+    folder = find_model(name)
+    return _hash(folder, weight_files(folder))
+
+
+def _hash(folder: Path, weights: list[Path]) -> str:
+    return hash_files([folder / "config.json", *sorted(folder.glob("tokenizer*")), *weights])
+
+
+def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
+    """The tokenizer of a model's folder.
+
+    Raises:
+        InputError: There is none, or it is damaged.
+    """
+    try:
+        return AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+    except Exception as error:  # the libraries of old kinds of tokenizers raise what they like
+        raise InputError(
+            f"The tokenizer in {folder} is missing or damaged ({first_line(error)}); fetch or save "
+            "the model with its tokenizer again."
         ) from error

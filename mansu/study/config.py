@@ -156,7 +156,7 @@ def make_config(values: dict[str, Any]) -> StudyConfig:
             else:
                 told.append(f"{key}: {problem['msg'].lower()}, not {quote(problem['input'])}")
         raise InputError(f"{enumerate_some(told)}. See mansu run --help.") from error
-    _require_fitting(config)
+    require_fitting(config)
     return config
 
 
@@ -172,7 +172,7 @@ def floors(method: str) -> tuple[str, ...]:
     return tuple(kind for kind in kinds if masked or kind != "in_loop")
 
 
-def _require_fitting(config: StudyConfig) -> None:
+def require_fitting(config: StudyConfig) -> None:
     """Refuses values that would make a method another one."""
     method = find_method(config.method)
     wrong = [n for n in method.fixed if getattr(config, n) != method.settings[n]]

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mansu.data.facts import locate_fact_set
-from mansu.paths import absolute, expand
+from mansu.models.recipes import locate_model
 from mansu.study.config import FIELDS, UNNAMED, StudyConfig, defaults
 
 # Fields that name the shared folder or the seed's folder, or are no part of what is computed.

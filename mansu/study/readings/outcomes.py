@@ -71,9 +71,7 @@ def count_right(facts: FactSet, scores: Measured, kept: np.ndarray) -> list[Aske
     for fact in facts.facts:
         own = (asked == fact.id) & kept
         if own.any():
-            right = {
-                state: round(measured.correct[own].sum()) for state, measured in scores.items()
-            }
+            right = {state: round(found.correct[own].sum()) for state, found in scores.items()}
             found.append(Asked(fact.subject, fact.answer, int(own.sum()), right))
     return found
 
