@@ -10,6 +10,8 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 
+from mansu.data.encoding import token_ids
+from mansu.errors import InputError
 from mansu.models.batch import Batch
 from mansu.models.families import Family
 from mansu.models.folder import context_of

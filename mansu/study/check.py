@@ -74,12 +74,6 @@ def require_device(name: str, here: bool = False) -> None:
     Raises:
         InputError: It is such a device.
     """
-    if not is_available(device):
-        raise InputError(f"device: '{device}' is not available here.")
-
-
-def is_available(device: str) -> bool:
-    """Whether this machine can compute on a device."""
     import torch
 
     try:

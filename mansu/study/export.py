@@ -8,11 +8,11 @@ import torch
 
 from mansu.errors import InputError, saving
 from mansu.models import load_model
+from mansu.models.loading import is_available
 from mansu.models.swap import swapped
 from mansu.quant.deployed import linear_weights, load_real_4bit
 from mansu.quant.nf4 import BLOCK
 from mansu.study.cache.records import read_result
-from mansu.study.check import is_available
 from mansu.study.config import make_config
 from mansu.study.stages.floor import read_checkpoint
 

@@ -31,16 +31,7 @@ def located(config: StudyConfig) -> StudyConfig:
     sets = {
         name: locate_fact_set(getattr(config, name)) for name in ("forget", "retain", "utility")
     }
-    return replace(config, model=_locate_model(config.model), **sets)
-
-
-def _locate_model(name: str) -> str:
-    """A folder's full name; a model that is known or the hub's keeps its name."""
-    if not expand(name).is_dir():
-        return name
-    from mansu.models.loading import PACKAGED, TINY
-
-    return name if name in PACKAGED or name in TINY else str(absolute(name))
+    return replace(config, model=locate_model(config.model), **sets)
 
 
 def study_folders(config: StudyConfig, study: Path) -> Folders:

@@ -152,4 +152,4 @@ def find_tokenizer(folder: Path, vocabulary: int) -> Any:
     """The tokenizer of a model folder, or what stands in for it where the folder has none."""
     if not any(folder.glob("tokenizer*")):
         return Pieces(vocabulary)
-    return load_tokenizer(str(folder))
+    return load_tokenizer(folder)
