@@ -7,7 +7,6 @@ os.environ["TOKENIZERS_PARALLELISM"] = "false"
 
 import shutil
 from pathlib import Path
-from shutil import copyfile
 
 import pytest
 
@@ -44,7 +43,7 @@ def tiny() -> LanguageModel:
 @pytest.fixture
 def model_folder(tmp_path: Path, tiny: LanguageModel) -> Path:
     """A copy of the tiny Llama's folder, to be altered."""
-    return shutil.copytree(find_model("tiny-llama"), tmp_path / "model", copy_function=copyfile)
+    return shutil.copytree(find_model("tiny-llama"), tmp_path / "model", copy_function=shutil.copyfile)
 
 
 @pytest.fixture(scope="session", params=["tiny-llama", "tiny-qwen3", "tiny-gemma3"])
