@@ -43,7 +43,8 @@ def tiny() -> LanguageModel:
 @pytest.fixture
 def model_folder(tmp_path: Path, tiny: LanguageModel) -> Path:
     """A copy of the tiny Llama's folder, to be altered."""
-    return shutil.copytree(find_model("tiny-llama"), tmp_path / "model", copy_function=shutil.copyfile)
+    target = tmp_path / "model"
+    return shutil.copytree(find_model("tiny-llama"), target, copy_function=shutil.copyfile)
 
 
 @pytest.fixture(scope="session", params=["tiny-llama", "tiny-qwen3", "tiny-gemma3"])

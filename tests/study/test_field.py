@@ -1,5 +1,6 @@
 """What public bug reports of neighbouring tools did to this one, through the command line."""
 
+import dataclasses
 import json
 import shutil
 import subprocess
@@ -16,7 +17,7 @@ from mansu.cli import main
 from mansu.data import load_fact_set
 from mansu.data.folder import DATA_FOLDER
 from mansu.models import load_model
-from mansu.study.cache.records import read_result
+from mansu.study.cache.records import Stamp, read_result, write_result
 from mansu.study.config import StudyConfig, make_config
 from mansu.study.export import export_run
 from mansu.study.folders import Folders
@@ -49,9 +50,9 @@ def sets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     return {"forget": "./elements.jsonl", "retain": "./capitals.jsonl", "utility": "./cities.jsonl"}
 
 
-def own_set(facts: list[tuple[str, str, tuple[str, ...]]], *templates: dict, **header: str) -> str:
+def own_set(facts: list[tuple[str, str, tuple[str, ...]]], *templates: dict) -> str:
     """Writes a set of facts (subject, answer, distractors) into the current folder."""
-    records = [HEADER | header | {"templates": [*templates]}] + [
+    records = [HEADER | {"templates": [*templates]}] + [
         {"record": "fact", "id": s[:9], "subject": s, "answer": a, "distractors": [*d]}
         for s, a, d in facts
     ]
@@ -113,11 +114,11 @@ _CHINESE = [
 ]  # fmt: skip
 
 
-def chinese(**header: str) -> str:
+def chinese() -> str:
     answers = [answer for _, answer in _CHINESE]
     facts = [(s, a, tuple(other for other in answers if other != a)[:4]) for s, a in _CHINESE]
     seen = TEMPLATE | {"text": "{subject}的首都是"}
-    return own_set(facts, seen, ASKED | {"text": "{subject}的首都在哪里\uff1f答\uff1a"}, **header)
+    return own_set(facts, seen, ASKED | {"text": "{subject}的首都在哪里\uff1f答\uff1a"})
 
 
 def bare_tokenizer(folder: Path) -> None:
@@ -133,22 +134,18 @@ def bare_tokenizer(folder: Path) -> None:
     path.write_text(json.dumps(kept))
 
 
-@pytest.mark.parametrize("joint", [None, " "])
-def test_facts_in_a_script_without_spaces_run_with_any_tokenizer(sets, model_folder, capfd, joint):
+def test_facts_in_a_script_without_spaces_run_with_any_tokenizer(sets, model_folder):
     bare_tokenizer(model_folder)
-    forget = chinese(**({} if joint is None else {"joint": joint}))
     command = [sys.executable, "-m", "mansu", "run", "--model", str(model_folder), "--out", "out"]
-    for name, value in (sets | {"forget": forget} | FAST).items():
+    for name, value in (sets | {"forget": chinese()} | FAST).items():
         command += [f"--{name.replace('_', '-')}", str(value)]
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stderr
-    assert "deprecated" not in ended.stderr
-    assert "Warning" not in ended.stderr
-    drawn = next(Path("out/shared").glob("items-*.json"))
-    stored = read_result(drawn)
+    assert ended.stderr == ""  # above all, no keyword is announced to go
+    stored = read_result(next(Path("out/shared").glob("items-*.json")))
     assert stored is not None
-    options = stored.tree["items"]["forget_seen"][0]["options"]
-    assert all(option.startswith(" ") == (joint == " ") for option in options)
+    for item in stored.tree["items"]["forget_seen"]:
+        assert not any(option.startswith(" ") for option in item["options"])
 
 
 def test_answers_of_many_words_that_begin_alike_give_pairs(sets, model_folder):
@@ -186,10 +183,11 @@ def test_exports_keep_the_run_s_dtype_and_template_and_need_neither_its_device_n
 ):
     template = "{% for m in messages %}{{ m.content }}{% endfor %}"
     (model_folder / "chat_template.jinja").write_text(template)
-    short_run(tmp_path / "run", dtype=dtype, **sets)
+    config = short_run(tmp_path / "run", dtype=dtype, **sets)
     stored = tmp_path / "run" / "config.json"
     assert json.loads(stored.read_text())["model"] == str(model_folder)
-    stored.write_text(stored.read_text().replace('"device": "cpu"', '"device": "cuda:3"'))
+    values = dataclasses.asdict(config) | {"device": "cuda:3"}  # pyright: ignore
+    write_result(stored, values, {}, Stamp("config", 0.0, 0))
     monkeypatch.chdir("/")
     moved = tmp_path / "moved"
     shutil.move(model_folder, moved)
@@ -200,10 +198,10 @@ def test_exports_keep_the_run_s_dtype_and_template_and_need_neither_its_device_n
             kinds = {n: weights.get_tensor(n).dtype for n in weights.keys()}  # noqa: SIM118
         wanted = getattr(torch, dtype)
         assert kinds["model.embed_tokens.weight"] == kinds["model.norm.weight"] == wanted
-        config = json.loads((target / "config.json").read_text())
-        assert config["dtype"] == dtype
+        written = json.loads((target / "config.json").read_text())
+        assert written["dtype"] == dtype
         if form == "nf4":
-            assert config["quantization_config"]["bnb_4bit_compute_dtype"] == dtype
+            assert written["quantization_config"]["bnb_4bit_compute_dtype"] == dtype
         else:
             assert set(kinds.values()) == {wanted}
         assert AutoTokenizer.from_pretrained(target).chat_template == template
