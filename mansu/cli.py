@@ -100,9 +100,8 @@ def _parser() -> argparse.ArgumentParser:
         default="fp",
         help="full precision, or bitsandbytes NF4 as deployed (default: fp)",
     )
-    export.add_argument(
-        "--model", help="the original model, where it is no longer where the run found it"
-    )
+    export.add_argument("--model", help="the run's model, where it has moved")
+    export.add_argument("--device", default="cpu", help="torch device to work on (default: cpu)")
     export.set_defaults(command=_export)
 
     lab = commands.add_parser("lab", help="open JupyterLab on the notebooks")
@@ -164,12 +163,12 @@ def _plan(options: argparse.Namespace) -> int:
 
 def _run(options: argparse.Namespace) -> int:
     config = _config(options)
-    from mansu.study.folders import Folders, located, study_folders
+    from mansu.study.folders import Folders, study_folders
     from mansu.study.pipeline import run_study
     from mansu.study.run import Run
     from mansu.study.tables import scorecard_table
 
-    folders = study_folders(located(config), STUDIES / "default")
+    folders = study_folders(config, STUDIES / "default")
     if options.out:
         folders = Folders(options.out, options.shared or options.out / "shared")
     elif options.shared:
@@ -215,7 +214,7 @@ def _tables(options: argparse.Namespace) -> int:
 def _export(options: argparse.Namespace) -> int:
     from mansu.study.export import export_run
 
-    ragged = export_run(options.run, options.to, options.format, options.model)
+    ragged = export_run(options.run, options.to, options.format, options.model, options.device)
     print(options.to)
     if ragged:
         print(

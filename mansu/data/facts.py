@@ -134,10 +134,13 @@ def fact_set_names() -> tuple[str, ...]:
     return tuple(sorted(path.stem for path in require_data_folder().glob("*.jsonl")))
 
 
+def is_built_in(name_or_path: str) -> bool:
+    """Whether this names a built-in set: a bare word does; a dot or a slash makes a path."""
+    return re.fullmatch(r"[\w-]+", name_or_path) is not None
+
+
 def load_fact_set(name_or_path: str) -> FactSet:
     """Loads a built-in set by its name, or a file by its path.
-
-    A bare word is a built-in set's name; whatever holds a dot or a slash is a path.
 
     Raises:
         InputError: There is no such set or file, or a line of it is wrong; the message names file
@@ -216,6 +219,7 @@ def _parse(content: bytes, path: Path) -> FactSet:
     facts: list[Fact] = []
     subjects: set[str] = set()
     ids: set[str] = set()
+    sides: set[str] = set()
     for number, line in enumerate(content.removeprefix(BYTE_ORDER_MARK).split(b"\n"), start=1):
         if not line.strip():
             continue
@@ -243,7 +247,8 @@ def _parse(content: bytes, path: Path) -> FactSet:
                 raise InputError(f"{where}: distractors: {distractor!r} is the answer.")
         ids.add(record.id)
         subjects.add(_plain(record.subject))
-        facts.append(_fact(record))
+        facts.append(_fact(record, sides))
+        sides.add(facts[-1].split)
     if header is None:
         raise InputError(f"{path}, line 1: the file is empty.")
     if not facts:
@@ -274,8 +279,18 @@ def _header(record: SetRecord, path: Path, where: str, fingerprint: str) -> Fact
     )
 
 
-def _fact(record: FactRecord) -> Fact:
+def _fact(record: FactRecord, sides: set[str]) -> Fact:
+    """The fact of a record.
+
+    Args:
+        record: As the file has it.
+        sides: The splits that the facts before it are on.
+    """
     split = record.split
-    if split is None:  # about half, by the id alone, so that adding facts moves none
+    if split is None:
+        # About half, by the id; but no side stays empty, if there are two facts. Either depends on
+        # the facts before at most, so that adding some moves none.
         split = "held_out" if hashlib.sha256(record.id.encode()).digest()[0] % 2 else "train"
+        if sides == {split}:
+            split = "train" if split == "held_out" else "held_out"
     return Fact(record.id, record.subject, record.answer, record.distractors, split, record.group)

@@ -138,7 +138,8 @@ def both(models: Models, accounts: Mapping[str, pd.DataFrame], chance: float) ->
     why = (
         f"Forget accuracy {_accuracy(now[FP]):.1%} in full precision, "
         f"{_accuracy(now[_NF4]):.1%} in NF4 (chance {chance:.0%}); retain changes by "
-        f"{_told(changes[0])} pp and {_told(changes[1])} pp. The other methods' numbers stand beside it in the table."
+        f"{_told(changes[0])} pp and {_told(changes[1])} pp. The other methods' numbers stand "
+        "beside it in the table."
     )
     chart = charts.quantization_slopes(models, chance)
     return Lesson(options, right, why, chart, _SLOPES, summary(models, accounts))

@@ -10,7 +10,7 @@ from mansu.errors import InputError
 from mansu.lab.progress import progress
 from mansu.paths import absolute
 from mansu.study.config import FIELDS, make_config
-from mansu.study.folders import Folders, located, study_folders
+from mansu.study.folders import Folders, study_folders
 from mansu.study.run import Run
 from mansu.sweep.places import repository
 
@@ -44,7 +44,7 @@ def open_run(*, out: str = "", shared: str = "", **fields: Any) -> Run:
     """
     # Weights load in a second; their bars would stay in every executed notebook.
     transformers.logging.disable_progress_bar()
-    config = located(make_config(fields))
+    config = make_config(fields)
     if shared and not out:
         raise InputError("shared: give out as well, or leave both empty.")
     if out:

@@ -21,7 +21,7 @@ from transformers import DynamicCache
 
 from mansu.data.encoding import Encoded, encode
 from mansu.data.items import Item
-from mansu.errors import RunError
+from mansu.errors import InputError, RunError
 from mansu.models import LanguageModel, pad
 
 # Prompts per forward pass. Fixed, because in low precision the batch size changes scores.
@@ -66,11 +66,21 @@ def score_items(
         progress: Called with (prompts done, prompts in all).
 
     Raises:
+        InputError: An option leaves no token behind its prompt.
         RunError: A logit is not finite. Argmax over NaN would pick option 0 and a broken model
             would look perfectly forgotten.
     """
+    if not items:  # a role that a fact set leaves empty
+        return McqScores(np.empty((0, 0)), np.empty(0, bool), np.empty(0, bool), (), ())
     encoded = [[encode(model.tokenizer, i.prompt, option) for option in i.options] for i in items]
     flat = [option for row in encoded for option in row]
+    for item, row in zip(items, encoded, strict=True):
+        if not all(option.continuation_ids for option in row):
+            raise InputError(
+                f"An option of the fact {item.fact_id!r} tokenizes to nothing after "
+                f"{item.prompt!r}; this model cannot be asked for it, so change the option or "
+                "choose another model."
+            )
     sums = _continuation_log_probs(model, flat, progress)
     log_probs = np.array(sums).reshape(len(items), -1)
     lengths = np.array([[len(option.lstrip()) for option in item.options] for item in items])
@@ -105,7 +115,10 @@ def _continuation_log_probs(
         with torch.no_grad():
             values = _score_batch(model, chosen, [[encoded[i] for i in row] for row in indices])
         if not np.isfinite(values).all():
-            raise RunError("The model's logits are not finite; no accuracy can be measured.")
+            raise RunError(
+                "The model's logits are not finite, so no accuracy can be measured; try dtype "
+                "float32 if this is the original model, else a lower learning rate."
+            )
         for index, value in zip((i for row in indices for i in row), values, strict=True):
             sums[index] = value
         done += len(chosen)

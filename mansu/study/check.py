@@ -6,7 +6,6 @@ folder of its own, and asks for them itself. The cheapest question comes first: 
 than its model is refused before any library that computes has been imported.
 """
 
-import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -18,8 +17,8 @@ from mansu.data.pairs import build_pairs
 from mansu.errors import InputError
 from mansu.models.layers import count_layers
 from mansu.study.cache.records import read_result
-from mansu.study.config import UNNAMED, StudyConfig, make_config, require_fitting
-from mansu.study.folders import Folders, located
+from mansu.study.config import StudyConfig, make_config, require_fitting
+from mansu.study.folders import Folders, differing_fields
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -37,12 +36,12 @@ class Sets:
     utility: FactSet
 
 
-def check(config: StudyConfig, tokenizer: "Callable[[], PreTrainedTokenizerBase]") -> Sets:
+def check(config: StudyConfig, tokenizer: "Callable[[], PreTrainedTokenizerBase | None]") -> Sets:
     """Reads the fact sets and refuses what could fail later; no weight is read.
 
     Args:
         config: The configuration.
-        tokenizer: Gives its model's tokenizer; called last.
+        tokenizer: Gives its model's tokenizer, or None where there is none; called last.
 
     Raises:
         InputError: Settings that are another method's, no such device, unknown or damaged model,
@@ -60,7 +59,9 @@ def check(config: StudyConfig, tokenizer: "Callable[[], PreTrainedTokenizerBase]
             f"{config.top_k}; lower top_k."
         )
     require_device(config.device)
-    _require_answers(config.model, sets, tokenizer())
+    found = tokenizer()
+    if found is not None:
+        _require_answers(config.model, sets, found)
     return sets
 
 
@@ -142,7 +143,7 @@ def check_folder(config: StudyConfig, folders: Folders) -> None:
         return
     stored = read_result(path)
     try:
-        other = located(make_config(stored.tree)) if stored else None
+        other = make_config(stored.tree) if stored else None
     except InputError:
         other = None
     if other is None:
@@ -150,12 +151,7 @@ def check_folder(config: StudyConfig, folders: Folders) -> None:
             f"{path} is damaged or not a run's configuration; delete it to go on with a run of "
             "yours, or give another folder."
         )
-    differing = [
-        f.name
-        for f in dataclasses.fields(StudyConfig)  # pyright: ignore
-        if f.name not in UNNAMED and getattr(other, f.name) != getattr(config, f.name)
-    ]
-    if differing:
+    if differing := differing_fields(config, other):
         raise InputError(
             f"{folders.run} holds a run of another configuration (it differs in "
             f"{', '.join(differing)}); give another folder."

@@ -13,6 +13,7 @@ from mansu.models.swap import swapped
 from mansu.quant.deployed import linear_weights, load_real_4bit
 from mansu.quant.nf4 import BLOCK
 from mansu.study.cache.records import read_result
+from mansu.study.check import require_device
 from mansu.study.config import make_config
 from mansu.study.stages.floor import read_checkpoint
 
@@ -20,32 +21,44 @@ Format = Literal["fp", "nf4"]
 
 
 def export_run(
-    folder: Path, target: Path, form: Format = "fp", source: str | None = None
+    folder: Path,
+    target: Path,
+    form: Format = "fp",
+    model_name: str | None = None,
+    device: str = "cpu",
 ) -> tuple[str, ...]:
     """Writes the unlearned model of a run.
 
     Args:
         folder: The run's folder; its floor stage must be finished.
         target: The folder to write; it must not exist. It appears only when it is complete.
-        form: ``fp`` or ``nf4``, bitsandbytes' 4-bit weights; all others keep the run's dtype.
-        source: The original model, where it is no longer where the run found it.
+        form: ``fp`` keeps the training dtype; ``nf4`` stores bitsandbytes' 4-bit weights.
+        model_name: Where the run's model is now; by default where the run found it.
+        device: Where the work is done, wherever the run was made.
 
     Returns:
         In NF4, the matrices whose rows do not end with a block. The file holds them exactly, but
         bitsandbytes (0.50) on some CPUs reads their scales wrongly: run them on a GPU.
 
     Raises:
-        InputError: No finished run there, or the target exists.
+        InputError: No finished run there, another model than its own, or the target exists.
         RunError: The target cannot be written.
     """
     record = read_result(folder / "config.json")
     if record is None:
-        raise InputError(f"{folder} is no run's folder: it has no whole config.json.")
+        raise InputError(f"{folder} holds no run; give the folder of a finished one.")
     config = make_config(record.tree)
     if target.exists():
         raise InputError(f"{target} exists already; give a folder that does not.")
+    require_device(device, here=True)
+    place = model_name or config.model
+    if not model_name and Path(place).is_absolute() and not Path(place).is_dir():
+        raise InputError(
+            f"The model of this run lay in {place}, where nothing is now; name its folder with "
+            "--model."
+        )
     dtype = getattr(torch, config.dtype)
-    model = load_model(source or config.model, _device(config.device), dtype)
+    model = load_model(place, device, dtype)
     checkpoint = read_checkpoint(folder, model)
     if checkpoint is None:
         raise InputError(f"{folder} has no unlearned checkpoint yet; finish the run first.")

@@ -1,12 +1,10 @@
 """Where a study keeps its results: one shared folder per model and data, one folder per run."""
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
-from mansu.data.facts import locate_fact_set
-from mansu.models.recipes import locate_model
-from mansu.study.config import FIELDS, UNNAMED, StudyConfig, defaults
+from mansu.study.config import FIELDS, SETS, UNNAMED, StudyConfig, defaults
 
 # Fields that name the shared folder or the seed's folder, or are no part of what is computed.
 _NAMED = {"model", "forget", "retain", "method", "seed", *UNNAMED}
@@ -26,14 +24,6 @@ class Folders:
     shared: Path
 
 
-def located(config: StudyConfig) -> StudyConfig:
-    """The configuration with the user's own files named from the root: it may be read elsewhere."""
-    sets = {
-        name: locate_fact_set(getattr(config, name)) for name in ("forget", "retain", "utility")
-    }
-    return replace(config, model=locate_model(config.model), **sets)
-
-
 def study_folders(config: StudyConfig, study: Path) -> Folders:
     """The folders of a run inside a study, by the study's layout."""
     place = study / _slug(config.model) / f"{_slug(config.forget)}+{_slug(config.retain)}"
@@ -50,6 +40,21 @@ def variant(config: StudyConfig) -> str:
         and (value := getattr(config, field.name)) != getattr(own, field.name)
     ]
     return "-".join([config.method, *changed])
+
+
+def differing_fields(one: StudyConfig, other: StudyConfig) -> list[str]:
+    """The fields in which two configurations belong to different runs.
+
+    A model or fact set is what its name says, wherever it lies: a project may have moved. Whether
+    it still holds the same is for the results' keys to find out.
+    """
+
+    def compared(config: StudyConfig, name: str) -> str:
+        value = str(getattr(config, name))
+        return _slug(value) if name in ("model", *SETS) else value
+
+    names = [field.name for field in FIELDS if field.name not in UNNAMED]
+    return [name for name in names if compared(one, name) != compared(other, name)]
 
 
 def _slug(text: str) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from mansu.study.cache.records import Stamp, write_result
 from mansu.study.check import check, check_folder, require_device
 from mansu.study.config import StudyConfig
-from mansu.study.folders import Folders, located
+from mansu.study.folders import Folders
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -49,7 +49,7 @@ class Run:
         progress: Progress = silent,
         model: "LanguageModel | None" = None,
     ) -> None:
-        self.config = config = located(config)
+        self.config = config
         if model is not None:
             self.model = model  # in place of the cached property below
         self.folders = folders

@@ -22,7 +22,7 @@ from mansu import paths
 from mansu.errors import InputError, RunError
 from mansu.study.cache.records import write_text
 from mansu.study.config import StudyConfig
-from mansu.study.folders import Folders, located, study_folders
+from mansu.study.folders import Folders, study_folders
 from mansu.study.scorecard import Scorecard, read_scorecard
 from mansu.study.tables import scorecard_table, summary_table
 from mansu.sweep import notebooks
@@ -93,7 +93,7 @@ def sweep(
     """
     study = read_study(study_file)
     home = repository() / "papermill_runs"
-    plan = Sweep(study, (out or home / study.study).resolve(), tuple(map(located, expand(study))))
+    plan = Sweep(study, (out or home / study.study).resolve(), tuple(expand(study)))
     if jobs < 1:
         raise InputError(f"--jobs {jobs}: at least one notebook must run at a time.")
     if find_spec("snakemake") is None:

@@ -13,8 +13,6 @@ from typing import Any
 
 from mansu.data.encoding import encode
 from mansu.data.examples import Example, build_examples
-from mansu.data.facts import load_fact_set
-from mansu.data.fitting import check_fits
 from mansu.data.items import Item
 from mansu.data.pairs import Pair, build_pairs
 from mansu.data.text import utility_text
@@ -22,6 +20,7 @@ from mansu.metrics.mcq import _batches
 from mansu.metrics.perplexity import BATCH_WINDOWS, window_length
 from mansu.models import LanguageModel
 from mansu.models.loading import load_tokenizer
+from mansu.study.check import Sets
 from mansu.study.config import StudyConfig
 from mansu.study.stages.draw import DRAW_SEED, MEASURED, draw_items
 from mansu.study.stages.fisher import fisher_sample
@@ -77,21 +76,16 @@ class Workload:
     counted: bool
 
 
-def read_workload(config: StudyConfig, model: LanguageModel) -> Workload:
+def read_workload(config: StudyConfig, model: LanguageModel, sets: Sets) -> Workload:
     """The batches that a run of the configuration forms.
 
     Args:
-        config: Names the fact sets and the number of pairs.
+        config: Gives the number of pairs and of Fisher examples.
         model: The model; only its configuration and tokenizer are used.
+        sets: The fact sets.
     """
-    forget, retain, utility = (
-        load_fact_set(name) for name in (config.forget, config.retain, config.utility)
-    )
+    forget, retain, utility = sets.forget, sets.retain, sets.utility
     tokenizer = model.tokenizer
-    counted = not isinstance(tokenizer, Pieces)
-    for facts in (forget, retain, utility):
-        if counted:
-            check_fits(facts, tokenizer, model.rows, model.context)
     items = draw_items(forget, retain, utility)
     checks = [items["check_forget"], items["check_retain"]]
     tokens, window = len(model.read(utility_text())), window_length(model)
@@ -110,7 +104,7 @@ def read_workload(config: StudyConfig, model: LanguageModel) -> Workload:
         fisher={
             side: fisher_sample(every, config.fisher_examples) for side, every in examples.items()
         },
-        counted=counted,
+        counted=has_tokenizer(model),
     )
 
 
@@ -146,6 +140,11 @@ class Pieces:
         found = re.findall(rf"\s?\S{{1,{PIECE}}}", text)
         tokens = [1, *(zlib.crc32(p.encode()) % self._vocabulary for p in found)]
         return {"input_ids": tokens, "special_tokens_mask": [1] + [0] * len(found)}
+
+
+def has_tokenizer(model: LanguageModel) -> bool:
+    """Whether the model's tokens are counted by its own tokenizer."""
+    return not isinstance(model.tokenizer, Pieces)
 
 
 def find_tokenizer(folder: Path, vocabulary: int) -> Any:

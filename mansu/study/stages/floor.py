@@ -90,7 +90,10 @@ def read_checkpoint(folder: Path, model: LanguageModel) -> Unlearned | None:
         return None
     found = unpack(Unlearned, record.tree, record.tensors)
     if found.model != model.fingerprint:
-        raise InputError(f"The checkpoint in {folder} was not made from this '{model.name}'.")
+        raise InputError(
+            f"The checkpoint in {folder} was not made from '{model.name}' as it is now; name the "
+            "model it was made from with --model."
+        )
     return found
 
 
