@@ -122,6 +122,7 @@ def _add_config(parser: argparse.ArgumentParser) -> None:
     )
     for field in FIELDS:
         default = field.default.default  # pyright: ignore
+        default = ",".join(default) if isinstance(default, tuple) else default
         group.add_argument(
             f"--{field.name.replace('_', '-')}",
             dest=field.name,

@@ -10,9 +10,10 @@ from servers import Server, put_notebook, serve
 
 from mansu.study.folders import Folders
 from mansu.study.run import Run
+from mansu.study.stages.attribute import attribute
 from mansu.study.stages.faithfulness import measure_faithfulness
 from mansu.study.stages.localize import localize
-from mansu.study.stages.states import attribute_original_nf4
+from mansu.study.state import State
 from tests.chromium import CHROMIUM
 
 Put = Callable[[str, Run], str]
@@ -39,7 +40,7 @@ def located(tiny_config, tmp_path_factory: pytest.TempPathFactory) -> Run:
     run = Run(tiny_config, Folders(folder / "run", folder / "shared"))
     localize(run)
     measure_faithfulness(run)
-    attribute_original_nf4(run)
+    attribute(run, State("original", "nf4"))
     return run
 
 

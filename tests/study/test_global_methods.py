@@ -4,6 +4,7 @@ import dataclasses
 
 import pytest
 import torch
+from mansu.study.stages.movable import find_movable, trainable_weights
 
 from mansu.cli import main
 from mansu.errors import InputError
@@ -12,7 +13,6 @@ from mansu.study.folders import Folders, variant
 from mansu.study.pipeline import run_study
 from mansu.study.run import Run
 from mansu.study.stages import floor, train
-from mansu.study.stages.movable import find_movable, trainable_weights
 from tests.conftest import TINY_SETTINGS
 
 QUICK = {name: TINY_SETTINGS[name] for name in ("model", "top_k", "pairs", "validate_every")}

@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from mansu.study.stages.movable import trainable_weights
 
 from mansu.lab.dashboards.updates import Updates
 from mansu.study.config import make_config
@@ -14,7 +15,6 @@ from mansu.study.readings import claims
 from mansu.study.run import Run
 from mansu.study.stages import floor, measure_guarantees, train
 from mansu.study.stages.guarantees import EXAMPLES, Guarantees, read_guarantees
-from mansu.study.stages.movable import trainable_weights
 
 
 def run_with(finished_run: Run, folder: Path, trained: Run | None = None, **changes) -> Run:

@@ -3,9 +3,6 @@ import json
 import pandas as pd
 import pytest
 import torch
-
-from mansu.errors import RunError
-from mansu.study import records
 from mansu.study.records import (
     Stamp,
     read_frame,
@@ -16,6 +13,9 @@ from mansu.study.records import (
     write_json,
     write_tensors,
 )
+
+from mansu.errors import RunError
+from mansu.study import records
 
 STAMP = Stamp("key", 1.5, 100)
 PAYLOAD = {"a": [1, 2.5, None], "b": {"c": "é"}}

@@ -1,6 +1,7 @@
 """The four states: entered, left, and not entered where an attribution is stored."""
 
 import pytest
+from mansu.study.stages.states import attribute_states, in_state
 
 from mansu.metrics.generation import Continuation, continue_prompt
 from mansu.quant.deployed import deployed
@@ -8,7 +9,6 @@ from mansu.study.folders import Folders
 from mansu.study.run import Run
 from mansu.study.stages import states
 from mansu.study.stages.floor import unlearned_model
-from mansu.study.stages.states import attribute_states, in_state
 
 PROMPT = "The chemical symbol for gold is"
 

@@ -4,16 +4,16 @@ import dataclasses
 
 import numpy as np
 import pytest
-
-from mansu.metrics.divergence import ActivationShift, Divergence
-from mansu.metrics.significance import Estimate, Gap
-from mansu.study.scorecard import Comparison, RoleResult
 from mansu.study.verdict import (
     forget_property,
     permanence_property,
     retain_property,
     structural_property,
 )
+
+from mansu.metrics.divergence import ActivationShift, Divergence
+from mansu.metrics.significance import Estimate, Gap
+from mansu.study.scorecard import Comparison, RoleResult
 
 CHANCE = 0.25
 

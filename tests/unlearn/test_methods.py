@@ -4,8 +4,8 @@ from typing import get_args
 
 import pytest
 
-from mansu.study.config import FIELDS, defaults
 from mansu.registry import plugs
+from mansu.study.config import FIELDS, defaults
 from mansu.unlearn.methods import find_method
 
 METHODS = {name: find_method(name) for name in plugs("mansu.unlearn.methods")}
