@@ -8,7 +8,6 @@ os.environ["TOKENIZERS_PARALLELISM"] = "false"
 import dataclasses
 import shutil
 from pathlib import Path
-from shutil import copyfile
 
 import pytest
 
@@ -51,7 +50,8 @@ def tiny() -> LanguageModel:
 @pytest.fixture
 def model_folder(tmp_path: Path, tiny: LanguageModel) -> Path:
     """A copy of the tiny Llama's folder, to be altered."""
-    return shutil.copytree(find_model("tiny-llama"), tmp_path / "model", copy_function=copyfile)
+    target = tmp_path / "model"
+    return shutil.copytree(find_model("tiny-llama"), target, copy_function=shutil.copyfile)
 
 
 @pytest.fixture(scope="session", params=["tiny-llama", "tiny-qwen3", "tiny-gemma3"])

@@ -1,18 +1,20 @@
 """Whether a model can be asked a fact set's questions: told from its tokenizer, before any work."""
 
 from collections.abc import Iterator, Mapping
-
-from transformers import PreTrainedTokenizerBase
+from typing import TYPE_CHECKING
 
 from mansu.data.encoding import encode, token_ids
 from mansu.data.facts import Fact, FactSet
 from mansu.errors import InputError
 
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
 Tokens = tuple[int, ...]
 
 
 def check_fits(
-    fact_set: FactSet, tokenizer: PreTrainedTokenizerBase, rows: int, context: int | None
+    fact_set: FactSet, tokenizer: "PreTrainedTokenizerBase", rows: int, context: int | None
 ) -> None:
     """Refuses a set with a fact that a model cannot be asked in some wording.
 

@@ -13,7 +13,8 @@ from safetensors.torch import load_file, save_file
 from mansu.errors import InputError
 from mansu.models import LanguageModel, load_model
 from mansu.models.folder import read_config
-from mansu.models.loading import HUB_FILES, NOT_FETCHED, find_model, load_tokenizer, locate_model
+from mansu.models.loading import HUB_FILES, NOT_FETCHED, find_model, load_tokenizer
+from mansu.models.recipes import locate_model
 
 Change = Callable[..., Path]
 

@@ -8,6 +8,7 @@ from mansu.circuit.selection import Kind
 from mansu.lab.dashboards.comparison import Shown
 from mansu.lab.dashboards.jobs import telling
 from mansu.lab.dashboards.runs import change, fitting, forget_names, model_names, open_beside
+from mansu.paths import short_name
 from mansu.study.config import StudyConfig
 from mansu.study.run import Progress, Run
 from mansu.study.stages.attribute import attribute
@@ -69,7 +70,7 @@ def both(
     """
     with telling(run, tell):
         own = localize(run).scores
-        first = f"{run.config.model}, {run.config.forget}"
+        first = f"{short_name(run.config.model)}, {short_name(run.config.forget)}"
         if partner.field == "circuit":
             other: Kind = "random" if partner.value == "random" else "inverse"
             return _shown(own, top_k, "causal", "causal"), _shown(own, top_k, other, partner.value)
@@ -79,7 +80,7 @@ def both(
             full = _shown(own, top_k, kind, f"{first}, {format_title(FP)}")
             return full, _shown(deployed, top_k, kind, f"{first}, {partner.value}")
         config = fitting(change(run.config, **{partner.field: partner.value}))
-        second = f"{config.model}, {config.forget}"
+        second = f"{short_name(config.model)}, {short_name(config.forget)}"
         if partner not in known:
             known[partner] = GradualScores(open_beside(run, config, tell))
         *_, found = score_gradually(known[partner], tell)
