@@ -5,18 +5,20 @@ import os
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
 
+import dataclasses
 import shutil
 from pathlib import Path
 
 import pytest
 
-from mansu.lab.dashboards import open_method
 from mansu.models import LanguageModel, load_model
 from mansu.study.config import StudyConfig, make_config
 from mansu.study.folders import Folders
 from mansu.study.pipeline import run_study
 from mansu.study.run import Run
-from mansu.study.stages import quantize
+from mansu.study.scorecard import Scorecard
+from mansu.study.stages import measure_all
+from mansu.study.state import states
 
 pytest_plugins = ["tests.tally", "tests.chromium"]
 
@@ -31,6 +33,11 @@ TINY_SETTINGS = {
     "validate_every": 4,
     "learning_rate": 0.02,
 }
+
+
+def numbers(card: Scorecard) -> Scorecard:
+    """A scorecard without what differs between runs of the same: times and memory."""
+    return dataclasses.replace(card, seconds={}, peak_memory_mb=0)
 
 
 @pytest.fixture(scope="session")
@@ -63,9 +70,12 @@ def finished_run(tiny_config: StudyConfig, tmp_path_factory) -> Run:
 @pytest.fixture(scope="session")
 def dual_run(finished_run: Run, tmp_path_factory) -> Run:
     """A copy of the finished study that notebooks may write into, with the global methods in it."""
+    from mansu.lab.dashboards import open_method  # most tests need no dashboard
+
     place = tmp_path_factory.mktemp("dual") / "study"
     shutil.copytree(finished_run.folder.parent, place)
     run = Run(finished_run.config, Folders(place / "run", place / "shared"))
     for method in ("ga", "npo"):
-        quantize(open_method(run, method))
+        beside = open_method(run, method)
+        measure_all(beside, states(beside))
     return run
