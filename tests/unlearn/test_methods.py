@@ -10,8 +10,8 @@ METHODS = {name: find_method(name) for name in plugs("mansu.unlearn.methods")}
 
 
 def test_the_configuration_offers_every_method():
-    offered = next(field for field in FIELDS if field.name == "method")
-    assert set(choices(offered) or ()) == set(METHODS)
+    field = next(field for field in FIELDS if field.name == "method")
+    assert set(choices(field) or ()) == set(METHODS) >= {"mansu", "ga", "npo"}
     assert all(method.name == name for name, method in METHODS.items())
 
 
