@@ -127,7 +127,9 @@ def test_the_table_has_a_row_for_every_matrix_and_the_total_with_every_figure():
         frame = to_frame(found)
         assert frame["name"].tolist() == [UP, DOWN, "total"]
         frame = frame.astype(object).where(frame.notna(), None)
-        for row, entry in zip(frame.to_dict("records"), (*found.matrices, found.total), strict=True):
+        for row, entry in zip(
+            frame.to_dict("records"), (*found.matrices, found.total), strict=True
+        ):
             assert row == {
                 **asdict(entry),
                 "survival": entry.survival,

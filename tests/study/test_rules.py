@@ -175,9 +175,7 @@ def test_every_measured_format_must_bear_a_property_out(worse, lost):
 
 
 def test_what_no_format_was_measured_for_is_not_said_to_hold():
-    changed = {
-        name: Rows(row for row in part if row.format == "fp") for name, part in GOOD.items()
-    }
+    changed = {name: Rows(row for row in part if row.format == "fp") for name, part in GOOD.items()}
     found = judged(changed, cads={"fp": (0.6, 0.4)}, floors={})
     assert {name for name, verdict in found.items() if verdict.holds} == {"forget", "retain"}
     assert "no format was measured" in found["permanence"].reason
