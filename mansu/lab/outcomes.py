@@ -15,7 +15,7 @@ KNOWN = "still known"
 LOST = "lost under NF4 alone"
 GONE = "stayed forgotten"
 NEVER = "not known before"  # by the original model in full precision
-OUTCOMES = {BACK: "▲", KNOWN: "●", LOST: "▽", GONE: "○", NEVER: "–"}  # a mark beside the words
+OUTCOMES = {BACK: "▲", KNOWN: "●", LOST: "▼", GONE: "○", NEVER: "–"}  # a mark beside the words
 
 # The original and the unlearned model, each in "fp" and "nf4", over the same items.
 Measured = Mapping[tuple[str, str], McqScores]

@@ -149,7 +149,7 @@ def gap_chart(base: Base, now: Deployment) -> ChartType:
     frame = pd.DataFrame(rows)
     colours = alt.Scale(domain=list(_STATES), range=[GREY, VERMILION])
     chart = alt.Chart(frame).encode(
-        y=alt.Y("role:N", title=None, sort=list(ROLES.values()), axis=alt.Axis(labelLimit=200)),
+        y=alt.Y("role:N", title=None, sort=list(ROLES.values())),
         yOffset=alt.YOffset("state:N", sort=list(_STATES), scale=alt.Scale(paddingOuter=0.35)),
         color=alt.Color("state:N", title=None, scale=colours),
     )

@@ -12,6 +12,8 @@ from mansu.lab.theme import BLUE, VERMILION, heading
 from mansu.metrics.generation import Continuation
 from mansu.metrics.mcq import McqScores
 
+_WIDTH = 480  # of the slopes' plotted area, in pixels
+
 MODELS = {
     ("original", "fp"): "original, full precision",
     ("original", "nf4"): "original, NF4",
@@ -35,12 +37,12 @@ def precision_slopes(
         state: (scores[state, "fp"], scores[state, "nf4"]) for state in ("original", "unlearned")
     }
     title = heading(
-        f"What quantization does to the answers: {role}",
-        f"{int(kept.sum())} questions. Bars: 95 % intervals, facts resampled as a whole. Dashed: "
-        f"chance ({chance:.0%}).",
-        width=90,
+        "What quantization does to the answers",
+        f"{int(kept.sum())} questions, {role}. Bars: 95 % intervals, facts resampled as a whole. "
+        f"Dashed: chance ({chance:.0%}).",
+        width=_WIDTH,
     )
-    return slope_panel(models, kept, chance).properties(width=420, title=title)
+    return slope_panel(models, kept, chance).properties(width=_WIDTH, title=title)
 
 
 def next_tokens(found: Mapping[tuple[str, str], Continuation]) -> ChartType:
@@ -52,7 +54,7 @@ def next_tokens(found: Mapping[tuple[str, str], Continuation]) -> ChartType:
     panels = [_next(found.get(model), *model) for model in MODELS]
     title = heading(
         "What each model would say next",
-        "The likeliest next tokens and their probability. ␣ is a space, ⏎ a new line.",
+        "The likeliest next tokens and their probability. · is a space, ¶ a new line.",
     )
     return alt.hconcat(*panels, title=title, spacing=16)
 
@@ -84,8 +86,8 @@ def _next(found: Continuation | None, state: str, precision: str) -> ChartType:
 
 
 def visible(text: str) -> str:
-    """A token's text with its white space made visible."""
-    return text.replace(" ", "␣").replace("\n", "⏎").replace("\t", "⇥") or "(no text)"
+    """A token's text with its white space made visible, by letters that every font has."""
+    return text.replace(" ", "·").replace("\n", "¶").replace("\t", "»") or "(no text)"
 
 
 def _distinct(names: Sequence[str]) -> list[str]:

@@ -14,6 +14,7 @@ from mansu.study.scorecard import RULES
 from mansu.study.stages.analyse import Structure
 from mansu.study.stages.states import Attributions
 
+_WIDTH = 540  # of the plotted area of bars, in pixels
 POINTS = 2000  # edges drawn a panel; the strongest are always among them
 
 
@@ -60,7 +61,7 @@ def edge_panel(
         f"{len(kept):,} of {len(frame):,} edges, {len(drawn):,} drawn. On the diagonal nothing "
         "changed; on the horizontal line the edge is gone; across it, the edge works the other "
         "way.",
-        width=64,
+        width=340,
     )
     return _scatter(drawn, precision, limit).properties(title=title)
 
@@ -157,7 +158,7 @@ def divergence_chart(structure: Structure) -> ChartType:
         f"{structure.fp.metric_ratio:.2f} in full precision, "
         f"{structure.nf4.metric_ratio:.2f} in NF4. Dashed: what CAD must reach."
     )
-    title = heading("How much of the circuit is gone (CAD)", note)
+    title = heading("How much of the circuit is gone (CAD)", note, width=_WIDTH)
     order = ["full precision", "NF4", "noise floor"]
     return _bars(rows, "measure", order, "divergence", RULES.min_cad, title)
 
@@ -183,6 +184,7 @@ def shift_chart(structure: Structure) -> ChartType:
         "Relative change |δ′ − δ| / |δ| of each node's response to the subject, δ = clean − "
         "corrupted at the last position, averaged over nodes. An erasure that stays local is high "
         "inside, low outside.",
+        width=_WIDTH,
     )
     return _bars(rows, "part", ["full precision", "NF4"], "relative change", None, title)
 
@@ -198,7 +200,7 @@ def _bars(
     colours = [*PRECISIONS.to_dict()["range"], PALE][: len(order)]
     frame = pd.DataFrame(rows)
     base = alt.Chart(frame).encode(
-        y=alt.Y(f"{group}:N", title=None, sort=None, axis=alt.Axis(labelLimit=220)),
+        y=alt.Y(f"{group}:N", title=None, sort=None),
         yOffset=alt.YOffset("compared:N", sort=order),
     )
     x = alt.X("value:Q", title=label, axis=alt.Axis(tickCount=6))
@@ -218,5 +220,5 @@ def _bars(
         rule = alt.Chart(pd.DataFrame({"x": [bound]}))
         layers.append(rule.mark_rule(color=GREY, strokeDash=[4, 3]).encode(x="x:Q"))
     return alt.layer(*layers).properties(
-        width=540, height=70 * len(frame[group].unique()), title=title
+        width=_WIDTH, height=70 * len(frame[group].unique()), title=title
     )
