@@ -20,7 +20,7 @@ from mansu.study.pipeline import run_study
 from mansu.study.run import Run
 from mansu.study.stages import quantize
 
-pytest_plugins = ["tests.tally", "tests.chromium"]
+pytest_plugins = ["tests.tally", "tests.chromium", "pytester"]
 
 # A whole study in seconds. The tiny model's weights are larger than a real one's, so it is trained
 # with a larger learning rate.
