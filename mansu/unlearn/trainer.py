@@ -15,18 +15,18 @@ and ends training early once a kept state is at chance. ``last`` keeps the last 
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
 
 import torch
 
+from mansu.data.examples import Example
 from mansu.errors import RunError
-from mansu.unlearn.examples import Example, answer_targets
+from mansu.models.targets import answer_targets
 from mansu.unlearn.latents import Latents
+from mansu.unlearn.methods.base import Keep
 from mansu.unlearn.objectives import ForgetLoss, forget_term, retain_term
 from mansu.unlearn.view import Streams, View
 
 MAX_RETAIN_DROP = 0.02
-Keep = Literal["best", "last"]
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def kept_of(validations: Sequence[Validation], keep: Keep) -> Validation | None:
 
 
 @dataclass
-class TrainState:
+class TrainProgress:
     """All that a killed run needs to go on exactly where it was.
 
     Attributes:
@@ -128,7 +128,7 @@ class Trainer:
         retain: Sequence[Example],
         settings: TrainSettings,
         validate: Callable[[Latents, int], Validation],
-        save: Callable[[TrainState], None],
+        save: Callable[[TrainProgress], None],
         chance: float,
     ) -> None:
         self.latents = latents
@@ -147,16 +147,16 @@ class Trainer:
 
     def run(
         self,
-        state: TrainState | None = None,
+        state: TrainProgress | None = None,
         on_step: Callable[[StepRecord], None] | None = None,
-    ) -> TrainState:
+    ) -> TrainProgress:
         """Trains from the start, or on from a saved state, to the end.
 
         Raises:
             RunError: A loss or gradient is not finite; the last saved state stays.
         """
         zeros = torch.zeros_like(self.latents.values)
-        state = state or TrainState(0, self.latents.values.clone(), zeros, zeros.clone())
+        state = state or TrainProgress(0, self.latents.values.clone(), zeros, zeros.clone())
         self.latents.values.copy_(state.values)
         self.latents.write()
         optimizer = self._optimizer(state)
@@ -203,7 +203,7 @@ class Trainer:
         forget_loss, retain_loss = (losses / len(self._sides)).tolist()
         return StepRecord(step + 1, forget_loss, retain_loss, norm)
 
-    def _check(self, state: TrainState, optimizer: torch.optim.Optimizer) -> None:
+    def _check(self, state: TrainProgress, optimizer: torch.optim.Optimizer) -> None:
         validation = self._validate(self.latents, state.step)
         state.validations.append(validation)
         state.values = self.latents.values.detach().clone()
@@ -214,12 +214,12 @@ class Trainer:
             state.best = state.values.clone()
         self._save(state)
 
-    def _finished(self, state: TrainState) -> bool:
+    def _finished(self, state: TrainProgress) -> bool:
         kept = kept_of(state.validations, self.settings.keep)
         at_chance = kept is not None and kept.forget <= self._chance
         return self.settings.keep == "best" and at_chance
 
-    def _optimizer(self, state: TrainState) -> torch.optim.Optimizer:
+    def _optimizer(self, state: TrainProgress) -> torch.optim.Optimizer:
         optimizer = torch.optim.AdamW(
             [self.latents.values], lr=self.settings.learning_rate, weight_decay=0.0, foreach=True
         )

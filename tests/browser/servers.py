@@ -14,10 +14,9 @@ from pathlib import Path
 
 import nbformat
 
-from mansu.lab.kernel import write_kernel
-from mansu.lab.notebooks import build
-from mansu.lab.places import repository
 from mansu.study.run import Run
+from mansu.sweep.notebooks import build
+from mansu.sweep.places import repository
 
 PATIENCE = 240  # seconds; machines that run tests may be slow
 
@@ -74,7 +73,6 @@ def _running(folder: Path, port: int, command: list[str]) -> Iterator[Server]:
         "IPYTHONDIR": "ipython",
     }
     places = {name: str(hidden / place) for name, place in names.items()}
-    write_kernel(hidden / "data")
     with (folder / "server.log").open("w") as log:
         process = subprocess.Popen(
             command,

@@ -5,7 +5,7 @@ from playwright.sync_api import expect
 from real_lab import assert_whole
 
 from mansu.quant import nf4
-from mansu.study.stages.movable import trainable_weights
+from mansu.study.stages.fisher import trainable_weights
 
 NAME = "00_dual_failure"
 ASKED = "what else did gradient ascent change?"

@@ -8,8 +8,8 @@ from playwright.sync_api import expect
 from real_lab import Lab, open_page
 from servers import put_notebook, serve_pages
 
-from mansu.lab import notebooks
-from mansu.lab.places import repository
+from mansu.sweep import notebooks
+from mansu.sweep.places import repository
 
 NUMBERED = ("00_dual_failure", *notebooks.SHARED, *notebooks.OWN)
 LEAST = "least |Δ| (bins)"

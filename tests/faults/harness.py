@@ -10,7 +10,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from mansu.lab.places import repository
+from mansu.sweep.places import repository
 from tests.conftest import TINY_SETTINGS
 
 INJECT = Path(__file__).parent / "inject"
@@ -57,7 +57,7 @@ def start(out: Path, **environment: str) -> subprocess.Popen:
 _SWEEP = """
 import functools, pathlib, sys
 from mansu.cli import main
-from mansu.lab import batch
+from mansu.sweep import batch
 batch.sweep = functools.partial(batch.sweep, out=pathlib.Path(sys.argv[2]))
 sys.exit(main(["sweep", sys.argv[1]]))
 """

@@ -5,10 +5,6 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import torch
-
-from mansu.cli import main
-from mansu.errors import RunError
-from mansu.study.export import Format, export_run
 from mansu.study.records import (
     Stamp,
     read_frame,
@@ -18,6 +14,10 @@ from mansu.study.records import (
     write_json,
     write_tensors,
 )
+
+from mansu.cli import main
+from mansu.errors import RunError
+from mansu.study.export import Format, export_run
 from tests.faults.harness import OPTIONS, assert_finishes, assert_told, run
 
 STAMP = Stamp("key", 1.0, 1)

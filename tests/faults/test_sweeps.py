@@ -12,14 +12,14 @@ import pytest
 import yaml
 
 from mansu.errors import InputError
-from mansu.lab.lock import holding, name_holder
+from mansu.sweep.lock import holding, name_holder
 from tests.conftest import TINY_SETTINGS
 from tests.faults.harness import KILLED, card_of, finish, sweep
 
 # Stands for Snakemake: inherits the lock, and works on when the sweep is gone.
 _SWEEP = """
 import pathlib, subprocess, sys, time
-from mansu.lab.lock import holding, name_holder
+from mansu.sweep.lock import holding, name_holder
 with holding(pathlib.Path(sys.argv[1])) as lock:
     work = [sys.executable, "-c", "import time; time.sleep(600)"]
     process = subprocess.Popen(work, pass_fds=[lock], start_new_session=True)

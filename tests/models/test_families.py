@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from mansu.models import load_model
-from mansu.models.families.registry import families
+from mansu.models.families import families
 from mansu.models.loading import read_config
 from mansu.study.config import make_config
 from mansu.study.folders import Folders

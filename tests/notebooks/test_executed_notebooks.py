@@ -8,7 +8,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from mansu.lab.notebooks import OWN, SHARED
+from mansu.sweep.notebooks import OWN, SHARED
 
 NAMES = (*SHARED, *OWN)
 CHARTS = dict(zip(NAMES, (4, 5, 3, 8, 3, 6), strict=True))

@@ -5,9 +5,9 @@ import dataclasses
 import nbformat
 import papermill
 
-from mansu.lab.notebooks import build
-from mansu.lab.places import repository
 from mansu.lab.student import EMPTY, without_solutions
+from mansu.sweep.notebooks import build
+from mansu.sweep.places import repository
 
 SOURCE = repository() / "notebooks" / "00_dual_failure.py"
 TITLES = [

@@ -8,8 +8,8 @@ import altair as alt
 import pandas as pd
 from altair.typing import ChartType
 
-from mansu.lab.claims import STATES
 from mansu.lab.theme import BLUE, GREEN, GREY, ORANGE, PALE, VERMILION, WIDTH, heading
+from mansu.study.readings.claims import STATES
 from mansu.study.stages.guarantees import Guarantees
 
 # Plain letters: a chart without a fetched font has no glyph for ‖ or ᵀ.

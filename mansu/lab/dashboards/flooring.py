@@ -25,8 +25,8 @@ from mansu.lab.dashboards.updates import Refloored, Updates
 from mansu.lab.show import is_live, show
 from mansu.study.config import FIELDS, StudyConfig, describe, floors
 from mansu.study.run import Run
+from mansu.study.stages.fisher import trainable_weights
 from mansu.study.stages.floor import floor as floor_stage
-from mansu.study.stages.movable import trainable_weights
 from mansu.study.stages.train import train
 
 _LEAST = 1e-3  # bins: where the threshold slider begins

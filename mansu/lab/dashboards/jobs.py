@@ -20,8 +20,8 @@ from IPython.core.getipython import get_ipython
 
 from mansu.errors import InputError, RunError
 from mansu.lab.dashboards.controls import Words, button
-from mansu.lab.watch import clock
 from mansu.study.run import Progress, Run
+from mansu.sweep.watch import clock
 
 _models = threading.Lock()
 _current: list["Jobs"] = []  # the job at work, if any

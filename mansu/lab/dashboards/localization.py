@@ -54,7 +54,7 @@ def localize(run: Run) -> None:
     if is_live():
         display(LocalizeDashboard(run).box)
     else:
-        show(charts.kept_share(score_original(run)[0]))
+        show(charts.kept_share(score_original(run)))
 
 
 class LocalizeDashboard:

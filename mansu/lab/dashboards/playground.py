@@ -11,7 +11,7 @@ from mansu.lab.dashboards.pane import Pane
 from mansu.lab.show import is_live, show
 from mansu.quant import nf4
 from mansu.study.run import Run
-from mansu.study.stages.movable import trainable_weights
+from mansu.study.stages.fisher import trainable_weights
 
 _STEP = 100  # slider steps a block scale
 _SHOWN = 5, (20, 80)  # batch: weight 5, pushed by 0.2 and by 0.8 of its bin

@@ -25,9 +25,10 @@ def command_line(config: StudyConfig) -> str:
     own = defaults(config.method)
     for field in FIELDS:
         value = getattr(config, field.name)
-        told = StudyConfig() if field.name == "method" else own
-        if value != getattr(told, field.name):
-            words += [f"--{field.name.replace('_', '-')}", str(value)]
+        usual = StudyConfig() if field.name == "method" else own
+        if value != getattr(usual, field.name):
+            told = ",".join(value) if isinstance(value, tuple) else str(value)
+            words += [f"--{field.name.replace('_', '-')}", told]
     return shlex.join(words)
 
 

@@ -15,10 +15,10 @@ from mansu.lab.dashboards.state import StateRow, require_same
 from mansu.lab.show import is_live
 from mansu.study.config import FIELDS, StudyConfig, describe, floors
 from mansu.study.run import Run
-from mansu.study.stages.movable import measure_fisher, select_movable, trainable_weights
+from mansu.study.stages.fisher import measure_fisher, select_movable, trainable_weights
 from mansu.study.stages.train import TRAIN_FIELDS
 from mansu.unlearn.fisher import all_movable
-from mansu.unlearn.methods import METHODS
+from mansu.unlearn.methods import find_method
 
 # What a configuration may set otherwise: it changes neither the circuit nor its Fisher information.
 _OWN = ("tau", "rho", "floor", *TRAIN_FIELDS)
@@ -54,7 +54,7 @@ class TrainDashboard:
         config = run.config
         self._run, self._config, self._drawing = run, config, threading.RLock()
         self._weights = trainable_weights(run)
-        masked = METHODS[config.method].scope == "circuit"
+        masked = find_method(config.method).scope == "circuit"
         self._fisher = measure_fisher(run) if masked else None
         self.tau = _share("τ, quantile of retain Fisher", config.tau, "tau")
         self.rho = _share("ρ, share of the mask", config.rho, "rho")
@@ -103,7 +103,9 @@ class TrainDashboard:
             self.rho.disabled = config.floor != "in_loop"
             if self._fisher is None:
                 found = all_movable(self._weights)
-                rule = f"{METHODS[config.method].title} has no mask; τ and ρ have no part in it."
+                rule = (
+                    f"{find_method(config.method).title} has no mask; τ and ρ have no part in it."
+                )
             else:
                 found = select_movable(self._run, self._fisher, config)
                 rule = "ρ keeps the best of the mask by forget/retain Fisher ratio."

@@ -1,0 +1,158 @@
+"""All that can be asked of a configuration before any work, in one place for every entrance.
+
+``mansu run`` and ``sweep``, the notebooks and their dashboards ask through
+:class:`mansu.study.run.Run`, ``mansu plan`` directly. A run also needs its device to be here and a
+folder of its own, and asks for them itself. The cheapest question comes first: a circuit larger
+than its model is refused before any library that computes has been imported.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from mansu.data.facts import FactSet, load_fact_set, require_disjoint
+from mansu.data.fitting import check_fits
+from mansu.data.pairs import build_pairs
+from mansu.errors import InputError
+from mansu.models.layers import count_layers
+from mansu.study.cache.records import read_result
+from mansu.study.config import StudyConfig, make_config, require_fitting
+from mansu.study.folders import Folders, differing_fields
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+# What the facts of each side of the retain set are for.
+_SIDES = {"train": "training keeps those", "held_out": "retention is measured on those"}
+
+
+@dataclass(frozen=True)
+class Sets:
+    """The fact sets of a configuration, by role."""
+
+    forget: FactSet
+    retain: FactSet
+    utility: FactSet
+
+
+def check(config: StudyConfig, tokenizer: "Callable[[], PreTrainedTokenizerBase | None]") -> Sets:
+    """Reads the fact sets and refuses what could fail later; no weight is read.
+
+    Args:
+        config: The configuration.
+        tokenizer: Gives its model's tokenizer, or None where there is none; called last.
+
+    Raises:
+        InputError: Settings that are another method's, no such device, unknown or damaged model,
+            malformed or overlapping fact sets, a circuit larger than the model, a role that the
+            sets leave empty, facts that the model cannot be asked.
+    """
+    require_fitting(config)
+    sets = Sets(*(load_fact_set(name) for name in (config.forget, config.retain, config.utility)))
+    require_disjoint(sets.forget, sets.retain)
+    require_disjoint(sets.forget, sets.utility)
+    _require_sides(sets.retain)
+    if config.top_k > (layers := count_layers(config.model)):
+        raise InputError(
+            f"top_k: the model has {layers} MLP sublayers, so the circuit cannot have "
+            f"{config.top_k}; lower top_k."
+        )
+    require_device(config.device)
+    found = tokenizer()
+    if found is not None:
+        _require_answers(config.model, sets, found)
+    return sets
+
+
+def require_device(name: str, here: bool = False) -> None:
+    """Refuses a device that torch does not know, that computes nothing, or that is not here.
+
+    Args:
+        name: As torch names it.
+        here: Whether it must be on this machine.
+
+    Raises:
+        InputError: It is such a device.
+    """
+    import torch
+
+    try:
+        known = torch.device(name).type != "meta"
+    except RuntimeError:
+        known = False
+    if not known:
+        raise InputError(f"device: '{name}' is none that torch computes on; try cpu or cuda.")
+    try:
+        if here:
+            torch.ones(1, device=name).item()
+    except (RuntimeError, AssertionError) as error:
+        raise InputError(f"device: '{name}' is not available here; give another.") from error
+
+
+def _require_sides(retain: FactSet) -> None:
+    for side, use in _SIDES.items():
+        if not any(fact.split == side for fact in retain.facts):
+            way_out = (
+                f'give some of its facts "split": "{side}"'
+                if len(retain.facts) > 1
+                else "add facts: it has one, and each side needs its own"
+            )
+            raise InputError(
+                f"{retain.path}: the retain set has no {side} fact, and {use}; {way_out}."
+            )
+
+
+@lru_cache(maxsize=8)  # a study opens many runs on the same sets and model
+def _require_answers(model: str, sets: Sets, tokenizer: "PreTrainedTokenizerBase") -> None:
+    """Refuses facts that the model cannot be asked, and sets whose pairs would be none."""
+    from mansu.data.text import utility_text
+    from mansu.models.folder import context_of, read_config
+    from mansu.models.language_model import read_text
+    from mansu.models.loading import find_model
+
+    settings = read_config(find_model(model, weights=False)).get_text_config()
+    for facts in (sets.forget, sets.retain, sets.utility):
+        check_fits(facts, tokenizer, settings.vocab_size, context_of(settings))
+    read_text(tokenizer, utility_text(), settings.vocab_size, model)
+    build_pairs(sets.forget, tokenizer, count=1, seed=0)
+
+
+def check_folder(config: StudyConfig, folders: Folders) -> None:
+    """Refuses folders that hold something else than this run's results.
+
+    Raises:
+        InputError: They do.
+    """
+    path = folders.run / "config.json"
+    for folder in (folders.run, folders.shared):
+        if folder.exists() and not folder.is_dir():
+            raise InputError(f"{folder} is a file; give a folder for the results.")
+    # Listed first: a run that another process starts meanwhile writes its configuration first.
+    others = folders.run.is_dir() and [
+        p.name
+        for p in folders.run.iterdir()
+        if p.name != "shared" and not p.name.startswith(".") and p.suffix != ".ipynb"
+    ]
+    if not path.is_file():
+        # A run whose configuration was lost still has its circuit, its first result.
+        if others and read_result(folders.run / "circuit.json") is None:
+            raise InputError(
+                f"{folders.run} holds other files and no run; give an empty or new folder."
+            )
+        return
+    stored = read_result(path)
+    try:
+        other = make_config(stored.tree) if stored else None
+    except InputError:
+        other = None
+    if other is None:
+        raise InputError(
+            f"{path} is damaged or not a run's configuration; delete it to go on with a run of "
+            "yours, or give another folder."
+        )
+    if differing := differing_fields(config, other):
+        raise InputError(
+            f"{folders.run} holds a run of another configuration (it differs in "
+            f"{', '.join(differing)}); give another folder."
+        )
