@@ -1,5 +1,6 @@
 """A real browser that looks at a notebook in JupyterLab or on a page of its own."""
 
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -196,7 +197,7 @@ class Lab:
     def readout(self, label: str) -> str:
         """What the slider with this label shows beside itself."""
         shown = self._slider(label).locator(".widget-readout")
-        expect(shown).not_to_be_empty()
+        expect(shown).to_have_text(re.compile(r"\S"))
         return shown.inner_text()
 
     def _slider(self, label: str) -> Locator:

@@ -54,7 +54,7 @@ def slope_panel(
         "accuracy:Q",
         title="accuracy",
         axis=alt.Axis(format="%", values=[0, 0.25, 0.5, 0.75, 1]),
-        scale=alt.Scale(domain=[0, 1.04], nice=False),
+        scale=alt.Scale(domain=[-0.04, 1.04], nice=False),  # numbers stand off the axis,
     )
     legend = alt.Legend(symbolOpacity=1, symbolSize=90)
     base = alt.Chart(frame).encode(
