@@ -11,6 +11,7 @@ from mansu.data.facts import check_tokenizes, require_disjoint
 from mansu.errors import InputError
 from mansu.study.cache.records import read_result
 from mansu.study.config import UNNAMED, StudyConfig, make_config
+from mansu.study.state import states
 
 if TYPE_CHECKING:
     from mansu.study.run import Run
@@ -21,8 +22,8 @@ def check_run(run: "Run") -> None:
 
     Raises:
         InputError: Unknown or damaged model, malformed or overlapping fact sets, a circuit larger
-            than the model, a device that is not there, a folder that holds another configuration's
-            results. No weight has been read by then.
+            than the model, a device that is not there, an origin or a format whose file holds none,
+            a folder that holds another configuration's results. No weight has been read by then.
     """
     from mansu.models.layers import count_layers
 
@@ -31,6 +32,8 @@ def check_run(run: "Run") -> None:
     check_folder(run)
     check_top_k(run.config, count_layers(run.config.model))
     check_device(run.config.device)
+    for state in states(run):
+        _ = state.title  # the files of its plugs can be imported
     for facts in (run.forget, run.retain, run.utility):
         check_tokenizes(facts, run.tokenizer)
 
