@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from mansu.errors import InputError, RunError
+from mansu.paths import expand
 from mansu.registry import plugs
 from mansu.study.config import FIELDS, StudyConfig, choices, describe, make_config, read_config
 from mansu.unlearn.methods import find_method
@@ -69,10 +70,10 @@ def _parser() -> argparse.ArgumentParser:
     run = commands.add_parser("run", help="run one configuration and print its scorecard")
     run.add_argument(
         "--out",
-        type=Path,
+        type=expand,
         help="folder of the run's results (default: its place in the default study)",
     )
-    run.add_argument("--shared", type=Path, help="folder of the results shared by all methods")
+    run.add_argument("--shared", type=expand, help="folder of the results shared by all methods")
     _add_config(run)
     run.set_defaults(command=_run)
 
@@ -81,24 +82,31 @@ def _parser() -> argparse.ArgumentParser:
     plan.set_defaults(command=_plan)
 
     sweep = commands.add_parser("sweep", help="run a study's notebooks, resuming what is finished")
-    sweep.add_argument("study", type=Path, help="the study's YAML file")
+    sweep.add_argument("study", type=expand, help="the study's YAML file")
     sweep.add_argument("--jobs", type=int, default=1, help="notebooks at a time (default: 1)")
+    sweep.add_argument(
+        "--profile",
+        default="local",
+        help="where they run: a folder of papermill_runs/profiles, or another (default: local)",
+    )
     sweep.add_argument("--dry-run", action="store_true", help="only say what would run")
     sweep.set_defaults(command=_sweep)
 
     tables = commands.add_parser("tables", help="print the scorecards below a folder")
-    tables.add_argument("folder", type=Path, help="a run, a study, or papermill_runs")
+    tables.add_argument("folder", type=expand, help="a run, a study, or papermill_runs")
     tables.set_defaults(command=_tables)
 
     export = commands.add_parser("export", help="write an unlearned model as a Hugging Face folder")
-    export.add_argument("run", type=Path, help="folder of a finished run")
-    export.add_argument("--to", type=Path, required=True, help="folder to write; must not exist")
+    export.add_argument("run", type=expand, help="folder of a finished run")
+    export.add_argument("--to", type=expand, required=True, help="folder to write; must not exist")
     export.add_argument(
         "--format",
         choices=("fp", "nf4"),
         default="fp",
         help="full precision, or bitsandbytes NF4 as deployed (default: fp)",
     )
+    export.add_argument("--model", help="the run's model, where it has moved")
+    export.add_argument("--device", default="cpu", help="torch device to work on (default: cpu)")
     export.set_defaults(command=_export)
 
     lab = commands.add_parser("lab", help="open JupyterLab on the notebooks")
@@ -113,12 +121,13 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_config(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--config", type=Path, help="YAML file of the values below")
+    parser.add_argument("--config", type=expand, help="YAML file of the values below")
     group = parser.add_argument_group(
         "configuration; an option overrides the file's value", _own_defaults().replace("%", "%%")
     )
     for field in FIELDS:
         default = field.default.default  # pyright: ignore
+        default = ",".join(default) if isinstance(default, tuple) else default
         group.add_argument(
             f"--{field.name.replace('_', '-')}",
             dest=field.name,
@@ -183,7 +192,7 @@ def _run(options: argparse.Namespace) -> int:
 def _sweep(options: argparse.Namespace) -> int:
     from mansu.sweep.batch import sweep
 
-    return sweep(options.study, jobs=options.jobs, dry_run=options.dry_run)
+    return sweep(options.study, options.jobs, options.profile, options.dry_run)
 
 
 def _tables(options: argparse.Namespace) -> int:
@@ -213,7 +222,7 @@ def _tables(options: argparse.Namespace) -> int:
 def _export(options: argparse.Namespace) -> int:
     from mansu.study.export import export_run
 
-    ragged = export_run(options.run, options.to, options.format)
+    ragged = export_run(options.run, options.to, options.format, options.model, options.device)
     print(options.to)
     if ragged:
         print(

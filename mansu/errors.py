@@ -25,6 +25,12 @@ class RunError(_ToldError, RuntimeError):
     """A run went wrong on the way (non-finite loss, full disk); finished stages are kept."""
 
 
+def first_line(error: BaseException) -> str:
+    """An error's kind and the first line of its message, for the middle of a sentence."""
+    lines = str(error).strip().splitlines()
+    return ": ".join([type(error).__name__, *(line[:120] for line in lines[:1])])
+
+
 @contextmanager
 def saving(what: object, way_out: str) -> Iterator[None]:
     """Tells of a disk that is full or cannot be written, whichever library finds out.

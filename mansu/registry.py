@@ -18,6 +18,7 @@ from typing import Any
 
 import mansu
 from mansu.errors import InputError
+from mansu.paths import expand
 
 PLUGS = "MANSU_PLUGS"
 _NO_PLUG = {"__init__", "base"}
@@ -35,7 +36,7 @@ def plugs(package: str) -> dict[str, Path]:
     folder = Path(mansu.__file__).parent.joinpath(*package.split(".")[1:])
     found = {_name(file): file for file in sorted(folder.glob("*.py")) if file.stem not in _NO_PLUG}
     own = os.environ.get(PLUGS)
-    for file in sorted((Path(own) / folder.name).glob("[!_.]*.py")) if own else ():
+    for file in sorted((expand(own) / folder.name).glob("[!_.]*.py")) if own else ():
         if _name(file) in found:
             raise InputError(f"{file}: the name '{_name(file)}' is taken; rename the file.")
         found[_name(file)] = file

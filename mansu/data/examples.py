@@ -38,8 +38,8 @@ def build_examples(
     for fact in facts:
         for template in templates:
             prompt = template.render(fact)
-            right = encode(tokenizer, prompt, f" {fact.answer}")
-            wrong = encode(tokenizer, prompt, f" {fact.distractors[0]}")
+            right = encode(tokenizer, prompt, template.follow(fact, fact.answer))
+            wrong = encode(tokenizer, prompt, template.follow(fact, fact.distractors[0]))
             tokens = (*right.prompt_ids, *right.continuation_ids)
             substitute = (*wrong.prompt_ids, *wrong.continuation_ids)
             examples.append(Example(fact.id, tokens, len(right.prompt_ids), substitute))

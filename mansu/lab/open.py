@@ -8,6 +8,7 @@ import transformers
 
 from mansu.errors import InputError
 from mansu.lab.progress import progress
+from mansu.paths import absolute
 from mansu.study.config import FIELDS, make_config
 from mansu.study.folders import Folders, study_folders
 from mansu.study.run import Run
@@ -47,7 +48,7 @@ def open_run(*, out: str = "", shared: str = "", **fields: Any) -> Run:
     if shared and not out:
         raise InputError("shared: give out as well, or leave both empty.")
     if out:
-        folders = Folders(Path(out).resolve(), Path(shared or Path(out) / "shared").resolve())
+        folders = Folders(absolute(out), absolute(shared or Path(out) / "shared"))
     else:
         folders = study_folders(config, repository() / "papermill_runs" / STUDY)
     return Run(config, folders, progress())

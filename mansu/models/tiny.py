@@ -78,7 +78,7 @@ def _sentences() -> Iterator[tuple[str, str]]:
         facts = load_fact_set(name)
         for fact in facts.facts:
             for template in facts.templates:
-                yield template.render(fact), f" {fact.answer}"
+                yield template.render(fact), template.follow(fact, fact.answer)
 
 
 def _train_tokenizer(texts: Iterable[str]) -> PreTrainedTokenizerFast:

@@ -30,12 +30,13 @@ def deployed(model: LanguageModel, form: str = "nf4") -> AbstractContextManager[
     return find_format(form).deploy(model)
 
 
-def load_real_4bit(folder: Path | str, dtype: torch.dtype = torch.float32) -> PreTrainedModel:
+def load_real_4bit(folder: Path | str, dtype: torch.dtype) -> PreTrainedModel:
     """Loads a saved model folder through transformers with real 4-bit layers.
 
     Args:
         folder: A folder with configuration and safetensors.
-        dtype: Dtype of the other weights and of the arithmetic.
+        dtype: Dtype of the other weights and of the arithmetic: that of the run, to be what was
+            judged.
     """
     settings = BitsAndBytesConfig(
         load_in_4bit=True,

@@ -1,91 +1,155 @@
-"""What is checked before any work: everything about a run that could fail later.
+"""All that can be asked of a configuration before any work, in one place for every entrance.
 
-What costs nothing comes first: a circuit larger than its model is refused before any library that
-computes has been imported.
+``mansu run`` and ``sweep``, the notebooks and their dashboards ask through
+:class:`mansu.study.run.Run`, ``mansu plan`` directly. A run also needs its device to be here and a
+folder of its own, and asks for them itself. The cheapest question comes first: a circuit larger
+than its model is refused before any library that computes has been imported.
 """
 
-import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from mansu.data.facts import check_tokenizes, require_disjoint
+from mansu.data.facts import FactSet, load_fact_set, require_disjoint
+from mansu.data.fitting import check_fits
+from mansu.data.pairs import build_pairs
 from mansu.errors import InputError
+from mansu.models.layers import count_layers
 from mansu.study.cache.records import read_result
-from mansu.study.config import UNNAMED, StudyConfig, make_config
-from mansu.study.state import states
+from mansu.study.config import StudyConfig, make_config, require_fitting
+from mansu.study.folders import Folders, differing_fields
+from mansu.study.state import find_origin, format_title, origins
 
 if TYPE_CHECKING:
-    from mansu.study.run import Run
+    from transformers import PreTrainedTokenizerBase
+
+# What the facts of each side of the retain set are for.
+_SIDES = {"train": "training keeps those", "held_out": "retention is measured on those"}
 
 
-def check_run(run: "Run") -> None:
-    """Refuses a run that could not be finished.
+@dataclass(frozen=True)
+class Sets:
+    """The fact sets of a configuration, by role."""
 
-    Raises:
-        InputError: Unknown or damaged model, malformed or overlapping fact sets, a circuit larger
-            than the model, a device that is not there, an origin or a format whose file holds none,
-            a folder that holds another configuration's results. No weight has been read by then.
-    """
-    from mansu.models.layers import count_layers
-
-    require_disjoint(run.forget, run.retain)
-    require_disjoint(run.forget, run.utility)
-    check_folder(run)
-    check_top_k(run.config, count_layers(run.config.model))
-    check_device(run.config.device)
-    for state in states(run):
-        _ = state.title  # the files of its plugs can be imported
-    for facts in (run.forget, run.retain, run.utility):
-        check_tokenizes(facts, run.tokenizer)
+    forget: FactSet
+    retain: FactSet
+    utility: FactSet
 
 
-def check_top_k(config: StudyConfig, layers: int) -> None:
-    """Refuses a circuit of more MLP sublayers than the model has.
+def check(config: StudyConfig, tokenizer: "Callable[[], PreTrainedTokenizerBase | None]") -> Sets:
+    """Reads the fact sets and refuses what could fail later; no weight is read.
+
+    Args:
+        config: The configuration.
+        tokenizer: Gives its model's tokenizer, or None where there is none; called last.
 
     Raises:
-        InputError: It is.
+        InputError: Settings that are another method's, no such device, unknown or damaged model,
+            malformed or overlapping fact sets, a circuit larger than the model, a role that the
+            sets leave empty, facts that the model cannot be asked, an origin or a format whose file
+            holds none.
     """
-    if config.top_k > layers:
+    require_fitting(config)
+    sets = Sets(*(load_fact_set(name) for name in (config.forget, config.retain, config.utility)))
+    require_disjoint(sets.forget, sets.retain)
+    require_disjoint(sets.forget, sets.utility)
+    _require_sides(sets.retain)
+    if config.top_k > (layers := count_layers(config.model)):
         raise InputError(
             f"top_k: the model has {layers} MLP sublayers, so the circuit cannot have "
             f"{config.top_k}; lower top_k."
         )
+    require_device(config.device)
+    _require_plugs(config)
+    found = tokenizer()
+    if found is not None:
+        _require_answers(config.model, sets, found)
+    return sets
 
 
-def check_device(device: str) -> None:
-    """Refuses a device on which nothing can be computed.
+def require_device(name: str, here: bool = False) -> None:
+    """Refuses a device that torch does not know, that computes nothing, or that is not here.
+
+    Args:
+        name: As torch names it.
+        here: Whether it must be on this machine.
 
     Raises:
-        InputError: It is one.
+        InputError: It is such a device.
     """
     import torch
 
     try:
-        torch.ones(1, device=device).item()
+        known = torch.device(name).type != "meta"
+    except RuntimeError:
+        known = False
+    if not known:
+        raise InputError(f"device: '{name}' is none that torch computes on; try cpu or cuda.")
+    try:
+        if here:
+            torch.ones(1, device=name).item()
     except (RuntimeError, AssertionError) as error:
-        raise InputError(f"device: '{device}' is not available here.") from error
+        raise InputError(f"device: '{name}' is not available here; give another.") from error
 
 
-def check_folder(run: "Run") -> None:
-    """Refuses a folder that holds something else than this run's results.
+def _require_plugs(config: StudyConfig) -> None:
+    """Refuses an origin or a format whose file cannot be imported or holds none."""
+    for name in origins():
+        find_origin(name)
+    for name in config.formats:
+        format_title(name)
+
+
+def _require_sides(retain: FactSet) -> None:
+    for side, use in _SIDES.items():
+        if not any(fact.split == side for fact in retain.facts):
+            way_out = (
+                f'give some of its facts "split": "{side}"'
+                if len(retain.facts) > 1
+                else "add facts: it has one, and each side needs its own"
+            )
+            raise InputError(
+                f"{retain.path}: the retain set has no {side} fact, and {use}; {way_out}."
+            )
+
+
+@lru_cache(maxsize=8)  # a study opens many runs on the same sets and model
+def _require_answers(model: str, sets: Sets, tokenizer: "PreTrainedTokenizerBase") -> None:
+    """Refuses facts that the model cannot be asked, and sets whose pairs would be none."""
+    from mansu.data.text import utility_text
+    from mansu.models.folder import context_of, read_config
+    from mansu.models.language_model import read_text
+    from mansu.models.loading import find_model
+
+    settings = read_config(find_model(model, weights=False)).get_text_config()
+    for facts in (sets.forget, sets.retain, sets.utility):
+        check_fits(facts, tokenizer, settings.vocab_size, context_of(settings))
+    read_text(tokenizer, utility_text(), settings.vocab_size, model)
+    build_pairs(sets.forget, tokenizer, count=1, seed=0)
+
+
+def check_folder(config: StudyConfig, folders: Folders) -> None:
+    """Refuses folders that hold something else than this run's results.
 
     Raises:
-        InputError: It does.
+        InputError: They do.
     """
-    path = run.folder / "config.json"
-    for folder in (run.folder, run.shared):
+    path = folders.run / "config.json"
+    for folder in (folders.run, folders.shared):
         if folder.exists() and not folder.is_dir():
             raise InputError(f"{folder} is a file; give a folder for the results.")
     # Listed first: a run that another process starts meanwhile writes its configuration first.
-    others = run.folder.is_dir() and [
+    others = folders.run.is_dir() and [
         p.name
-        for p in run.folder.iterdir()
+        for p in folders.run.iterdir()
         if p.name != "shared" and not p.name.startswith(".") and p.suffix != ".ipynb"
     ]
     if not path.is_file():
         # A run whose configuration was lost still has its circuit, its first result.
-        if others and read_result(run.folder / "circuit.json") is None:
+        if others and read_result(folders.run / "circuit.json") is None:
             raise InputError(
-                f"{run.folder} holds other files and no run; give an empty or new folder."
+                f"{folders.run} holds other files and no run; give an empty or new folder."
             )
         return
     stored = read_result(path)
@@ -98,13 +162,8 @@ def check_folder(run: "Run") -> None:
             f"{path} is damaged or not a run's configuration; delete it to go on with a run of "
             "yours, or give another folder."
         )
-    differing = [
-        f.name
-        for f in dataclasses.fields(StudyConfig)  # pyright: ignore
-        if f.name not in UNNAMED and getattr(other, f.name) != getattr(run.config, f.name)
-    ]
-    if differing:
+    if differing := differing_fields(config, other):
         raise InputError(
-            f"{run.folder} holds a run of another configuration (it differs in "
+            f"{folders.run} holds a run of another configuration (it differs in "
             f"{', '.join(differing)}); give another folder."
         )

@@ -4,22 +4,22 @@
 import dataclasses
 import reprlib
 import typing
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from numbers import Integral
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import (
-    AfterValidator,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    TypeAdapter,
-    ValidationError,
-)
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, Strict, TypeAdapter
+from pydantic import ValidationError as Invalid
 from pydantic.dataclasses import dataclass
+from pydantic_core import ErrorDetails
 
+from mansu.data.facts import locate_fact_set
 from mansu.errors import InputError
+from mansu.models.recipes import locate_model
+from mansu.paths import expand
 from mansu.registry import plugs, suggest
 from mansu.unlearn.methods import find_method
 from mansu.unlearn.methods.base import ForgetLoss
@@ -32,6 +32,20 @@ def _require_nameable(value: str) -> str:
     return value
 
 
+def _number(kind: Callable[[Any], Any]) -> BeforeValidator:
+    """Takes a number as text, which is how the shell and papermill give it; true is no number."""
+
+    def read(value: object) -> object:
+        if isinstance(value, str) or (isinstance(value, Integral) and not isinstance(value, bool)):
+            with suppress(ValueError):
+                return kind(value)
+        return value
+
+    return BeforeValidator(read)
+
+
+Whole = Annotated[int, Strict(), _number(int)]
+Real = Annotated[float, Strict(), _number(float)]
 Name = Annotated[str, Field(min_length=1, max_length=4096), AfterValidator(_require_nameable)]
 # Fields whose values are the plugs of a folder, and fields that are no part of what a run computes:
 # they may change from one call to the next, and name no folder.
@@ -62,9 +76,10 @@ def _split(value: Any) -> Any:
 
 MethodName = Annotated[str, AfterValidator(_require_method)]
 Formats = Annotated[tuple[str, ...], BeforeValidator(_split), AfterValidator(_require_formats)]
-Count = Annotated[int, Field(ge=1, le=1_000_000)]
-Positive = Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)]
-NonNegative = Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)]
+Count = Annotated[Whole, Field(ge=1, le=1_000_000)]
+Positive = Annotated[Real, Field(gt=0, le=1e6, allow_inf_nan=False)]
+NonNegative = Annotated[Real, Field(ge=0, le=1e6, allow_inf_nan=False)]
+Share = Annotated[Real, Field(gt=0, le=1, allow_inf_nan=False)]
 
 
 def _field(default: Any, help: str) -> Any:
@@ -84,34 +99,28 @@ class StudyConfig:
     retain: Name = _field("capitals", "fact set to keep; its train facts steer the training")
     utility: Name = _field("cities", "fact set that is only ever measured")
     method: MethodName = _field("mansu", "unlearning method")
-    seed: Annotated[int, Field(ge=0, lt=2**31)] = _field(0, "order of the training examples")
+    seed: Annotated[Whole, Field(ge=0, lt=2**31)] = _field(0, "order of the training examples")
 
     attribution: Literal["eap", "eap-ig"] = _field("eap-ig", "edge attribution method")
     pairs: Count = _field(48, "clean/corrupted prompt pairs that edges are scored on")
-    ig_steps: Annotated[int, Field(ge=1, le=200)] = _field(5, "integrated-gradients steps K")
+    ig_steps: Annotated[Whole, Field(ge=1, le=200)] = _field(5, "integrated-gradients steps K")
     alpha_grid: Literal["k/K", "midpoint"] = _field("k/K", "where on the path the steps lie")
     top_k: Count = _field(8, "MLP sublayers in the circuit")
     circuit: Literal["causal", "random", "inverse"] = _field(
         "causal", "circuit: highest attribution mass, a random one, or the lowest"
     )
 
-    tau: Annotated[float, Field(gt=0, le=1)] = _field(
-        0.5, "retain-Fisher quantile of the circuit up to which weights may move"
-    )
-    rho: Annotated[float, Field(gt=0, le=1)] = _field(
-        0.03, "share of those, by forget/retain Fisher ratio, that in_loop moves"
-    )
+    tau: Share = _field(0.5, "retain-Fisher quantile of the circuit up to which weights may move")
+    rho: Share = _field(0.03, "share of those, by forget/retain Fisher ratio, that in_loop moves")
     fisher_examples: Count = _field(128, "examples the Fisher information is averaged over")
     forget_loss: ForgetLoss = _field("npo", "forget term")
     beta: Positive = _field(0.5, "NPO's inverse temperature")
     margin: NonNegative = _field(10.0, "nats per token below θ₀ at which NPO lets go")
     retain_weight: NonNegative = _field(2.0, "λ, the weight of the retain KL")
-    learning_rate: Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)] = _field(
-        1e-3, "AdamW's learning rate"
-    )
-    steps: Annotated[int, Field(ge=1, le=100_000)] = _field(60, "training steps at most")
-    forget_batch: Annotated[int, Field(ge=1, le=4096)] = _field(16, "forget examples a step")
-    retain_batch: Annotated[int, Field(ge=1, le=4096)] = _field(8, "retain examples a step")
+    learning_rate: Share = _field(1e-3, "AdamW's learning rate")
+    steps: Annotated[Whole, Field(ge=1, le=100_000)] = _field(60, "training steps at most")
+    forget_batch: Annotated[Whole, Field(ge=1, le=4096)] = _field(16, "forget examples a step")
+    retain_batch: Annotated[Whole, Field(ge=1, le=4096)] = _field(8, "retain examples a step")
     validate_every: Count = _field(20, "steps between checks, and between saved states")
 
     floor: Literal["in_loop", "boundary", "paper", "none"] = _field(
@@ -120,14 +129,15 @@ class StudyConfig:
 
     formats: Formats = _field(("nf4",), "deployment formats to measure beside full precision")
     device: Name = _field("cpu", "torch device")
-    dtype: Literal["float32", "bfloat16", "float16", "float64"] = _field(
+    dtype: Literal["float32", "bfloat16", "float16"] = _field(
         "float32", "full precision: what weights are held and trained in"
     )
-    memory_mb: Annotated[int, Field(ge=64)] = _field(
+    memory_mb: Annotated[Whole, Field(ge=64)] = _field(
         2048, "memory that attribution may take on top of the model, in MB"
     )
 
 
+SETS = ("forget", "retain", "utility")
 FIELDS: tuple[dataclasses.Field[Any], ...] = dataclasses.fields(StudyConfig)  # pyright: ignore
 _ADAPTER = TypeAdapter(StudyConfig)
 
@@ -135,7 +145,8 @@ _ADAPTER = TypeAdapter(StudyConfig)
 def make_config(values: dict[str, Any]) -> StudyConfig:
     """Builds a configuration from loosely typed values (a file's, the shell's, a notebook's).
 
-    What is not given is as the method has it by default.
+    What is not given is as the method has it by default. The user's own files and folders are named
+    from the root, so that a run can be read from wherever one stands.
 
     Raises:
         InputError: An unknown key, a wrong type, or a value out of range; names all of them. Or a
@@ -146,7 +157,7 @@ def make_config(values: dict[str, Any]) -> StudyConfig:
     settings = find_method(str(name)).settings if known else {}
     try:
         config = _ADAPTER.validate_python({**settings, **values})
-    except ValidationError as error:
+    except Invalid as error:
         known = {f.name for f in FIELDS}
         told = []
         for problem in error.errors(include_url=False):
@@ -154,10 +165,13 @@ def make_config(values: dict[str, Any]) -> StudyConfig:
             if key not in known:
                 told.append(f"{quote(key)} is not a configuration key")
             else:
-                told.append(f"{key}: {problem['msg'].lower()}, not {quote(problem['input'])}")
+                told.append(f"{key}: {words(problem)}, not {quote(problem['input'])}")
         raise InputError(f"{enumerate_some(told)}. See mansu run --help.") from error
-    _require_fitting(config)
-    return config
+    require_fitting(config)
+    sets = {name: locate_fact_set(getattr(config, name)) for name in SETS}
+    with suppress(OSError):  # no folder can have such a name, so it names something else
+        sets["model"] = locate_model(config.model)
+    return dataclasses.replace(config, **sets)  # pyright: ignore
 
 
 def defaults(method: str) -> StudyConfig:
@@ -172,8 +186,12 @@ def floors(method: str) -> tuple[str, ...]:
     return tuple(kind for kind in kinds if masked or kind != "in_loop")
 
 
-def _require_fitting(config: StudyConfig) -> None:
-    """Refuses values that would make a method another one."""
+def require_fitting(config: StudyConfig) -> None:
+    """Refuses values that would make a method another one.
+
+    Raises:
+        InputError: There are such values; the message has the method's own.
+    """
     method = find_method(config.method)
     wrong = [n for n in method.fixed if getattr(config, n) != method.settings[n]]
     if config.floor not in floors(config.method):
@@ -193,7 +211,7 @@ def read_config(path: str | Path) -> dict[str, Any]:
         InputError: The file is missing, unreadable, or not a mapping of keys to values.
     """
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        text = expand(path).read_text(encoding="utf-8")
     except (OSError, ValueError) as error:  # ValueError: not UTF-8, or a null in the path
         raise InputError(f"Configuration {path} cannot be read: {error}.") from error
     return parse_config(text, str(path))
@@ -207,10 +225,12 @@ def parse_config(text: str, name: str) -> dict[str, Any]:
         name: What an error calls it.
 
     Raises:
-        InputError: It is not a mapping of keys to values.
+        InputError: It is not a mapping of keys to values, or gives a key twice.
     """
     try:
-        values = yaml.safe_load(text)
+        values = yaml.load(text, _Loader)  # noqa: S506 (a safe loader)
+    except _RepeatedError as error:
+        raise InputError(f"Configuration {name} gives {error}; keep one of them.") from error
     # On a scalar that does not fit its explicit tag, PyYAML lets any lookup's error through.
     except (yaml.YAMLError, RecursionError, ValueError, LookupError, AttributeError) as error:
         line = getattr(getattr(error, "problem_mark", None), "line", None)
@@ -220,7 +240,33 @@ def parse_config(text: str, name: str) -> dict[str, Any]:
         return {}
     if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):
         raise InputError(f"Configuration {name} must be a mapping of keys to values.")
+    if isinstance(values.get("mansu"), dict):  # the stamp of a run's own config.json
+        del values["mansu"]
     return values
+
+
+class _RepeatedError(Exception):
+    """A key that a file gives twice; YAML would take the last in silence."""
+
+
+class _Loader(yaml.SafeLoader):
+    """PyYAML's safe loader, except that a mapping gives each key once."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[tuple[str, str]] = set()
+        for key, _ in node.value:  # before << is filled in, whose keys a mapping may override
+            if isinstance(key, yaml.ScalarNode):
+                if (key.tag, key.value) in seen:
+                    line = key.start_mark.line + 1
+                    raise _RepeatedError(f"the key {quote(key.value)} twice (line {line})")
+                seen.add((key.tag, key.value))
+        return super().construct_mapping(node, deep)
+
+
+def words(problem: ErrorDetails) -> str:
+    """What pydantic found wrong, to go on a sentence with; what it quotes stays as it is."""
+    told = problem["msg"].removeprefix("Value error, ")
+    return told[:1].lower() + told[1:]
 
 
 def quote(value: object) -> str:

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from mansu.study.config import FIELDS, UNNAMED, StudyConfig, defaults
+from mansu.study.config import FIELDS, SETS, UNNAMED, StudyConfig, defaults
 
 # Fields that name the shared folder or the seed's folder, or are no part of what is computed.
 _NAMED = {"model", "forget", "retain", "method", "seed", *UNNAMED}
@@ -40,6 +40,21 @@ def variant(config: StudyConfig) -> str:
         and (value := getattr(config, field.name)) != getattr(own, field.name)
     ]
     return "-".join([config.method, *changed])
+
+
+def differing_fields(one: StudyConfig, other: StudyConfig) -> list[str]:
+    """The fields in which two configurations belong to different runs.
+
+    A model or fact set is what its name says, wherever it lies: a project may have moved. Whether
+    it still holds the same is for the results' keys to find out.
+    """
+
+    def compared(config: StudyConfig, name: str) -> str:
+        value = str(getattr(config, name))
+        return _slug(value) if name in ("model", *SETS) else value
+
+    names = [field.name for field in FIELDS if field.name not in UNNAMED]
+    return [name for name in names if compared(one, name) != compared(other, name)]
 
 
 def _slug(text: str) -> str:

@@ -3,11 +3,11 @@
 import dataclasses
 from collections.abc import Callable
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mansu.data.facts import load_fact_set
 from mansu.study.cache.records import Stamp, write_result
-from mansu.study.check import check_folder, check_run
+from mansu.study.check import check, check_folder, require_device
 from mansu.study.config import StudyConfig
 from mansu.study.folders import Folders
 
@@ -52,15 +52,24 @@ class Run:
         self.config = config
         if model is not None:
             self.model = model  # in place of the cached property below
-        self.folder = folders.run
-        self.shared = folders.shared
+        self.folders = folders
         self.progress = progress
         self.results: dict[Any, Any] = {}
         self.keys: dict[Any, str] = {}
-        self.forget = load_fact_set(config.forget)
-        self.retain = load_fact_set(config.retain)
-        self.utility = load_fact_set(config.utility)
-        check_run(self)
+        check_folder(config, folders)
+        sets = check(config, lambda: self.tokenizer)
+        self.forget, self.retain, self.utility = sets.forget, sets.retain, sets.utility
+        require_device(config.device, here=True)
+
+    @property
+    def folder(self) -> Path:
+        """Where the run's own results lie."""
+        return self.folders.run
+
+    @property
+    def shared(self) -> Path:
+        """Where the results lie that runs on the same model and data share."""
+        return self.folders.shared
 
     @cached_property
     def model(self) -> "LanguageModel":
@@ -75,9 +84,11 @@ class Run:
     @cached_property
     def tokenizer(self) -> "PreTrainedTokenizerBase":
         """The model's tokenizer, had without its weights."""
-        from mansu.models.loading import load_tokenizer
+        from mansu.models.loading import find_model, load_tokenizer
 
-        return self.model.tokenizer if self._is_loaded else load_tokenizer(self.config.model)
+        if self._is_loaded:
+            return self.model.tokenizer
+        return load_tokenizer(find_model(self.config.model, weights=False))
 
     @cached_property
     def fingerprint(self) -> str:
@@ -93,7 +104,7 @@ class Run:
     def open(self) -> None:
         """Claims the run's folder for this configuration by writing ``config.json``."""
         path = self.folder / "config.json"
-        check_folder(self)  # another process may have claimed it since
+        check_folder(self.config, self.folders)  # another process may have claimed it since
         if not path.is_file():
             values = dataclasses.asdict(self.config)  # pyright: ignore
             write_result(path, values, {}, Stamp("config", 0.0, 0))

@@ -3,6 +3,7 @@
 import textwrap
 from collections.abc import Sequence
 
+from mansu.paths import short_name
 from mansu.study.rows import VIEWS
 from mansu.study.scorecard import Row, Rows, Scorecard
 from mansu.study.state import FP, State, find_origin, format_title
@@ -19,9 +20,10 @@ def scorecard_table(card: Scorecard, width: int = 100) -> str:
         width: Columns of the terminal; prose is wrapped to it, tables need 80.
     """
     config, rows = card.config, card.rows
+    names = {key: short_name(config[key]) for key in ("model", "forget", "retain", "utility")}
     head = (
-        f"{config['method']} on {config['model']}: forget {config['forget']}, retain "
-        f"{config['retain']}, utility {config['utility']}, seed {config['seed']}"
+        f"{config['method']} on {names['model']}: forget {names['forget']}, retain "
+        f"{names['retain']}, utility {names['utility']}, seed {config['seed']}"
     )
     layers = ", ".join(map(str, card.circuit))
     circuit = f"circuit ({config['circuit']}): MLPs of layers {layers}; floor: {config['floor']}"
@@ -144,7 +146,9 @@ def summary_table(cards: Sequence[Scorecard]) -> str:
         worst = max(gaps, key=lambda row: row.value or 0.0, default=None)
         cad = rows.at("forget", "circuit", "cad", State("unlearned", FP), "change")
         numbers = [*(_number(row, ".3f") for row in found), _number(worst, "+.3f")]
-        named = [str(card.config[name]) for name in ("model", "forget", "method", "seed")]
+        named = [
+            short_name(str(card.config[name])) for name in ("model", "forget", "method", "seed")
+        ]
         verdicts = [card.verdict(name).word for name in PROPERTIES]
         lines.append([*named, *numbers, _number(cad, ".2f"), *verdicts])
     return "\n".join(columns(lines, "lll" + "r" * (len(forms) + 3) + "l" * len(PROPERTIES)))

@@ -27,10 +27,12 @@ from pydantic.dataclasses import dataclass
 from mansu.errors import InputError
 from mansu.study.config import (
     StudyConfig,
+    Whole,
     enumerate_some,
     make_config,
     quote,
     read_config,
+    words,
 )
 from mansu.study.folders import study_folders
 
@@ -69,7 +71,7 @@ class Study:
     variants: Annotated[list[dict[str, Any]], Field(min_length=1)] = field(
         default_factory=lambda: [{}]
     )
-    seeds: Annotated[list[int], Field(min_length=1)] = field(default_factory=lambda: [0])
+    seeds: Annotated[list[Whole], Field(min_length=1)] = field(default_factory=lambda: [0])
     set: dict[str, Any] = field(default_factory=dict)
 
 
@@ -88,7 +90,7 @@ def read_study(path: str | Path) -> Study:
         study = _ADAPTER.validate_python(values)
     except ValidationError as error:
         told = [
-            f"{'.'.join(map(_part, problem['loc'])) or 'file'}: {problem['msg'].lower()}"
+            f"{'.'.join(map(_part, problem['loc'])) or 'file'}: {words(problem)}"
             for problem in error.errors(include_url=False)
         ]
         raise InputError(f"Study {path} does not fit: {enumerate_some(told)}.") from error

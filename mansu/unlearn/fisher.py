@@ -134,6 +134,8 @@ def most_forgetful(
         / (retain[name].flatten()[index] + torch.finfo(retain[name].dtype).tiny)
         for name, index in mask.index.items()
     }
+    if not mask.count:  # none to choose from
+        return mask
     keep = max(1, round(rho * mask.count))
     cut = _smallest(ratios.values(), mask.count - keep + 1)
     index = {name: index[ratios[name] >= cut] for name, index in mask.index.items()}

@@ -3,6 +3,7 @@
 import threading
 import time
 from dataclasses import asdict
+from pathlib import Path
 
 import ipywidgets as widgets
 import pytest
@@ -146,9 +147,10 @@ def test_the_yaml_of_a_state_loads_back_and_the_command_says_what_differs() -> N
     loaded: list[StudyConfig] = []
     row = StateRow(config, loaded.append)
     assert make_config(yaml.safe_load(row.yaml.text)) == config
-    assert (
-        command_line(config) == "mansu run --model tiny-llama --forget './my facts.jsonl' --top-k 3"
-    )
+    own = Path("my facts.jsonl").absolute()  # where a command in another folder finds it
+    assert command_line(config) == f"mansu run --model tiny-llama --forget '{own}' --top-k 3"
+    several = make_config({"model": "tiny-llama", "formats": ["nf4", "nf4"]})
+    assert command_line(several) == "mansu run --model tiny-llama"
     assert row.command.text == command_line(config)
     row.field.value = row.yaml.text.replace("top_k: 3", "top_k: 2")
     row.load()

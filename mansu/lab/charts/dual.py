@@ -11,19 +11,19 @@ from mansu.lab.charts.behaviour import ROLES
 from mansu.lab.charts.precisions import looks, slope_panel
 from mansu.lab.theme import INK, WIDTH, heading
 from mansu.quant.permanence import RATIO_EDGES
-from mansu.study.stages.base import Base
-from mansu.study.stages.quantize import Deployment
+from mansu.study.stages.measure import Behaviour
+from mansu.study.state import FP
 
 _SEEN = 1e-3  # a share that makes a visible bar
 
 
 def quantization_slopes(
-    models: Mapping[str, Base | Deployment], chance: float, nf4: bool = True
+    models: Mapping[str, Mapping[str, Behaviour]], chance: float, nf4: bool = True
 ) -> ChartType:
     """Accuracy from full precision to NF4, a line a model: on the forget set and on the retain set.
 
     Args:
-        models: Answers by the model's title; ``original`` first.
+        models: Answers by format, by the model's title; ``original`` first.
         chance: Accuracy of guessing.
         nf4: Whether to show NF4; its place stays empty otherwise.
     """
@@ -38,13 +38,13 @@ def quantization_slopes(
 
 
 def _panel(
-    models: Mapping[str, Base | Deployment], role: str, chance: float, nf4: bool
+    models: Mapping[str, Mapping[str, Behaviour]], role: str, chance: float, nf4: bool
 ) -> ChartType:
     scores = {
-        name: (m.fp.roles[role], *([m.nf4.roles[role]] if nf4 else []))
-        for name, m in models.items()
+        name: {f: b.roles[role] for f, b in answers.items() if nf4 or f == FP}
+        for name, answers in models.items()
     }
-    count = len(next(iter(scores.values()))[0].correct)
+    count = len(next(iter(scores.values()))[FP].correct)
     panel = slope_panel(scores, np.ones(count, dtype=bool), chance)
     return panel.properties(
         width=270, title=alt.Title(ROLES[role], subtitle=f"n = {count}", fontSize=12)

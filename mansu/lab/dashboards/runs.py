@@ -7,8 +7,7 @@ from typing import Any
 from mansu.data.facts import fact_set_names
 from mansu.lab.open import STUDY
 from mansu.models.loading import find_model, read_config
-from mansu.models.packaged import PACKAGED
-from mansu.models.tiny import TINY
+from mansu.models.recipes import PACKAGED, TINY
 from mansu.study.config import StudyConfig, make_config
 from mansu.study.folders import Folders, study_folders, variant
 from mansu.study.run import Progress, Run

@@ -13,15 +13,20 @@ def families() -> tuple[Family, ...]:
 
 
 def family_of(config: PretrainedConfig) -> Family:
-    """The adapter for a model configuration.
+    """The adapter for a model configuration (see :func:`family_named`)."""
+    return family_named(config.model_type)
+
+
+def family_named(model_type: str) -> Family:
+    """The adapter for a ``model_type``.
 
     Raises:
-        InputError: No adapter serves the configuration's ``model_type``.
+        InputError: No adapter serves it.
     """
     for family in families():
-        if config.model_type in family.model_types:
+        if model_type in family.model_types:
             return family
     known = ", ".join(sorted(t for family in families() for t in family.model_types))
     raise InputError(
-        f"Architecture '{config.model_type}' is not supported; supported model types: {known}."
+        f"Architecture '{model_type}' is not supported; supported model types: {known}."
     )

@@ -40,9 +40,8 @@ def unpack(kind: type[T], tree: Any, tensors: dict[str, torch.Tensor]) -> T:
 @cache
 def _adapter(kind: Any) -> TypeAdapter[tuple[Any]]:
     # Around a tuple, because a type that is a dataclass itself takes no configuration.
-    return TypeAdapter(
-        tuple.__class_getitem__(kind), config=ConfigDict(arbitrary_types_allowed=True)
-    )
+    around: Any = tuple.__class_getitem__(kind)
+    return TypeAdapter(around, config=ConfigDict(arbitrary_types_allowed=True))
 
 
 def _take_out(value: Any, path: str, tensors: dict[str, torch.Tensor]) -> Any:

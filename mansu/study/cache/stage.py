@@ -164,7 +164,7 @@ class Stage(Generic[T]):
 
     def place(self, run: "Run", *arguments: Argument) -> Place:
         """The folder that the result lies in."""
-        return self._place if isinstance(self._place, str) else self._place(run, *arguments)
+        return self._place(run, *arguments) if callable(self._place) else self._place  # pyright: ignore
 
     def path(self, run: "Run", *arguments: Argument) -> Path:
         """The result's file; a shared one is named by its key, so that variants never collide."""

@@ -2,12 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
+
+import torch
 
 from mansu.errors import InputError
+from mansu.study.check import check
 from mansu.study.config import StudyConfig
 from mansu.study.plan.shapes import Shapes, meta_model
 from mansu.study.plan.stages import STAGES, Accounting, Moment
-from mansu.study.plan.workload import Workload, read_workload
+from mansu.study.plan.workload import Workload, has_tokenizer, read_workload
 from mansu.unlearn.methods import find_method
 
 
@@ -32,8 +36,12 @@ class Plan:
     def peak(self, stage: str | None = None) -> Moment:
         """A stage's fullest moment, or the run's: on the device, or in all on a CPU."""
         chosen = [m for m in self.moments if stage in (None, m.stage)]
-        on_cpu = self.config.device == "cpu"
-        return max(chosen, key=lambda m: m.total if on_cpu else m.device)
+        return max(chosen, key=lambda m: m.total if self.on_cpu else m.device)
+
+    @property
+    def on_cpu(self) -> bool:
+        """Whether device and host memory are one."""
+        return torch.device(self.config.device).type == "cpu"
 
 
 def make_plan(config: StudyConfig, layers: Sequence[int] | None = None) -> Plan:
@@ -46,22 +54,19 @@ def make_plan(config: StudyConfig, layers: Sequence[int] | None = None) -> Plan:
             gradients are there while most activations still are.
 
     Raises:
-        InputError: No such model, a circuit larger than it, or a method that is not planned for.
+        InputError: A method that is not planned for, or as from :func:`mansu.study.check.check`.
     """
     if find_method(config.method).scope != "circuit":
         raise InputError(
             f"method: memory is planned for methods that train a circuit, not for {config.method}; "
             "leave method out."
         )
-    model = meta_model(config)
-    if config.top_k > model.layers:
-        raise InputError(
-            f"top_k: the model has {model.layers} MLP sublayers, so the circuit cannot have "
-            f"{config.top_k}; lower top_k."
-        )
+    load = cache(lambda: meta_model(config))
+    sets = check(config, lambda: load().tokenizer if has_tokenizer(load()) else None)
+    model = load()
     worst = (0, *range(model.layers - config.top_k + 1, model.layers))
     shapes = Shapes(model, tuple(sorted(worst if layers is None else layers)))
-    workload = read_workload(config, model)
+    workload = read_workload(config, model, sets)
     accounting = Accounting(config, shapes, workload)
     moments = tuple(m for stage in STAGES for m in getattr(accounting, stage)())
     return Plan(config, shapes, workload, layers is not None, moments)

@@ -13,7 +13,8 @@ from transformers import AutoModelForCausalLM, PretrainedConfig
 
 from mansu.models import LanguageModel
 from mansu.models.families import family_of
-from mansu.models.loading import find_model, read_config
+from mansu.models.folder import read_config
+from mansu.models.loading import find_model
 from mansu.models.names import layer_of
 from mansu.study.config import StudyConfig
 from mansu.study.plan.workload import Scoring, find_tokenizer

@@ -21,17 +21,16 @@ def plan_table(plan: Plan, width: int = 100) -> str:
         width: Columns of the terminal; prose is wrapped to it.
     """
     config, model = plan.config, plan.shapes.model
-    on_cpu = config.device == "cpu"
     head = (
         f"{config.model}: {model.weight_count:,} weights in {config.dtype}, circuit of "
         f"{len(plan.shapes.layers)} of {model.layers} MLPs, floor: {config.floor}"
     )
-    last = ["parked", "total"] if on_cpu else ["device", "host"]
+    last = ["parked", "total"] if plan.on_cpu else ["device", "host"]
     rows = [["GB", *_KINDS, *last, "fullest while"]]
     for stage in STAGES:
         fullest = plan.peak(stage)
         host = max(m.host for m in plan.moments if m.stage == stage)
-        ends = (fullest.host, fullest.total) if on_cpu else (fullest.device, host)
+        ends = (fullest.host, fullest.total) if plan.on_cpu else (fullest.device, host)
         parts = [fullest.terms.get(kind, 0) for kind in _KINDS]
         rows.append([stage, *(_gb(plan, n) for n in (*parts, *ends)), fullest.name])
     return "\n".join(
@@ -49,7 +48,7 @@ def plan_table(plan: Plan, width: int = 100) -> str:
 
 def _peak(plan: Plan) -> str:
     fullest: Moment = plan.peak()
-    if plan.config.device == "cpu":
+    if plan.on_cpu:
         return f"Peak: {_gb(plan, fullest.total)} GB, in stage {fullest.stage} ({fullest.name})."
     host = max(plan.moments, key=lambda m: m.host)
     return (

@@ -11,17 +11,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from transformers import AutoTokenizer
-
 from mansu.data.encoding import encode
 from mansu.data.examples import Example, build_examples
-from mansu.data.facts import load_fact_set
 from mansu.data.items import Item
 from mansu.data.pairs import Pair, build_pairs
 from mansu.data.text import utility_text
 from mansu.metrics.mcq import _batches
-from mansu.metrics.perplexity import BATCH_WINDOWS, WINDOW
+from mansu.metrics.perplexity import BATCH_WINDOWS, window_length
 from mansu.models import LanguageModel
+from mansu.models.loading import load_tokenizer
+from mansu.study.check import Sets
 from mansu.study.config import StudyConfig
 from mansu.study.stages.draw import DRAW_SEED, MEASURED, draw_items
 from mansu.study.stages.fisher import fisher_sample
@@ -77,21 +76,20 @@ class Workload:
     counted: bool
 
 
-def read_workload(config: StudyConfig, model: LanguageModel) -> Workload:
+def read_workload(config: StudyConfig, model: LanguageModel, sets: Sets) -> Workload:
     """The batches that a run of the configuration forms.
 
     Args:
-        config: Names the fact sets and the number of pairs.
+        config: Gives the number of pairs and of Fisher examples.
         model: The model; only its configuration and tokenizer are used.
+        sets: The fact sets.
     """
-    forget, retain, utility = (
-        load_fact_set(name) for name in (config.forget, config.retain, config.utility)
-    )
+    forget, retain, utility = sets.forget, sets.retain, sets.utility
     tokenizer = model.tokenizer
     items = draw_items(forget, retain, utility)
     checks = [items["check_forget"], items["check_retain"]]
-    tokens = len(tokenizer(utility_text())["input_ids"])  # pyright: ignore
-    rows = min(BATCH_WINDOWS, -(-tokens // WINDOW))
+    tokens, window = len(model.read(utility_text())), window_length(model)
+    rows = min(BATCH_WINDOWS, -(-tokens // window))
     examples = {
         "forget": build_examples(tokenizer, forget.facts, forget.seen),
         "retain": build_examples(tokenizer, retain.train, retain.seen),
@@ -100,13 +98,13 @@ def read_workload(config: StudyConfig, model: LanguageModel) -> Workload:
         pairs=build_pairs(forget, tokenizer, config.pairs, DRAW_SEED),
         measured=[batch for role in MEASURED for batch in _scoring(model, items[role])],
         checked=[batch for role in checks for batch in _scoring(model, role)],
-        text=(rows, min(tokens, WINDOW)),
-        text_batches=-(-tokens // (WINDOW * BATCH_WINDOWS)),
+        text=(rows, min(tokens, window)),
+        text_batches=-(-tokens // (window * BATCH_WINDOWS)),
         **examples,
         fisher={
             side: fisher_sample(every, config.fisher_examples) for side, every in examples.items()
         },
-        counted=not isinstance(tokenizer, Pieces),
+        counted=has_tokenizer(model),
     )
 
 
@@ -135,21 +133,22 @@ class Pieces:
         vocabulary: Number of token ids.
     """
 
-    pad_token_id = 0
-
     def __init__(self, vocabulary: int) -> None:
         self._vocabulary = vocabulary
 
     def __call__(self, text: str, **_settings: Any) -> dict[str, list[int]]:
         found = re.findall(rf"\s?\S{{1,{PIECE}}}", text)
-        return {"input_ids": [1, *(zlib.crc32(p.encode()) % self._vocabulary for p in found)]}
+        tokens = [1, *(zlib.crc32(p.encode()) % self._vocabulary for p in found)]
+        return {"input_ids": tokens, "special_tokens_mask": [1] + [0] * len(found)}
+
+
+def has_tokenizer(model: LanguageModel) -> bool:
+    """Whether the model's tokens are counted by its own tokenizer."""
+    return not isinstance(model.tokenizer, Pieces)
 
 
 def find_tokenizer(folder: Path, vocabulary: int) -> Any:
     """The tokenizer of a model folder, or what stands in for it where the folder has none."""
     if not any(folder.glob("tokenizer*")):
         return Pieces(vocabulary)
-    tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
-    if tokenizer.pad_token_id is None:
-        tokenizer.pad_token = tokenizer.eos_token
-    return tokenizer
+    return load_tokenizer(folder)

@@ -15,7 +15,7 @@ KNOWN = "still known"
 LOST = "lost when quantized alone"
 GONE = "stayed forgotten"
 NEVER = "not known before"  # by the original model in full precision
-OUTCOMES = {BACK: "▲", KNOWN: "●", LOST: "▽", GONE: "○", NEVER: "–"}  # a mark beside the words
+OUTCOMES = {BACK: "▲", KNOWN: "●", LOST: "▼", GONE: "○", NEVER: "–"}  # a mark beside the words
 
 # Scores of every state over the same items.
 Measured = Mapping[State, McqScores]
@@ -71,7 +71,7 @@ def count_right(facts: FactSet, scores: Measured, kept: np.ndarray) -> list[Aske
     for fact in facts.facts:
         own = (asked == fact.id) & kept
         if own.any():
-            right = {state: int(measured.correct[own].sum()) for state, measured in scores.items()}
+            right = {state: round(found.correct[own].sum()) for state, found in scores.items()}
             found.append(Asked(fact.subject, fact.answer, int(own.sum()), right))
     return found
 

@@ -13,5 +13,6 @@ from mansu.study.stages.judge import judge as judge
 from mansu.study.stages.localize import localize as localize
 from mansu.study.stages.measure import measure as measure
 from mansu.study.stages.measure import measure_all as measure_all
+from mansu.study.stages.measure import measure_origin as measure_origin
 from mansu.study.stages.quality import measure_quality as measure_quality
 from mansu.study.stages.train import train as train

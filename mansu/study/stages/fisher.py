@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from mansu.data.examples import Example, build_examples
+from mansu.errors import RunError
 from mansu.quant.deployed import linear_weights
 from mansu.study.cache.stage import stage
 from mansu.study.config import StudyConfig
@@ -75,10 +76,20 @@ def measure_fisher(run: Run) -> Fisher:
 
 
 def find_movable(run: Run) -> Movable:
-    """The weights that training may move: by the Fisher mask, or all, as the method has it."""
-    if find_method(run.config.method).scope == "circuit":
-        return select_movable(run, measure_fisher(run))
-    return all_movable(trainable_weights(run))
+    """The weights that training may move: by the Fisher mask, or all, as the method has it.
+
+    Raises:
+        RunError: There is none.
+    """
+    if find_method(run.config.method).scope == "blocks":
+        return all_movable(trainable_weights(run))
+    found = select_movable(run, measure_fisher(run))
+    if not found.count:
+        raise RunError(
+            f"tau: no weight up to the {run.config.tau:g} quantile of the circuit's retain Fisher "
+            "may move without moving its block's scale; raise tau, or choose another circuit."
+        )
+    return found
 
 
 def select_movable(run: Run, fisher: Fisher, config: StudyConfig | None = None) -> Movable:

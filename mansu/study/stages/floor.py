@@ -9,12 +9,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import pandas as pd
 import torch
 
 from mansu.errors import InputError
 from mansu.models import LanguageModel
 from mansu.models.swap import swapped
-from mansu.quant.permanence import Account, account
+from mansu.quant.permanence import Account, account, to_frame
 from mansu.study.cache.codec import unpack
 from mansu.study.cache.records import read_result
 from mansu.study.cache.stage import stage
@@ -43,6 +44,11 @@ class Unlearned:
     excluded: int
     pinned: int
     model: str
+
+    @property
+    def accounts(self) -> pd.DataFrame:
+        """The account as a table, one line a matrix, the total last."""
+        return to_frame(self.account)
 
     def matrices(self, originals: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         """The unlearned matrices by name."""
@@ -84,7 +90,10 @@ def read_checkpoint(folder: Path, model: LanguageModel) -> Unlearned | None:
         return None
     found = unpack(Unlearned, record.tree, record.tensors)
     if found.model != model.fingerprint:
-        raise InputError(f"The checkpoint in {folder} was not made from this '{model.name}'.")
+        raise InputError(
+            f"The checkpoint in {folder} was not made from '{model.name}' as it is now; name the "
+            "model it was made from with --model."
+        )
     return found
 
 

@@ -9,7 +9,7 @@ from mansu.metrics.perplexity import perplexity
 from mansu.study.cache.stage import Upstream, stage
 from mansu.study.run import Run
 from mansu.study.stages.draw import MEASURED, draw
-from mansu.study.state import State, files_of, find_origin, in_state
+from mansu.study.state import FP, State, files_of, find_origin, in_state
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,11 @@ def measure(run: Run, state: State) -> Behaviour:
             if items[role]
         }
         return Behaviour(roles, perplexity(model, utility_text()))
+
+
+def measure_origin(run: Run, origin: str) -> dict[str, Behaviour]:
+    """What the weights of one origin answer, by format, full precision first."""
+    return {form: measure(run, State(origin, form)) for form in (FP, *run.config.formats)}
 
 
 def measure_all(run: Run, states: tuple[State, ...]) -> dict[State, Behaviour]:
