@@ -40,9 +40,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a terminal that cannot show a character
             stream.reconfigure(errors="backslashreplace")
-    options = _parser().parse_args(arguments)
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     try:
+        options = _parser().parse_args(arguments)
         return options.command(options)
     except InputError as error:
         print(f"mansu: {error}", file=sys.stderr)
@@ -170,9 +170,7 @@ def _plan(options: argparse.Namespace) -> int:
 def _run(options: argparse.Namespace) -> int:
     config = _config(options)
     from mansu.study.folders import Folders, study_folders
-    from mansu.study.pipeline import run_study
     from mansu.study.run import Run
-    from mansu.study.tables import scorecard_table
 
     folders = study_folders(config, STUDIES / "default")
     if options.out:
@@ -181,6 +179,10 @@ def _run(options: argparse.Namespace) -> int:
         folders = dataclasses.replace(folders, shared=options.shared)
     with _Bars() as bars:
         run = Run(config, folders, bars.show)
+        # Only now, because these import the libraries that compute.
+        from mansu.study.pipeline import run_study
+        from mansu.study.tables import scorecard_table
+
         card = run_study(run)
     print(scorecard_table(card))
     print(f"\nResults: {folders.run}\nShared:  {folders.shared}")

@@ -61,7 +61,7 @@ def load(package: str, value: str, name: str) -> Any:
     own = file.parent == Path(mansu.__file__).parent.joinpath(*package.split(".")[1:])
     module = importlib.import_module(f"{package}.{file.stem}") if own else _import(file)
     plug = getattr(module, value, None)
-    if plug is None or _plain(plug.name) != _plain(name):
+    if _plain(getattr(plug, "name", "")) != _plain(name):
         raise InputError(f"{file} must hold a value {value} whose name is '{name}'.")
     return plug
 
@@ -74,8 +74,8 @@ def suggest(name: str, known: Iterable[str]) -> str:
     return f"'{name}' is unknown; {meant} {'' if near else ', '.join(names)}".strip()
 
 
-def _plain(name: str) -> str:
-    return name.lower().replace(" ", "")
+def _plain(name: object) -> str:
+    return str(name).lower().replace(" ", "")
 
 
 def _name(file: Path) -> str:
@@ -93,7 +93,7 @@ def _import(file: Path) -> Any:
     module = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
-    except Exception as error:  # whatever a user's file raises
+    except (Exception, SystemExit) as error:  # whatever a user's file raises
         raise InputError(f"{file} cannot be imported ({type(error).__name__}: {error}).") from error
     sys.modules[name] = module
     return module

@@ -19,6 +19,7 @@ from mansu.models.layers import count_layers
 from mansu.study.cache.records import read_result
 from mansu.study.config import StudyConfig, make_config, require_fitting
 from mansu.study.folders import Folders, differing_fields
+from mansu.study.state import find_origin, format_title, origins
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -46,7 +47,8 @@ def check(config: StudyConfig, tokenizer: "Callable[[], PreTrainedTokenizerBase 
     Raises:
         InputError: Settings that are another method's, no such device, unknown or damaged model,
             malformed or overlapping fact sets, a circuit larger than the model, a role that the
-            sets leave empty, facts that the model cannot be asked.
+            sets leave empty, facts that the model cannot be asked, an origin or a format whose file
+            holds none.
     """
     require_fitting(config)
     sets = Sets(*(load_fact_set(name) for name in (config.forget, config.retain, config.utility)))
@@ -59,6 +61,7 @@ def check(config: StudyConfig, tokenizer: "Callable[[], PreTrainedTokenizerBase 
             f"{config.top_k}; lower top_k."
         )
     require_device(config.device)
+    _require_plugs(config)
     found = tokenizer()
     if found is not None:
         _require_answers(config.model, sets, found)
@@ -88,6 +91,14 @@ def require_device(name: str, here: bool = False) -> None:
             torch.ones(1, device=name).item()
     except (RuntimeError, AssertionError) as error:
         raise InputError(f"device: '{name}' is not available here; give another.") from error
+
+
+def _require_plugs(config: StudyConfig) -> None:
+    """Refuses an origin or a format whose file cannot be imported or holds none."""
+    for name in origins():
+        find_origin(name)
+    for name in config.formats:
+        format_title(name)
 
 
 def _require_sides(retain: FactSet) -> None:
