@@ -164,6 +164,7 @@ def _plan(options: argparse.Namespace) -> int:
 
 def _run(options: argparse.Namespace) -> int:
     config = _config(options)
+    from mansu.models.recipes import is_gguf
     from mansu.study.folders import Folders, study_folders
     from mansu.study.pipeline import run_study
     from mansu.study.run import Run
@@ -178,6 +179,10 @@ def _run(options: argparse.Namespace) -> int:
         run = Run(config, folders, bars.show)
         card = run_study(run)
     print(scorecard_table(card))
+    if is_gguf(config.model):
+        print(
+            "\nThe model's weights are quantized in GGUF; dequantized they stand for full precision."
+        )
     print(f"\nResults: {folders.run}\nShared:  {folders.shared}")
     return 0
 
