@@ -84,6 +84,11 @@ def _parser() -> argparse.ArgumentParser:
     sweep = commands.add_parser("sweep", help="run a study's notebooks, resuming what is finished")
     sweep.add_argument("study", type=expand, help="the study's YAML file")
     sweep.add_argument("--jobs", type=int, default=1, help="notebooks at a time (default: 1)")
+    sweep.add_argument(
+        "--profile",
+        default="local",
+        help="where they run: a folder of papermill_runs/profiles, or another (default: local)",
+    )
     sweep.add_argument("--dry-run", action="store_true", help="only say what would run")
     sweep.set_defaults(command=_sweep)
 
@@ -190,7 +195,7 @@ def _run(options: argparse.Namespace) -> int:
 def _sweep(options: argparse.Namespace) -> int:
     from mansu.sweep.batch import sweep
 
-    return sweep(options.study, jobs=options.jobs, dry_run=options.dry_run)
+    return sweep(options.study, options.jobs, options.profile, options.dry_run)
 
 
 def _tables(options: argparse.Namespace) -> int:

@@ -3,9 +3,9 @@
 #   jupytext:
 #     formats: ipynb,py:percent
 #   kernelspec:
-#     display_name: mansu
+#     display_name: Python 3 (ipykernel)
 #     language: python
-#     name: mansu
+#     name: python3
 # ---
 
 # %% [markdown]
@@ -55,7 +55,7 @@ validate_every: int = 20  # steps between checks, and between saved states
 floor: str = "in_loop"  # magnitude floor; 'none' is the ablation without it (in_loop, boundary, paper, none)
 formats: list = ["nf4"]  # deployment formats to measure beside full precision
 device: str = "cpu"  # torch device
-dtype: str = "float32"  # full precision: what weights are held and trained in (float32, bfloat16, float16, float64)
+dtype: str = "float32"  # full precision: what weights are held and trained in (float32, bfloat16, float16)
 memory_mb: int = 2048  # memory that attribution may take on top of the model, in MB
 out: str = ""  # folder of the run's results; empty: papermill_runs/default/…
 shared: str = ""  # folder shared by runs on the same data; empty: out/shared, or as above

@@ -7,8 +7,6 @@ not match them (cut short, altered, a file lost) is built again.
 import fcntl
 import json
 import os
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +14,7 @@ from pathlib import Path
 from mansu.errors import InputError, saving
 from mansu.models.fingerprint import hash_file
 from mansu.paths import expand
+from mansu.scratch import replacing
 
 DIGESTS = "digests.json"
 
@@ -75,17 +74,11 @@ def _locked(target: Path) -> Iterator[None]:
 
 
 def _build(target: Path, build: Callable[[Path], None]) -> None:
-    for scrap in target.parent.glob(f".{target.name}.*/"):  # of builds that were killed
-        shutil.rmtree(scrap, ignore_errors=True)
-    scratch = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
-    try:
+    with replacing(target) as scratch:
+        scratch.mkdir()
         build(scratch)
         files = [path for path in sorted(scratch.rglob("*")) if path.is_file()]
         digests = {str(path.relative_to(scratch)): hash_file(path) for path in files}
         (scratch / DIGESTS).write_text(json.dumps(digests, indent=1), encoding="utf-8")
         if target.exists():  # damaged; whoever has its files open keeps them
             target.rename(scratch.with_name(f"{scratch.name}.damaged"))
-        scratch.rename(target)
-    finally:
-        for scrap in (scratch, scratch.with_name(f"{scratch.name}.damaged")):
-            shutil.rmtree(scrap, ignore_errors=True)

@@ -1,6 +1,5 @@
 """Writes a finished run's unlearned model as a Hugging Face folder, in full precision or NF4."""
 
-import tempfile
 from pathlib import Path
 from typing import Literal
 
@@ -8,10 +7,10 @@ import torch
 
 from mansu.errors import InputError, saving
 from mansu.models import load_model
-from mansu.models.loading import is_available
 from mansu.models.swap import swapped
 from mansu.quant.deployed import linear_weights, load_real_4bit
 from mansu.quant.nf4 import BLOCK
+from mansu.scratch import replacing
 from mansu.study.cache.records import read_result
 from mansu.study.check import require_device
 from mansu.study.config import make_config
@@ -63,21 +62,12 @@ def export_run(
     if checkpoint is None:
         raise InputError(f"{folder} has no unlearned checkpoint yet; finish the run first.")
     originals = {name: model.module.get_parameter(name).data for name in checkpoint.index}
-    with saving(target, "free space, or give another folder"):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as scratch:
-            full, packed = Path(scratch) / "fp", Path(scratch) / "nf4"
-            with swapped(model.module, checkpoint.matrices(originals)):
-                model.module.save_pretrained(full)
-            if form == "nf4":
-                load_real_4bit(full, dtype).save_pretrained(packed)
-            finished = packed if form == "nf4" else full
-            model.tokenizer.save_pretrained(finished)
-            finished.rename(target)
+    with saving(target, "free space, or give another folder"), replacing(target) as finished:
+        full = finished if form == "fp" else finished.with_name(f"{finished.name}.fp")
+        with swapped(model.module, checkpoint.matrices(originals)):
+            model.module.save_pretrained(full)
+        if form == "nf4":
+            load_real_4bit(full, dtype).save_pretrained(finished)
+        model.tokenizer.save_pretrained(finished)
     quantized = linear_weights(model) if form == "nf4" else {}
     return tuple(name for name, weight in quantized.items() if weight.shape[1] % BLOCK)
-
-
-def _device(wanted: str) -> str:
-    """The run's device, or the CPU where there is none such: a checkpoint can be read anywhere."""
-    return wanted if is_available(wanted) else "cpu"

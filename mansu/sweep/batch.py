@@ -18,19 +18,20 @@ from pathlib import Path
 import yaml
 
 import mansu
-from mansu import paths
 from mansu.errors import InputError, RunError
+from mansu.scratch import follow_umask
 from mansu.study.cache.records import write_text
 from mansu.study.config import StudyConfig
 from mansu.study.folders import Folders, study_folders
 from mansu.study.scorecard import Scorecard, read_scorecard
 from mansu.study.tables import scorecard_table, summary_table
 from mansu.sweep import notebooks
+from mansu.sweep.environment import KERNELS, sweep_environment
 from mansu.sweep.grid import Study, expand, read_study
-from mansu.sweep.kernel import write_kernel
 from mansu.sweep.lock import holding
 from mansu.sweep.places import repository
-from mansu.sweep.watch import watch
+from mansu.sweep.profiles import find_profile
+from mansu.sweep.watch import last_words, watch
 
 MEMORY_MB = 8000  # what a cluster is asked for, a notebook
 
@@ -81,7 +82,7 @@ def sweep(
     Args:
         study_file: The study (see :mod:`mansu.sweep.grid`).
         jobs: Notebooks at a time; the machine's cores are shared out among them.
-        profile: A folder in ``papermill_runs/profiles``, or the path of another.
+        profile: Where the notebooks run (see :func:`mansu.sweep.profiles.find_profile`).
         dry_run: Only say what would run.
         out: The study's folder of results; default ``papermill_runs/<study>``.
 
@@ -98,15 +99,18 @@ def sweep(
         raise InputError(f"--jobs {jobs}: at least one notebook must run at a time.")
     if find_spec("snakemake") is None:
         raise InputError("A sweep needs Snakemake; install it with: pip install 'mansu[sweep]'")
+    chosen = find_profile(home / "profiles", profile)
     _check_runs(plan)
     with holding(plan.root) as lock:
         _prepare(plan, jobs)
-        command = _command(home / "Snakefile", _profile(home, profile), plan, jobs)
+        command = _command(home / "Snakefile", chosen, plan, jobs)
+        environment = sweep_environment(plan.hidden)
         if dry_run:
-            return _print_plan(command)
+            return _print_plan(command, environment)
         before = [_modified(target) for target in plan.targets]
-        code = watch(command, plan.root, plan.targets, lock)
+        code = watch(command, environment, plan.root, plan.targets, lock)
         ran = sum(_modified(t) != m for t, m in zip(plan.targets, before, strict=True))
+    follow_umask(plan.root / ".snakemake")  # Snakemake's records shut others out
     if code:
         return _report_failures(plan)
     print_report(plan)
@@ -115,14 +119,14 @@ def sweep(
     return 0
 
 
-def _print_plan(command: list[str]) -> int:
+def _print_plan(command: list[str], environment: dict[str, str]) -> int:
     """Prints one line a notebook: what the sweep would do with it."""
     told = subprocess.run(  # noqa: S603 (our own command line, no shell)
-        [*command, "--summary"], capture_output=True, text=True, check=False
+        [*command, "--summary"], env=environment, capture_output=True, text=True, check=False
     )
     lines = [line.split("\t") for line in told.stdout.splitlines()]
     if told.returncode or not lines:
-        raise RunError(f"Snakemake could not read the plan: {told.stderr.strip()[-500:]}")
+        raise RunError(f"Snakemake could not read the plan: {last_words(told.stderr)}")
     for line in lines[1:]:
         fate = "keep" if line[-1] == "no update" else "run "
         print(f"  {fate}  {line[0].removesuffix('.ipynb')}")
@@ -170,7 +174,6 @@ def _is_judged(folders: Folders) -> bool:
 def _prepare(plan: Sweep, jobs: int) -> None:
     """Writes what the Snakefile reads; a file that would not change is left alone."""
     hidden, library = plan.hidden, Path(mansu.__file__).parent
-    write_kernel(hidden / "jupyter")
     shutil.rmtree(hidden / "status", ignore_errors=True)  # of a sweep that was killed
     for source in notebooks.sources():
         _renew(hidden / "notebooks" / f"{source.stem}.ipynb", notebooks.build(source))
@@ -187,7 +190,7 @@ def _prepare(plan: Sweep, jobs: int) -> None:
     payload = {
         "targets": [str(target.relative_to(plan.root)) for target in plan.targets],
         "python": sys.executable,
-        "kernels": str(hidden / "jupyter"),
+        "kernels": str(KERNELS),
         "notebooks": str(repository() / "notebooks"),
         "threads": max(1, (os.cpu_count() or 1) // jobs),
         "gpu": int(any(config.device.startswith("cuda") for config in plan.configs)),
@@ -206,14 +209,6 @@ def _command(snakefile: Path, profile: Path, plan: Sweep, jobs: int) -> list[str
         # Our own lock dies with its holders; Snakemake's would have to be removed by hand.
         "--nolock",
     ]
-
-
-def _profile(home: Path, name: str) -> Path:
-    for folder in (home / "profiles" / name, paths.expand(name)):
-        if (folder / "config.yaml").is_file():
-            return folder.resolve()
-    known = ", ".join(sorted(p.parent.name for p in (home / "profiles").glob("*/config.yaml")))
-    raise InputError(f"Profile '{name}' is unknown; give one of {known}, or a folder.")
 
 
 def _report_failures(plan: Sweep) -> int:

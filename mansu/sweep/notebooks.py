@@ -14,9 +14,9 @@ import nbformat
 
 from mansu.study.cache.records import write_text
 from mansu.study.config import FIELDS, StudyConfig, choices, describe
+from mansu.sweep.environment import KERNEL
 from mansu.sweep.places import repository
 
-KERNEL = "mansu"
 # The stages in order; the first two do not depend on the method and are shared.
 SHARED = ("01_localize_circuit", "02_inspect_attribution")
 OWN = ("03_train", "04_floor", "05_quantize", "06_cad_analysis")
@@ -57,7 +57,11 @@ def build(source: Path) -> str:
     notebook.metadata = nbformat.from_dict(
         {
             "jupytext": {"formats": "ipynb,py:percent"},
-            "kernelspec": {"display_name": KERNEL, "language": "python", "name": KERNEL},
+            "kernelspec": {
+                "display_name": "Python 3 (ipykernel)",
+                "language": "python",
+                "name": KERNEL,
+            },
             "language_info": {"name": "python"},
         }
     )

@@ -1,11 +1,12 @@
 """Shows what a sweep is doing: a line for every finished notebook, a live line on a terminal."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from mansu.errors import RunError
@@ -14,11 +15,18 @@ from mansu.sweep.lock import name_holder
 EVERY = 0.5  # seconds between looks
 
 
-def watch(command: Sequence[str], root: Path, targets: Sequence[Path], lock: int) -> int:
+def watch(
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    root: Path,
+    targets: Sequence[Path],
+    lock: int,
+) -> int:
     """Runs Snakemake, its own words into a log, and shows the notebooks' progress.
 
     Args:
         command: The command line.
+        environment: What it sees of the environment.
         root: The study's folder.
         targets: The notebooks it is to make.
         lock: File descriptor that it keeps open.
@@ -39,6 +47,7 @@ def watch(command: Sequence[str], root: Path, targets: Sequence[Path], lock: int
     with log.open("w", encoding="utf-8") as words:
         process = subprocess.Popen(  # noqa: S603 (our own command line, no shell)
             command,
+            env=environment,
             stdout=words,
             stderr=subprocess.STDOUT,
             pass_fds=[lock],
@@ -67,9 +76,16 @@ def watch(command: Sequence[str], root: Path, targets: Sequence[Path], lock: int
         finally:
             live.show([])
     if process.returncode and not started:
-        last = log.read_text(encoding="utf-8").strip().splitlines()[-3:]
-        raise RunError(f"Snakemake could not start: {' '.join(last)} (log: {log})")
+        said = last_words(log.read_text(encoding="utf-8", errors="replace"))
+        raise RunError(f"Snakemake could not start: {said} (log: {log})")
     return process.returncode
+
+
+def last_words(log: str) -> str:
+    """Why Snakemake ended, without its traceback, whose lines are indented."""
+    lines = [line for line in log.splitlines() if line.strip() and not line[0].isspace()]
+    errors = [n for n, line in enumerate(lines) if re.search(r"(Error|Exception)\b|error:", line)]
+    return " ".join(lines[errors[-1] if errors else -1 :]) or "it said nothing"
 
 
 class _LiveLine:

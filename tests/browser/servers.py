@@ -15,7 +15,6 @@ from pathlib import Path
 import nbformat
 
 from mansu.study.run import Run
-from mansu.sweep.kernel import write_kernel
 from mansu.sweep.notebooks import build
 from mansu.sweep.places import repository
 
@@ -74,7 +73,6 @@ def _running(folder: Path, port: int, command: list[str]) -> Iterator[Server]:
         "IPYTHONDIR": "ipython",
     }
     places = {name: str(hidden / place) for name, place in names.items()}
-    write_kernel(hidden / "data")
     with (folder / "server.log").open("w") as log:
         process = subprocess.Popen(
             command,

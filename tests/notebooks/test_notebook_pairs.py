@@ -69,7 +69,7 @@ def test_no_cell_hides_a_parameter_behind_a_variable_of_its_own(name: str) -> No
 @pytest.mark.parametrize("name", NAMES)
 def test_a_committed_notebook_holds_no_output_and_leaves_a_place_to_explore(name: str) -> None:
     notebook = nbformat.read(FOLDER / f"{name}.ipynb", as_version=4)
-    assert notebook.metadata.kernelspec.name == "mansu"
+    assert notebook.metadata.kernelspec.name == "python3"
     assert len({cell.id for cell in notebook.cells}) == len(notebook.cells)
     for cell in notebook.cells:
         assert not cell.get("outputs")

@@ -5,14 +5,10 @@ now. Anything else (missing, cut short, altered, made from other inputs) reads a
 stage is computed again.
 """
 
-import fcntl
-import glob
 import hashlib
 import json
-import os
-import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from safetensors import SafetensorError, safe_open
 
 from mansu.errors import saving
+from mansu.scratch import replacing
 
 if TYPE_CHECKING:
     import torch
@@ -49,46 +46,14 @@ class Stamp:
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """Gives a temporary path beside ``path`` and moves it there if the body succeeds.
-
-    Raises:
-        RunError: The disk is full or the folder cannot be written.
-    """
-    with saving(path, _WAY_OUT):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, scratch = _scratch(path)
-        try:
-            yield scratch
-            os.fsync(handle)
-            scratch.chmod(0o644)
-            scratch.replace(path)
-        finally:
-            scratch.unlink(missing_ok=True)
-            os.close(handle)
-
-
-def _scratch(path: Path) -> tuple[int, Path]:
-    """Makes a file beside ``path``, locked while it is written, and removes abandoned ones.
-
-    A killed process leaves its scratch file behind, but not the lock.
-    """
-    for left in path.parent.glob(f".{glob.escape(path.name)}.*"):
-        with suppress(OSError), left.open("rb") as stream:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            left.unlink()
-    while True:
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        with suppress(OSError):  # a file system without locks; nothing is removed there
-            fcntl.flock(handle, fcntl.LOCK_EX)
-        if Path(name).exists():  # not removed by another process before it was locked
-            return handle, Path(name)
-        os.close(handle)
+def _replacing(path: Path) -> Iterator[Path]:
+    with saving(path, _WAY_OUT), replacing(path) as scratch:
+        yield scratch
 
 
 def write_text(path: Path, text: str) -> None:
     """Writes a text file in one move."""
-    with replacing(path) as scratch:
+    with _replacing(path) as scratch:
         scratch.write_text(text, encoding="utf-8")
 
 
@@ -111,7 +76,7 @@ def write_result(
 
     kept = {"names": list(tensors), "tree": tree, **asdict(stamp)}
     sealed = json.dumps(_seal(_digest(tensors), kept), allow_nan=False)
-    with replacing(path) as scratch:
+    with _replacing(path) as scratch:
         save_file(dict(tensors), scratch, metadata={_STAMP: sealed})
 
 
