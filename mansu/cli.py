@@ -185,9 +185,7 @@ def _run(options: argparse.Namespace) -> int:
         card = run_study(run)
     print(scorecard_table(card))
     if is_gguf(config.model):
-        print(
-            "\nThe model's weights are quantized in GGUF; dequantized they stand for full precision."
-        )
+        print("\nThe model is quantized in GGUF; its dequantized weights stand for full precision.")
     print(f"\nResults: {folders.run}\nShared:  {folders.shared}")
     return 0
 

@@ -101,7 +101,7 @@ def _convert(gguf: Path, folder: Path) -> None:
         raise
     except Exception as error:  # whatever a damaged file, or one of another kind, leads to
         raise InputError(
-            f"{gguf} cannot be read as a model ({first_line(error)}); give the full-precision model."
+            f"{gguf} cannot be read as a model ({first_line(error)}); give another file."
         ) from error
     tokenizer.save_pretrained(folder)
     # The loaded model carries a GGUF quantization config and refuses to be saved: rebuild it.
