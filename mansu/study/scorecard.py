@@ -85,8 +85,8 @@ class Rows(tuple[Row, ...]):
 
     @property
     def states(self) -> tuple[State, ...]:
-        """The states that were measured, in order."""
-        return tuple(dict.fromkeys(row.state for row in self))
+        """The states that were measured, in order; the account of the weights measures none."""
+        return tuple(dict.fromkeys(row.state for row in self if row.set != "weights"))
 
     @property
     def formats(self) -> tuple[str, ...]:

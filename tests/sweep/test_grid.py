@@ -8,7 +8,7 @@ import yaml
 from mansu.errors import InputError
 from mansu.study.config import StudyConfig
 from mansu.study.folders import study_folders
-from mansu.sweep.batch import Plan, sweep
+from mansu.sweep.batch import Sweep, sweep
 from mansu.sweep.grid import expand, read_study
 from mansu.sweep.places import repository
 
@@ -96,7 +96,7 @@ def test_a_missing_study_is_refused(tmp_path: Path) -> None:
 
 def test_runs_on_the_same_data_share_two_notebooks_and_own_four(tmp_path: Path) -> None:
     study = read_study(write(tmp_path, SMALL | {"seeds": [0, 1]}))
-    plan = Plan(study, tmp_path, tuple(expand(study)))
+    plan = Sweep(study, tmp_path, tuple(expand(study)))
     names = [str(target.relative_to(tmp_path)) for target in plan.targets]
     assert len(names) == len(set(names)) == 2 + 2 * 4
     assert sum("/shared/" in name for name in names) == 2

@@ -49,8 +49,10 @@ def _take_out(value: Any, path: str, tensors: dict[str, torch.Tensor]) -> Any:
         return {key: _take_out(v, f"{path}/{key}", tensors) for key, v in value.items()}
     if isinstance(value, (list, tuple)):
         return [_take_out(v, f"{path}/{i}", tensors) for i, v in enumerate(value)]
+    while path in tensors:  # keys that hold a slash
+        path += "'"
     if isinstance(value, np.ndarray):
-        tensors[path] = torch.from_numpy(np.ascontiguousarray(value))
+        tensors[path] = torch.tensor(value)
         return {_ARRAY: path}
     if not isinstance(value, torch.Tensor):
         return value
@@ -58,8 +60,9 @@ def _take_out(value: Any, path: str, tensors: dict[str, torch.Tensor]) -> Any:
     if value.dtype == torch.int64 and value.ndim == 1 and value.numel():
         if torch.equal(value, torch.arange(value.numel())):
             return {_RANGE: value.numel()}
-        if value.abs().max() <= torch.iinfo(torch.int32).max:
-            tensors[path] = value.to(torch.int32)  # indices: half the file
+        short = value.to(torch.int32)
+        if torch.equal(short.long(), value):
+            tensors[path] = short  # indices: half the file
             return {_SHORT: path}
     tensors[path] = value
     return {_TENSOR: path}

@@ -155,5 +155,6 @@ def _digest(tensors: Mapping[str, "torch.Tensor"]) -> str:
     for name in sorted(tensors):
         tensor = tensors[name]
         total.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-        total.update(tensor.flatten().view(torch.uint8).numpy().tobytes())
+        if tensor.numel():  # an empty one has no bytes, and may have strides that forbid to look
+            total.update(tensor.flatten().view(torch.uint8).numpy().tobytes())
     return total.hexdigest()

@@ -144,8 +144,8 @@ class Accounting:
 
     def floor(self) -> Iterator[Moment]:
         shapes = self.shapes
-        # The trained matrices and the floored ones; one matrix's codes, masks and indices.
-        copies = self.matrices * (1 if self.config.floor == "none" else 2)
+        # The trained matrices, floored one by one in their place.
+        copies = self.matrices
         kept = self._trained()
         # Two matrices' histograms of ratios, and what is counted weight by weight: two sets of
         # codes, unpacked through a copy, and four masks; indices, ratios and cells of the changed.

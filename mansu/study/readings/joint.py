@@ -12,6 +12,8 @@ from mansu.study.state import State, format_title
 
 def joint_reading(card: Scorecard, origin: str = "unlearned") -> str:
     """One line a format, in Markdown."""
+    if not card.rows.formats[1:]:
+        return "- no format was measured, so there is no noise floor to read CAD against."
     lines = [
         f"- **In {format_title(form)}:** {reading_of(card, State(origin, form))}"
         for form in card.rows.formats

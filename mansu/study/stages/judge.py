@@ -2,8 +2,11 @@
 
 import dataclasses
 import importlib.metadata
+import json
+from typing import Any
 
 from mansu.study.cache.stage import Upstream, stage
+from mansu.study.config import StudyConfig
 from mansu.study.rows import behaviour_rows, keep_items, structure_rows, weight_rows
 from mansu.study.rules import judge_rows
 from mansu.study.run import Run
@@ -23,6 +26,11 @@ def _before(run: Run) -> list[Upstream]:
     asked = states(run)
     measured: list[Upstream] = [(measure, (state,)) for state in asked]
     return [*measured, (floor, ()), *((attribute, (state,)) for state in asked)]
+
+
+def _plain(config: StudyConfig) -> dict[str, Any]:
+    """The configuration as it comes back from JSON."""
+    return json.loads(json.dumps(dataclasses.asdict(config)))  # pyright: ignore
 
 
 @stage("scorecard", "run", after=_before, ending=".json")
@@ -49,7 +57,7 @@ def judge(run: Run) -> Scorecard:
     costs = judge.costs(run)
     return Scorecard(
         schema=SCHEMA,
-        config=dataclasses.asdict(run.config),  # pyright: ignore
+        config=_plain(run.config),
         versions={name: importlib.metadata.version(name) for name in VERSIONED},
         circuit=circuit.layers,
         chance=drawn.chance,

@@ -3,28 +3,22 @@
 import pytest
 
 from mansu.study.readings.joint import joint_reading
+from mansu.study.scorecard import Scorecard
+from tests.study.made_up import accuracies, divergences, in_states, scorecard
 
 
-def card(cad: float, normalised: float, inside: float, outside: float, accuracy: float) -> dict:
-    """A scorecard with the same numbers in both precisions and a noise floor of 0.1."""
-
-    def divergence(value: float, scale_free: float) -> dict:
-        return {
-            "value": value,
-            "ci": [value - 0.05, value + 0.05],
-            "normalised": scale_free,
-            "normalised_ci": [scale_free - 0.05, scale_free + 0.05],
-        }
-
+def card(
+    cad: float, normalised: float, inside: float, outside: float, accuracy: float
+) -> Scorecard:
+    """A scorecard with the same numbers in both formats and a noise floor of 0.1."""
     both = ("fp", "nf4")
-    return {
-        "chance": 0.25,
-        "forget": {p: {"acc": accuracy} for p in both} | {f"{p}_base": {"acc": 0.9} for p in both},
-        "cad": {p: divergence(cad, normalised) for p in both}
-        | {"noise_floor": divergence(0.1, 0.1)},
-        "as_c": {p: {"value": inside} for p in both},
-        "as_nc": {p: {"value": outside} for p in both},
-    }
+    found = divergences(
+        dict.fromkeys(both, (cad, normalised)),
+        {"nf4": (0.1, 0.1)},
+        dict.fromkeys(both, (inside, outside)),
+    )
+    seen = accuracies("forget", "seen", in_states(0.9, fp=accuracy, nf4=accuracy))
+    return scorecard([*seen, *found])
 
 
 @pytest.mark.parametrize(
@@ -49,3 +43,9 @@ def test_the_reading_quotes_the_numbers_it_rests_on() -> None:
     text = joint_reading(card(0.8, 0.7, 0.9, 0.3, 0.3))
     for number in ("0.80", "0.70", "0.90", "0.30", "0.10"):
         assert number in text
+
+
+def test_a_run_measured_in_no_format_has_no_noise_floor_to_be_read_against() -> None:
+    found = divergences({"fp": (0.8, 0.8)}, {}, {"fp": (0.9, 0.3)})
+    seen = accuracies("forget", "seen", in_states(0.9, fp=0.3))
+    assert "no format was measured" in joint_reading(scorecard([*seen, *found]))

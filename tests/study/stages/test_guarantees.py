@@ -6,15 +6,14 @@ import shutil
 from pathlib import Path
 
 import pytest
-from mansu.study.stages.movable import trainable_weights
 
-from mansu.lab.dashboards.updates import Updates
 from mansu.study.config import make_config
 from mansu.study.folders import Folders
 from mansu.study.readings import claims
 from mansu.study.run import Run
 from mansu.study.stages import floor, measure_guarantees, train
-from mansu.study.stages.guarantees import EXAMPLES, Guarantees, read_guarantees
+from mansu.study.stages.fisher import trainable_weights
+from mansu.study.stages.guarantees import EXAMPLES, Guarantees
 
 
 def run_with(finished_run: Run, folder: Path, trained: Run | None = None, **changes) -> Run:
@@ -52,12 +51,14 @@ def test_they_are_computed_once_and_the_same_again(made, finished_run, tmp_path)
 
 def test_reading_computes_nothing(made, finished_run, tmp_path):
     run, found = made["in_loop"]
-    assert read_guarantees(Run(run.config, Folders(run.folder, run.shared))) == found
-    assert read_guarantees(run_with(finished_run, tmp_path / "other", finished_run)) is None
+    assert measure_guarantees.read(Run(run.config, Folders(run.folder, run.shared))) == found
+    assert measure_guarantees.read(run_with(finished_run, tmp_path / "other", finished_run)) is None
 
 
 @pytest.mark.parametrize("kind", ["in_loop", "paper", "boundary"])
 def test_refloored_updates_are_as_long_as_those_that_the_bound_is_measured_on(made, kind):
+    from mansu.lab.dashboards.updates import Updates
+
     run, found = made[kind]
     originals = trainable_weights(run)
     updates = Updates(originals, train(run).matrices(originals))

@@ -1,6 +1,7 @@
 """The memory plan against measured peaks, stage by stage."""
 
 import importlib
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -20,18 +21,29 @@ from mansu.study.folders import Folders
 from mansu.study.plan import make_plan, plan_table
 from mansu.study.plan.workload import Pieces
 from mansu.study.run import Run
+from mansu.study.stages.fisher import measure_fisher
+from mansu.study.state import states
 from tests.models.real_configs import real_config
-from tests.study.live_memory import LiveMemory
+from tests.study.plan.live_memory import LiveMemory
 
 WITHIN = 0.15
+
+
+def measure_states(origin: str) -> Callable[[Run], object]:
+    """Measures all states of one origin."""
+    return lambda run: stages.measure_all(
+        run, tuple(state for state in states(run) if state.origin == origin)
+    )
+
+
 STAGES = {
-    "base": stages.measure_base,
+    "base": measure_states("original"),
     "localize": stages.localize,
     "fisher": measure_fisher,
     "train": stages.train,
     "floor": stages.floor,
-    "quantize": stages.quantize,
-    "analyse": stages.analyse,
+    "quantize": measure_states("unlearned"),
+    "analyse": stages.judge,
 }
 SHORT = {
     "top_k": 2,
@@ -120,7 +132,7 @@ def test_every_stages_peak_is_within_15_percent_of_the_plan(
     for module, name, value in (
         ("mansu.study.stages.draw", "ITEMS_PER_ROLE", 12),
         ("mansu.study.stages.draw", "CHECK_ITEMS", 12),
-        ("mansu.study.behaviour", "utility_text", lambda: utility_text()[:750]),
+        ("mansu.study.stages.measure", "utility_text", lambda: utility_text()[:750]),
         ("mansu.study.plan.workload", "utility_text", lambda: utility_text()[:750]),
     ):
         monkeypatch.setattr(importlib.import_module(module), name, value)

@@ -13,6 +13,7 @@ from mansu.study.folders import Folders, variant
 from mansu.study.pipeline import run_study
 from mansu.study.run import Run
 from mansu.study.stages import floor, train
+from mansu.study.stages.fisher import find_movable, trainable_weights
 from tests.conftest import TINY_SETTINGS
 
 QUICK = {name: TINY_SETTINGS[name] for name in ("model", "top_k", "pairs", "validate_every")}
@@ -31,8 +32,8 @@ def test_a_global_method_changes_nearly_every_weight_that_is_quantized_and_no_ot
     found = floor(finished)
     model = finished.model
     assert set(found.index) == set(model.family.linear_weight_names(model.module))
-    total = found.accounts.iloc[-1]
-    assert total["changed"] > 0.99 * total["size"]
+    total = found.account.total
+    assert total.changed > 0.99 * total.size
     before = trainable_weights(finished)
     assert all(not torch.equal(before[n], w) for n, w in found.matrices(before).items())
 
@@ -49,6 +50,7 @@ def test_a_checkpoint_of_all_weights_is_read_back_as_it_was_written(finished):
     for stage in (train, floor):
         written, read = stage(finished).matrices(before), stage(again).matrices(before)
         assert all(torch.equal(read[name], weight) for name, weight in written.items())
+    assert floor(again).account == floor(finished).account
     sizes = [index.numel() for index in find_movable(again).index.values()]
     assert sizes == [weight.numel() for weight in before.values()]
     stored = (finished.folder / "trained.safetensors").stat().st_size
