@@ -67,7 +67,8 @@ ATTRIBUTION = (
 
 def said(spec: dict) -> str:
     """Title and notes of a chart."""
-    return " ".join([spec["title"]["text"], *spec["title"]["subtitle"]])
+    text = spec["title"]["text"]
+    return " ".join([text if isinstance(text, str) else " ".join(text), *spec["title"]["subtitle"]])
 
 
 @pytest.mark.parametrize("name", DRAWN)

@@ -117,8 +117,8 @@ def test_a_chart_of_next_tokens_tells_like_tokens_apart_and_shows_spaces() -> No
     said = Continuation((1,), " a", (Candidate(" a", 0.5), Candidate(" a", 0.2)))
     spec = to_spec(charts.next_tokens({ORIGINAL: said}))
     names = [row["token"] for rows in spec["datasets"].values() for row in rows]
-    assert names == ["␣a", "␣a\u200b"]
-    assert visible("a\n\t") == "a⏎⇥"
+    assert names == ["·a", "·a\u200b"]
+    assert visible("a\n\t") == "a¶»"
 
 
 def test_another_configuration_is_refused(shown, tiny_config) -> None:

@@ -154,7 +154,7 @@ def gap_chart(rows: Rows) -> ChartType:
     colours = alt.Scale(domain=names, range=[origin.look[0] for origin in found])
     order = list(frame["role"].unique())
     chart = alt.Chart(frame).encode(
-        y=alt.Y("role:N", title=None, sort=order, axis=alt.Axis(labelLimit=240)),
+        y=alt.Y("role:N", title=None, sort=order),
         yOffset=alt.YOffset("origin:N", sort=names, scale=alt.Scale(paddingOuter=0.35)),
         color=alt.Color("origin:N", title=None, scale=colours),
     )

@@ -93,19 +93,19 @@ def block_line(block: torch.Tensor, place: int, value: float) -> ChartType:
         .encode(x="x:Q", x2="x2:Q", y="y:Q", y2="y2:Q")
     )
     if value == original:
-        outcome = "The weight has not moved."
+        outcome = ["The weight has not moved."]
     elif recoded[place]:
-        outcome = "It crossed into another bin: the update survives, as a step to another level."
+        outcome = ["It crossed into another bin: the update survives, as a step to another level."]
     else:
-        outcome = "It stayed in its bin: after quantization the update is gone."
+        outcome = ["It stayed in its bin: after quantization the update is gone."]
     if scale != float(before.absmax[0]):
         others = int(recoded.sum()) - int(recoded[place])
-        outcome += f" The block's scale moved with it, and {others} other weights changed code."
+        outcome += [f"The block's scale moved with it, and {others} other weights changed code."]
     title = heading(
         "One weight among the 16 bins of its block",
         "Each field is a bin, its number the 4-bit code, its tick the value that the code stands "
         f"for. The block's largest weight, {scale:.4f}, sets the scale.",
-        outcome,
+        *outcome,
     )
     return alt.layer(fields, names, ticks, arrows, points).properties(
         width=WIDTH, height=130, title=title

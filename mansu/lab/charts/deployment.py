@@ -14,6 +14,8 @@ from mansu.metrics.mcq import McqScores
 from mansu.quant.formats import find_format
 from mansu.study.state import State, find_origin
 
+_WIDTH = 480  # of the slopes' plotted area, in pixels
+
 
 def precision_slopes(
     scores: Mapping[State, McqScores], kept: np.ndarray, role: str, chance: float
@@ -30,12 +32,12 @@ def precision_slopes(
     for state, found in scores.items():
         models.setdefault(find_origin(state.origin).title, {})[state.format] = found
     title = heading(
-        f"What quantization does to the answers: {role}",
-        f"{int(kept.sum())} questions. Bars: 95 % intervals, facts resampled as a whole. Dashed: "
-        f"chance ({chance:.0%}).",
-        width=90,
+        "What quantization does to the answers",
+        f"{int(kept.sum())} questions, {role}. Bars: 95 % intervals, facts resampled as a whole. "
+        f"Dashed: chance ({chance:.0%}).",
+        width=_WIDTH,
     )
-    return slope_panel(models, kept, chance).properties(width=420, title=title)
+    return slope_panel(models, kept, chance).properties(width=_WIDTH, title=title)
 
 
 def next_tokens(
@@ -50,7 +52,7 @@ def next_tokens(
     panels = [_next(found.get(state), state) for state in states or found]
     title = heading(
         "What each model would say next",
-        "The likeliest next tokens and their probability. ␣ is a space, ⏎ a new line.",
+        "The likeliest next tokens and their probability. · is a space, ¶ a new line.",
     )
     return alt.hconcat(*panels, title=title, spacing=16)
 
@@ -82,8 +84,8 @@ def _next(found: Continuation | None, state: State) -> ChartType:
 
 
 def visible(text: str) -> str:
-    """A token's text with its white space made visible."""
-    return text.replace(" ", "␣").replace("\n", "⏎").replace("\t", "⇥") or "(no text)"
+    """A token's text with its white space made visible, by letters that every font has."""
+    return text.replace(" ", "·").replace("\n", "¶").replace("\t", "»") or "(no text)"
 
 
 def _distinct(names: Sequence[str]) -> list[str]:

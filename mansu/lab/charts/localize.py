@@ -40,8 +40,8 @@ def mlp_ranking(scores: EdgeScores, circuit: Circuit) -> ChartType:
     listed = ", ".join(map(str, circuit.layers))
     title = heading(
         "How much of the answer passes through each MLP",
-        f"Incoming mass Σᵤ |score(u → MLP)|; above each bar its rank. Circuit ({circuit.kind}): "
-        f"layers {listed}.",
+        "Incoming mass, the sum of |score(u → MLP)| over all u; above each bar its rank. "
+        f"Circuit ({circuit.kind}): layers {listed}.",
         f"Mean over {len(scores.metric)} pairs. {SIGN} The mass counts both signs.",
     )
     return (bars + ranks).properties(width=WIDTH, height=240, title=title)

@@ -17,6 +17,7 @@ from mansu.study.scorecard import Kind, Row, Rows
 from mansu.study.stages.attribute import Attribution
 from mansu.study.state import FP, State, format_title
 
+_WIDTH = 540  # of the plotted area of bars, in pixels
 POINTS = 2000  # edges drawn a panel; the strongest are always among them
 
 
@@ -65,7 +66,7 @@ def edge_panel(
         f"{len(kept):,} of {len(frame):,} edges, {len(drawn):,} drawn. On the diagonal nothing "
         "changed; on the horizontal line the edge is gone; across it, the edge works the other "
         "way.",
-        width=64,
+        width=340,
     )
     return _scatter(drawn, form, limit).properties(title=title)
 
@@ -161,7 +162,7 @@ def divergence_chart(rows: Rows, origin: str = "unlearned") -> ChartType:
         "the model's logits merely shrink. M′/M, what is left of the answer's logit difference: "
         f"{ratios}. Dashed: what CAD must reach."
     )
-    title = heading("How much of the circuit is gone (CAD)", note)
+    title = heading("How much of the circuit is gone (CAD)", note, width=_WIDTH)
     return _bars(drawn, "measure", _colours(rows, compared), "divergence", RULES.min_cad, title)
 
 
@@ -180,6 +181,7 @@ def shift_chart(rows: Rows, origin: str = "unlearned") -> ChartType:
         "Relative change |δ′ − δ| / |δ| of each node's response to the subject, δ = clean − "
         "corrupted at the last position, averaged over nodes. An erasure that stays local is high "
         "inside, low outside.",
+        width=_WIDTH,
     )
     return _bars(drawn, "part", _colours(rows, names), "relative change", None, title)
 
@@ -210,7 +212,7 @@ def _bars(
     order = list(colours)
     frame = pd.DataFrame(rows)
     base = alt.Chart(frame).encode(
-        y=alt.Y(f"{group}:N", title=None, sort=None, axis=alt.Axis(labelLimit=220)),
+        y=alt.Y(f"{group}:N", title=None, sort=None),
         yOffset=alt.YOffset("compared:N", sort=order),
     )
     x = alt.X("value:Q", title=label, axis=alt.Axis(tickCount=6))
@@ -233,5 +235,5 @@ def _bars(
         rule = alt.Chart(pd.DataFrame({"x": [bound]}))
         layers.append(rule.mark_rule(color=GREY, strokeDash=[4, 3]).encode(x="x:Q"))
     return alt.layer(*layers).properties(
-        width=540, height=70 * len(frame[group].unique()), title=title
+        width=_WIDTH, height=70 * len(frame[group].unique()), title=title
     )

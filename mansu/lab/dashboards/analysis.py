@@ -55,7 +55,7 @@ class AnalysisDashboard:
         self.comparison = Comparison(*self._pair())
         # The scatter is drawn by the kernel, so the slider speaks when it is released.
         self.comparison.threshold.continuous_update = False
-        self.scatter, self.cad, self.shift = Pane(460), Pane(350), Pane(320)
+        self.scatter, self.cad, self.shift = Pane(510), Pane(370), Pane(340)
         self.cad.show(charts.divergence_chart(rows))
         self.shift.show(charts.shift_chart(rows))
         self.state = StateRow(run.config, self.load)

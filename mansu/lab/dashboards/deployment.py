@@ -73,7 +73,7 @@ class DeploymentDashboard:
             layout={"min_height": f"{_LINE * most}px", "overflow": "visible"}
         )
         self.words = Words(3)
-        self.slopes = Pane(360)
+        self.slopes = Pane(430)
         self.facts, self.prompting = FactTable(), Prompting(run)
         self.state = StateRow(run.config, self.load)
         questions = column(
@@ -158,8 +158,8 @@ def _tick(text: str, value: bool) -> widgets.Checkbox:
     """A prompt that is taken or not."""
     return widgets.Checkbox(
         value=value,
-        description=text.replace("\n", " ⏎ "),
+        description=text.replace("\n", " ¶ "),
         tooltip=f"Whether questions under this prompt count: {text}",
         indent=False,
-        layout={"width": "auto", "height": f"{_LINE}px", "margin": "0"},
+        layout={"width": "auto", "min_height": f"{_LINE}px", "margin": "0"},
     )

@@ -31,7 +31,7 @@ class FactTable:
         self.outcome = choice("show", ALL, [ALL, *OUTCOMES], hint)
         self.search = widgets.Text(
             description="search facts",
-            placeholder="part of a fact or of its answer",
+            placeholder="fact or answer",
             tooltip="Lists only facts whose subject or answer contains this",
             continuous_update=True,
             style={"description_width": "190px"},
@@ -41,7 +41,7 @@ class FactTable:
         self.least = slider("known from (questions right)", 1, 1, 2, hint)
         self.words = Words(5)
         self.table = widgets.HTML(layout={"margin": "0", "width": "100%"})
-        controls = column(self.outcome, self.search, self.least, self.words.box, flex="0 0 420px")
+        controls = column(self.outcome, self.search, self.least, self.words.box, flex="0 1 420px")
         self.box = beside(controls, column(self.table, flex="1 1 560px"))
         for control in (self.outcome, self.search, self.least):
             control.observe(lambda change: self._draw(), "value")
@@ -104,7 +104,7 @@ _STYLE = """
 .mansu-facts { overflow: auto; border: 1px solid var(--jp-border-color1, #7b8794); }
 .mansu-facts table { border-collapse: collapse; width: 100%; font-size: 13px; line-height: 1.35;
   color: var(--jp-ui-font-color1, #1f2933); }
-.mansu-facts th, .mansu-facts td { text-align: left; padding: 3px 10px; font-weight: 400;
+.mansu-facts th, .mansu-facts td { text-align: left; padding: 3px 7px; font-weight: 400;
   overflow-wrap: anywhere; border-bottom: 1px solid var(--jp-border-color2, #c5ccd3); }
 .mansu-facts thead th { position: sticky; top: 0; font-weight: 600; vertical-align: bottom;
   background: var(--jp-layout-color2, #eeeeee); overflow-wrap: normal; }

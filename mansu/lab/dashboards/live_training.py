@@ -42,11 +42,11 @@ class LiveTraining:
         hint = "Trains this setting in a folder of its own; goes on where it was stopped"
         self.jobs = Jobs("Train", hint, self._start)
         self.words = Words(5)
-        self.curves = Pane(520, "Losses by step, once this setting is trained")
-        self.checks = Pane(460, "Accuracies at every check")
-        left = column(self.jobs.box, self.words.box, flex="0 0 420px")
+        self.curves = Pane(540, "Losses by step, once this setting is trained")
+        self.checks = Pane(480, "Accuracies at every check")
+        left = column(self.jobs.box, self.words.box, flex="0 1 420px")
         right = beside(
-            column(self.curves.box, flex="1 1 480px"), column(self.checks.box, flex="1 1 480px")
+            column(self.curves.box, flex="1 1 640px"), column(self.checks.box, flex="1 1 640px")
         )
         right.layout.flex, right.layout.min_width = "1 1 560px", "0"
         self.box = beside(left, right)

@@ -52,8 +52,8 @@ class BlockDashboard:
         self.push = slider(
             "update Δ (% of its bin)", 0, -300, 300, "100 is the width of the bin it lies in"
         )
-        self.words, self.chart = Words(4), Pane(300)
-        left = column(self.place, self.push, self.words.box, flex="0 0 420px")
+        self.words, self.chart = Words(4), Pane(360)
+        left = column(self.place, self.push, self.words.box, flex="0 1 420px")
         self.box = dashboard(beside(left, column(self.chart.box, flex="1 1 560px")))
         self._draw()
         for control in (self.place, self.push):

@@ -65,7 +65,7 @@ class Prompting:
         self.jobs = Jobs("Ask", "Have every model go on with the prompt", self._start)
         self.answers = widgets.HTML(layout={"margin": "0", "width": "100%"})
         self.next = Pane(270, "The likeliest next tokens of each model, once you ask")
-        controls = column(self.prompt, self.tokens, self.jobs.box, flex="0 0 420px")
+        controls = column(self.prompt, self.tokens, self.jobs.box, flex="0 1 420px")
         right = column(self.answers, self.next.box, flex="1 1 560px")
         self.box = beside(controls, right)
         self._show("", Found())

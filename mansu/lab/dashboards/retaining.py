@@ -29,7 +29,7 @@ class RetainBound:
         # Keeps its height once the button is gone.
         height = "90px" if self._found is None else "0"
         self._place = widgets.VBox(layout={"min_height": height})
-        left = column(self.words.box, self._place, flex="0 0 420px")
+        left = column(self.words.box, self._place, flex="0 1 420px")
         self.box = beside(left, column(self.chart.box, flex="1 1 560px"))
 
     def show(self, before: float, after: float) -> None:

@@ -91,7 +91,7 @@ class StateRow:
         )
         # An accordion's header cannot be reached by keyboard.
         unfold = button("Load a configuration", "Shows or hides a field for YAML", self._unfold)
-        unfold.layout.align_self = "flex-start"
+        unfold.layout.align_self, unfold.layout.margin = "flex-start", "0"
         self.box = beside(self.yaml, self.command, column(unfold, self._folded, flex="1 1 380px"))
         self.show(config)
 

@@ -61,11 +61,12 @@ class TrainDashboard:
         self.retain_weight = _weight(config.retain_weight)
         self.floor = choice("floor", config.floor, floors(config.method), _HINTS["floor"])
         self.tau.disabled = not masked
-        self.words, self.chart = Words(5), Pane(300)
+        rows = len({name.split(".")[-2] for name in self._weights})  # of the chart
+        self.words, self.chart = Words(5), Pane(230 + 34 * rows)
         self.state = StateRow(config, self.load)
         self.live = LiveTraining(run, lambda: self.config)
         controls = (self.tau, self.rho, self.retain_weight, self.floor)
-        left = column(*controls, self.words.box, flex="0 0 420px")
+        left = column(*controls, self.words.box, flex="0 1 420px")
         right = column(self.chart.box, flex="1 1 560px")
         self.box = dashboard(beside(left, right), self.live.box, self.state.box)
         self._draw()

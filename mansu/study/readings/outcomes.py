@@ -15,7 +15,7 @@ KNOWN = "still known"
 LOST = "lost when quantized alone"
 GONE = "stayed forgotten"
 NEVER = "not known before"  # by the original model in full precision
-OUTCOMES = {BACK: "▲", KNOWN: "●", LOST: "▽", GONE: "○", NEVER: "–"}  # a mark beside the words
+OUTCOMES = {BACK: "▲", KNOWN: "●", LOST: "▼", GONE: "○", NEVER: "–"}  # a mark beside the words
 
 # Scores of every state over the same items.
 Measured = Mapping[State, McqScores]

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from mansu.study.stages.movable import measure_fisher
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from mansu.cli import main

@@ -4,7 +4,6 @@ import dataclasses
 
 import pytest
 import torch
-from mansu.study.stages.movable import find_movable, trainable_weights
 
 from mansu.cli import main
 from mansu.errors import InputError
