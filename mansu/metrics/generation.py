@@ -72,7 +72,10 @@ def continue_prompt(
             out = decoder(input_ids=ids, past_key_values=past, use_cache=True)
             logits = model.family.logits(model.module, out.last_hidden_state[0, -1])
         if not logits.isfinite().all():
-            raise RunError("The model's next-token logits are not finite; it cannot go on.")
+            raise RunError(
+                "The model's next-token logits are not finite, so it cannot go on; type another "
+                "prompt, or choose dtype float32."
+            )
         if not found:
             candidates = _likeliest(model.tokenizer, prompt_ids, logits)
         past, fresh = out.past_key_values, [int(logits.argmax())]

@@ -72,7 +72,9 @@ def read_config(folder: Path):
         declared = json.loads(file.read_text(encoding="utf-8"))
         model_type = declared["model_type"]
     except (UnicodeDecodeError, json.JSONDecodeError, TypeError, KeyError) as error:
-        raise InputError(f"{file} is not a model configuration; save the model again.") from error
+        raise InputError(
+            f"{file} is not a model configuration; give a whole model's folder."
+        ) from error
     try:
         config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
     except (ValueError, KeyError, TypeError, OSError) as error:
@@ -116,11 +118,12 @@ def load_model(
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         reason = f"{type(error).__name__}: {str(error).splitlines()[0][:120]}"
         raise InputError(
-            f"The model in {folder} is damaged or incomplete ({reason}); delete that folder and "
-            "fetch the model again."
+            f"The model in {folder} is damaged or incomplete ({reason}); put a whole copy there."
         ) from error
     if info["missing_keys"] or info["mismatched_keys"]:
-        raise InputError(f"The weights in {folder} do not match its config.json; fetch them again.")
+        raise InputError(
+            f"The weights in {folder} do not match its config.json; put a whole copy there."
+        )
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
     module.requires_grad_(False).eval().to(device)

@@ -95,6 +95,7 @@ def read_checkpoint(folder: Path, model: LanguageModel) -> Unlearned | None:
         InputError: It belongs to another model.
     """
     stored = read_tensors(folder / "delta.safetensors")
+    # Of two files, either may be a remnant of another configuration.
     accounts = stored and read_frame(folder / "bins.parquet", stored[1].key)
     if stored is None or accounts is None:
         return None
@@ -103,7 +104,9 @@ def read_checkpoint(folder: Path, model: LanguageModel) -> Unlearned | None:
             f"The checkpoint in {folder} was not made from '{model.name}' as it is now; name the "
             "model it was made from with --model."
         )
-    return _unpack(stored[0], accounts[0], stored[1].key)
+    found = _unpack(stored[0], accounts[0], stored[1].key)
+    same = all(part.dtype == model.module.dtype for part in found.values.values())
+    return found if same else None
 
 
 def _unpack(stored: StoredTensors, accounts: pd.DataFrame, key: str) -> Unlearned:

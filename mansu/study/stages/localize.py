@@ -6,6 +6,7 @@ from typing import Any
 import torch
 
 from mansu.circuit import Circuit, EdgeScores, Graph, attribute, select
+from mansu.errors import RunError
 from mansu.study.records import StoredTensors
 from mansu.study.run import Run, Stage, once
 from mansu.study.stages.draw import draw
@@ -30,7 +31,11 @@ class Localized:
 
 @once
 def localize(run: Run) -> Localized:
-    """Attributes and selects, or reads what was found."""
+    """Attributes and selects, or reads what was found.
+
+    Raises:
+        RunError: No edge into the circuit has a score, so that nothing could be shown to be lost.
+    """
     scores, scores_key = score_original(run)
     stage = run.stage("circuit", ("top_k", "circuit"), ["circuit"], scores_key)
     path = run.folder / "circuit.json"
@@ -39,6 +44,11 @@ def localize(run: Run) -> Localized:
         circuit = Circuit(tuple(stored["layers"]), stored["kind"])
         return Localized(scores, circuit, stage.key)
     circuit = select(scores, run.config.top_k, run.config.circuit)
+    if not scores.mlp_scores[:, :, list(circuit.layers)].double().mean(0).any():
+        raise RunError(
+            "Every edge into the circuit scores zero, so that CAD has nothing to compare with; "
+            "choose circuit causal, or facts whose prompts are shorter."
+        )
     run.open()
     stage.write_json(path, asdict(circuit))
     return Localized(scores, circuit, stage.key)

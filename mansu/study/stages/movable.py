@@ -81,6 +81,8 @@ def measure_fisher(run: Run) -> Fisher:
         )
         for side, examples in zip(("forget", "retain"), training_examples(run), strict=True)
     }
+    if not all(part.isfinite().all() for side in sides.values() for part in side.values()):
+        raise RunError("The Fisher information is not finite in this dtype; choose float32.")
     flat = {f"{side}/{name}": f for side, part in sides.items() for name, f in part.items()}
     stage.write_tensors(path, flat)
     return Fisher(sides["retain"], sides["forget"], stage.key)
