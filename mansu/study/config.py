@@ -106,6 +106,7 @@ class StudyConfig:
     )
 
 
+_PLACES = ("device", "memory_mb")  # where the work is done, and with how much memory
 SETS = ("forget", "retain", "utility")
 FIELDS: tuple[dataclasses.Field[Any], ...] = dataclasses.fields(StudyConfig)  # pyright: ignore
 _ADAPTER = TypeAdapter(StudyConfig)
@@ -137,10 +138,10 @@ def make_config(values: dict[str, Any]) -> StudyConfig:
                 told.append(f"{key}: {words(problem)}, not {quote(problem['input'])}")
         raise InputError(f"{enumerate_some(told)}. See mansu run --help.") from error
     require_fitting(config)
-    return dataclasses.replace(config, **_places(config))  # pyright: ignore
+    return dataclasses.replace(config, **_own_files(config))  # pyright: ignore
 
 
-def _places(config: StudyConfig) -> dict[str, str]:
+def _own_files(config: StudyConfig) -> dict[str, str]:
     """The user's own files and folders, from the root. Links are kept: their names are told."""
     own = {n: getattr(config, n) for n in SETS if not is_built_in(getattr(config, n))}
     with suppress(OSError):  # no folder can have such a name, so it names something else
@@ -152,6 +153,12 @@ def _places(config: StudyConfig) -> dict[str, str]:
 def defaults(method: str) -> StudyConfig:
     """The configuration of a method where nothing else is said."""
     return make_config({"method": method})
+
+
+def differing_fields(one: StudyConfig, other: StudyConfig) -> list[str]:
+    """The fields in which two configurations compute something else, not only elsewhere."""
+    names = [field.name for field in FIELDS if field.name not in _PLACES]
+    return [name for name in names if getattr(one, name) != getattr(other, name)]
 
 
 def floors(method: str) -> tuple[str, ...]:

@@ -15,13 +15,14 @@ import pandas as pd
 import torch
 
 import mansu
+from mansu.data.facts import load_fact_set
 from mansu.errors import InputError
 from mansu.models import LanguageModel, load_model
 from mansu.models.fingerprint import hash_files
 from mansu.models.memory import release_memory
 from mansu.study.check import check, require_device
-from mansu.study.config import StudyConfig, make_config
-from mansu.study.folders import Folders, differing_fields
+from mansu.study.config import SETS, StudyConfig, differing_fields, make_config
+from mansu.study.folders import Folders
 from mansu.study.records import (
     Stamp,
     StoredTensors,
@@ -85,12 +86,19 @@ class Run:
         dtype = getattr(torch, self.config.dtype)
         return load_model(self.config.model, self.config.device, dtype)
 
+    @cached_property
+    def _content(self) -> str:
+        """Hash of the model and the fact sets, wherever they lie."""
+        sets = [load_fact_set(getattr(self.config, name)).fingerprint for name in SETS]
+        return hash_json([self.model.fingerprint, *sets])
+
     def open(self) -> None:
         """Claims the run's folder for this configuration by writing ``config.json``."""
         path = self.folder / "config.json"
         self._check_folder()  # another process may have claimed it since
         if not path.is_file():
-            write_json(path, dataclasses.asdict(self.config), Stamp("config", 0.0, 0))  # pyright: ignore
+            values = dataclasses.asdict(self.config)  # pyright: ignore
+            write_json(path, values, Stamp(self._content, 0.0, 0))
 
     def stage(self, name: str, fields: Sequence[str], code: Sequence[str], *inputs: str) -> "Stage":
         """Opens a stage; its key is a hash of all that its result depends on.
@@ -144,7 +152,8 @@ class Run:
                 "yours, or give another folder."
             )
         differing = differing_fields(other, self.config)
-        if differing:
+        moved = {*differing} <= {"model", *SETS} and stored and stored[1].key == self._content
+        if differing and not moved:
             raise InputError(
                 f"{self.folder} holds a run of another configuration (it differs in "
                 f"{', '.join(differing)}); give another folder."

@@ -2,6 +2,7 @@
 
 import textwrap
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 _PRECISIONS = (("FP", "fp"), ("NF4", "nf4"))
@@ -23,7 +24,7 @@ def scorecard_table(card: dict[str, Any], width: int = 100) -> str:
     layers = ", ".join(map(str, card["circuit"]))
     circuit = f"circuit ({config['circuit']}): MLPs of layers {layers}; floor: {config['floor']}"
     parts = [
-        *textwrap.wrap(head, width),
+        *textwrap.wrap(head, width, break_on_hyphens=False),  # a path must stay one
         *textwrap.wrap(circuit, width),
         "",
         *columns(accuracy_rows(card), "lllllr"),
@@ -133,9 +134,14 @@ def summary_table(cards: Sequence[dict[str, Any]]) -> str:
             f"{card['cad']['fp']['value']:.2f}",
         ]
         verdicts = ["holds" if card["properties"][name] else "FAILS" for name in PROPERTIES]
-        named = [str(config[name]) for name in ("model", "forget", "method", "seed")]
+        named = [_name(config[name]) for name in ("model", "forget", "method", "seed")]
         rows.append([*named, *numbers, *verdicts])
     return "\n".join(columns(rows, "lll" + "r" * 5 + "l" * 4))
+
+
+def _name(value: object) -> str:
+    """A value of the configuration; of a file or folder, its own name."""
+    return Path(str(value)).name if Path(str(value)).is_absolute() else str(value)
 
 
 def _accuracy_note(card: dict[str, Any]) -> str:
