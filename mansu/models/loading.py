@@ -116,7 +116,9 @@ def load_model(
             "it again."
         ) from error
     if info["missing_keys"] or info["mismatched_keys"]:
-        raise InputError(f"The weights in {folder} do not match its config.json; fetch them again.")
+        raise InputError(
+            f"The weights in {folder} do not match its config.json; put a whole copy there."
+        )
     module.requires_grad_(False).eval()
     return LanguageModel(name, module, tokenizer, family_of(config), _hash(folder, weights))
 
