@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 import torch
 
 from mansu.data.examples import Example
+from mansu.errors import RunError
 from mansu.unlearn.latents import Latents
 from mansu.unlearn.methods.base import Keep
 from mansu.unlearn.objectives import ForgetLoss
