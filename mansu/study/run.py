@@ -97,6 +97,14 @@ class Run:
 
         return self.model.fingerprint if self._is_loaded else fingerprint(self.config.model)
 
+    @cached_property
+    def family_file(self) -> Path:
+        """Where the adapter for the model's architecture is written."""
+        from mansu.models.families import family_file
+        from mansu.models.loading import find_model, read_config
+
+        return family_file(read_config(find_model(self.config.model, weights=False)).model_type)
+
     @property
     def _is_loaded(self) -> bool:
         return "model" in self.__dict__

@@ -20,6 +20,7 @@ from mansu.study.folders import Folders
 from mansu.study.plan import make_plan, plan_table
 from mansu.study.plan.workload import Pieces
 from mansu.study.run import Run
+from mansu.study.stages.fisher import measure_fisher
 from mansu.study.state import states
 from tests.models.real_configs import real_config
 from tests.study.plan.live_memory import LiveMemory
