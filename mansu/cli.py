@@ -169,6 +169,7 @@ def _plan(options: argparse.Namespace) -> int:
 
 def _run(options: argparse.Namespace) -> int:
     config = _config(options)
+    from mansu.models.recipes import is_gguf
     from mansu.study.folders import Folders, study_folders
     from mansu.study.run import Run
 
@@ -185,6 +186,8 @@ def _run(options: argparse.Namespace) -> int:
 
         card = run_study(run)
     print(scorecard_table(card))
+    if is_gguf(config.model):
+        print("\nThe model is quantized in GGUF; its dequantized weights stand for full precision.")
     print(f"\nResults: {folders.run}\nShared:  {folders.shared}")
     return 0
 

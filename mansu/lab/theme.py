@@ -57,6 +57,8 @@ _CONFIG: dict[str, Any] = {
         "orient": "top",
         "labelFontSize": 12,
         "labelLimit": 0,  # none: names are ours, and whole
+        "labelOverlap": "greedy",
+        "labelSeparation": 8,
         "titleFontSize": 12,
         "titleFontWeight": "normal",
         "labelColor": INK,

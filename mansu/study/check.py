@@ -17,8 +17,8 @@ from mansu.data.pairs import build_pairs
 from mansu.errors import InputError
 from mansu.models.layers import count_layers
 from mansu.study.cache.records import read_result
-from mansu.study.config import StudyConfig, make_config, require_fitting
-from mansu.study.folders import Folders, differing_fields
+from mansu.study.config import SETS, StudyConfig, differing_fields, make_config, require_fitting
+from mansu.study.folders import Folders
 from mansu.study.state import find_origin, format_title, origins
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def require_device(name: str, here: bool = False) -> None:
     try:
         if here:
             torch.ones(1, device=name).item()
-    except (RuntimeError, AssertionError) as error:
+    except Exception as error:  # every backend that is missing has its own way to say so
         raise InputError(f"device: '{name}' is not available here; give another.") from error
 
 
@@ -129,8 +129,13 @@ def _require_answers(model: str, sets: Sets, tokenizer: "PreTrainedTokenizerBase
     build_pairs(sets.forget, tokenizer, count=1, seed=0)
 
 
-def check_folder(config: StudyConfig, folders: Folders) -> None:
+def check_folder(config: StudyConfig, folders: Folders, content: Callable[[], str]) -> None:
     """Refuses folders that hold something else than this run's results.
+
+    Args:
+        config: The run's configuration.
+        folders: Its folders.
+        content: Hash of its model and fact sets: a run whose files only moved is still the same.
 
     Raises:
         InputError: They do.
@@ -162,7 +167,9 @@ def check_folder(config: StudyConfig, folders: Folders) -> None:
             f"{path} is damaged or not a run's configuration; delete it to go on with a run of "
             "yours, or give another folder."
         )
-    if differing := differing_fields(config, other):
+    differing = differing_fields(config, other)
+    moved = {*differing} <= {"model", *SETS} and stored and stored.stamp.key == content()
+    if differing and not moved:
         raise InputError(
             f"{folders.run} holds a run of another configuration (it differs in "
             f"{', '.join(differing)}); give another folder."

@@ -179,6 +179,12 @@ def defaults(method: str) -> StudyConfig:
     return make_config({"method": method})
 
 
+def differing_fields(one: StudyConfig, other: StudyConfig) -> list[str]:
+    """The fields in which two configurations compute something else, not only elsewhere."""
+    names = [field.name for field in FIELDS if field.name not in UNNAMED]
+    return [name for name in names if getattr(one, name) != getattr(other, name)]
+
+
 def floors(method: str) -> tuple[str, ...]:
     """The floors that a method can have: only a mask leaves ``in_loop`` a choice of weights."""
     kinds = choices(next(field for field in FIELDS if field.name == "floor")) or ()

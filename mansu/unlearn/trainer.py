@@ -13,6 +13,7 @@ state with the lowest forget accuracy among those whose retain accuracy fell by 
 and ends training early once a kept state is at chance. ``last`` keeps the last state as it is.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -181,19 +182,13 @@ class Trainer:
             terms = side.losses(weights, forget, retain, settings)
             loss = terms[0] + settings.retain_weight * terms[1]
             if not loss.isfinite():
-                raise RunError(
-                    f"The loss is not finite at step {step + 1} ({side.view.precision}); the last "
-                    "checked state is kept. Lower the learning rate."
-                )
+                raise _diverged(f"loss ({side.view.precision})", step)
             gradient += self.latents.gradient(loss, side.view.precision)
             losses += torch.stack([term.detach().double().cpu() for term in terms])
         gradient /= len(self._sides)
         norm = gradient.norm().item()
-        if not torch.tensor(norm).isfinite():
-            raise RunError(
-                f"The gradient is not finite at step {step + 1}; the last checked state is kept. "
-                "Lower the learning rate."
-            )
+        if not math.isfinite(norm):
+            raise _diverged("gradient", step)
         gradient *= min(1.0, settings.max_gradient_norm / max(norm, 1e-12))
         self.latents.values.grad = gradient
         optimizer.step()
@@ -289,6 +284,15 @@ class _Side:
             settings.margin,
         ).mean()
         return forget_loss, retain_term(log_probs[~answers], reference[~answers]).mean()
+
+
+def _diverged(what: str, step: int) -> RunError:
+    if not step:
+        return RunError(f"The {what} is not finite before the first step; choose dtype float32.")
+    return RunError(
+        f"The {what} is not finite at step {step + 1}; the last checked state is kept. Lower the "
+        "learning rate."
+    )
 
 
 def _draw(size: int, batch: int, seed: int, step: int) -> list[int]:

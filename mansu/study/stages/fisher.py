@@ -72,6 +72,8 @@ def measure_fisher(run: Run) -> Fisher:
         )
         for side, examples in zip(("forget", "retain"), training_examples(run), strict=True)
     }
+    if not all(part.isfinite().all() for side in sides.values() for part in side.values()):
+        raise RunError("The Fisher information is not finite in this dtype; choose float32.")
     return Fisher(**sides)
 
 

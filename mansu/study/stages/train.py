@@ -139,6 +139,7 @@ def train(run: Run, watch: Watch = lambda history, validations: None) -> Trained
     report = run.report("training")
 
     def save(progress: TrainProgress) -> None:
+        run.open()  # for some methods this is the folder's first file
         stamp = Stamp(train.key(run), 0.0, 0)
         write_result(_half_way(run), *pack(TrainProgress, progress), stamp)
         validations[:] = progress.validations
