@@ -99,6 +99,14 @@ class Run:
         return self.model.fingerprint if self._is_loaded else fingerprint(self.config.model)
 
     @cached_property
+    def family_file(self) -> Path:
+        """Where the adapter for the model's architecture is written."""
+        from mansu.models.families import family_file
+        from mansu.models.loading import find_model, read_config
+
+        return family_file(read_config(find_model(self.config.model, weights=False)).model_type)
+
+    @cached_property
     def content(self) -> str:
         """Hash of the model and the fact sets, wherever they lie."""
         sets = [load_fact_set(getattr(self.config, name)).fingerprint for name in SETS]

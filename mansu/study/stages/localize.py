@@ -2,8 +2,7 @@
 
 from dataclasses import dataclass
 
-import mansu.circuit as circuits
-from mansu.circuit import Circuit, EdgeScores, select
+from mansu.circuit import Circuit, EdgeScores, attribute, select
 from mansu.errors import RunError
 from mansu.models import LanguageModel
 from mansu.study.cache.stage import stage
@@ -58,7 +57,7 @@ def choose_circuit(run: Run) -> Circuit:
 def score_edges(run: Run, model: LanguageModel, task: str) -> EdgeScores:
     """Attributes a model as it is now, with the run's settings and pairs."""
     config = run.config
-    return circuits.attribute(
+    return attribute(
         model,
         draw(run).pairs,
         method=config.attribution,
