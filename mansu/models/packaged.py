@@ -63,7 +63,7 @@ def _built(place: str, convert: Callable[[Path], None], weights: bool) -> Path:
     def describe(folder: Path) -> None:
         for path in build_once(place, convert).iterdir():
             if path.suffix != ".safetensors" and path.name != DIGESTS:
-                shutil.copy(path, folder)
+                shutil.copyfile(path, folder / path.name)
 
     # In a folder apart: a build clears away what begins with its name and looks left behind.
     return (
