@@ -199,26 +199,25 @@ def _sweep(options: argparse.Namespace) -> int:
 
 
 def _tables(options: argparse.Namespace) -> int:
-    from mansu.study.scorecard import Scorecard, read_scorecard
+    from mansu.study.scorecard import read_scorecard
     from mansu.study.tables import scorecard_table
 
     if not options.folder.is_dir():
         raise InputError(f"{options.folder} is not a folder.")
-    cards: list[tuple[Path, Scorecard | str]] = []
+    told: dict[Path, str | InputError] = {}
     for path in sorted(options.folder.rglob("scorecard.json")):
         try:
-            found = read_scorecard(path) or f"{path} is damaged; run its configuration again."
+            card = read_scorecard(path)
+            if card is None:
+                raise InputError(f"{path} is damaged; run its configuration again.")
+            told[path] = scorecard_table(card)
         except InputError as error:
-            found = str(error)
-        cards.append((path, found))
-    if not any(isinstance(card, Scorecard) for _, card in cards):
-        told = (
-            cards[0][1] if cards else f"No scorecard below {options.folder}; run mansu run first."
-        )
-        raise InputError(str(told))
-    for path, card in cards:
-        told = card if isinstance(card, str) else scorecard_table(card)
-        print(f"{path.parent}\n\n{told}\n")
+            told[path] = error
+    if not any(isinstance(text, str) for text in told.values()):
+        none = InputError(f"No scorecard below {options.folder}; run mansu run first.")
+        raise next(iter(told.values()), none)  # pyright: ignore
+    for path, text in told.items():
+        print(f"{path.parent}\n\n{text}\n")
     return 0
 
 

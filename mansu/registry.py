@@ -56,13 +56,15 @@ def load(package: str, value: str, name: str) -> Any:
     """
     known = plugs(package)
     if name not in known:
-        raise InputError(f"{package.rpartition('.')[2]}: {suggest(name, known)}.")
+        told = f"{package.rpartition('.')[2]}: {suggest(name, known)}"
+        raise InputError(told if told.endswith("?") else f"{told}.")
     file = known[name]
     own = file.parent == Path(mansu.__file__).parent.joinpath(*package.split(".")[1:])
     module = importlib.import_module(f"{package}.{file.stem}") if own else _import(file)
-    plug = getattr(module, value, None)
-    if _plain(getattr(plug, "name", "")) != _plain(name):
-        raise InputError(f"{file} must hold a value {value} whose name is '{name}'.")
+    plug, kind = getattr(module, value, None), value.capitalize()
+    kinds = [base.__name__ for base in type(plug).__mro__]
+    if kind not in kinds or _plain(plug.name) != _plain(name):
+        raise InputError(f"{file} must hold a value {value}, a {kind} whose name is '{name}'.")
     return plug
 
 

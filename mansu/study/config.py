@@ -152,7 +152,8 @@ def make_config(values: dict[str, Any]) -> StudyConfig:
             value that is not the method's.
     """
     name = values.get("method")
-    known = isinstance(name, str) and name in plugs(_PLUGGED["method"])
+    found = {field: plugs(package) for field, package in _PLUGGED.items()}
+    known = isinstance(name, str) and name in found["method"]
     settings = find_method(str(name)).settings if known else {}
     try:
         config = _ADAPTER.validate_python({**settings, **values})
