@@ -14,6 +14,8 @@ import pytest
 from mansu.cli import main
 from mansu.study.scorecard import Scorecard, read_scorecard
 from mansu.study.state import State
+from mansu.sweep.places import repository
+from tests.conftest import TINY_SETTINGS
 from tests.faults.harness import OPTIONS
 
 FORMAT = '''"""Weights rounded to bfloat16."""
@@ -216,3 +218,24 @@ def test_a_format_that_is_not_asked_for_is_not_even_imported(finished_run, tmp_p
 def test_an_unknown_format_is_told_what_may_have_been_meant(refused) -> None:
     told = refused("formats", "mine.py", "", "--formats", "nf5")
     assert "did you mean 'nf4'" in told
+
+
+def test_notebook_5_shows_the_new_format_and_the_new_origin(ran: Ran, tmp_path: Path) -> None:
+    given = [word for name, value in TINY_SETTINGS.items() for word in ("-p", name, str(value))]
+    ended = subprocess.run(
+        [
+            *(sys.executable, "-m", "papermill", "05_quantize.ipynb", str(tmp_path / "out.ipynb")),
+            *(*given, "-y", "formats: [nf4, bf16]"),
+            *("-p", "out", str(ran.folder / "run"), "-p", "shared", str(ran.folder / "shared")),
+        ],
+        cwd=repository() / "notebooks",
+        env={**os.environ, "MANSU_PLUGS": str(ran.plugs), "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr
+    cells = json.loads((tmp_path / "out.ipynb").read_text(encoding="utf-8"))["cells"]
+    shown = [json.dumps(cell["outputs"]) for cell in cells if cell.get("outputs")]
+    for text in ("BF16", "half-way"):
+        assert sum(text in output for output in shown) >= 4  # slopes, gaps, facts, templates
