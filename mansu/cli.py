@@ -40,9 +40,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a terminal that cannot show a character
             stream.reconfigure(errors="backslashreplace")
-    options = _parser().parse_args(arguments)
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     try:
+        options = _parser().parse_args(arguments)
         return options.command(options)
     except InputError as error:
         print(f"mansu: {error}", file=sys.stderr)
@@ -169,10 +169,9 @@ def _plan(options: argparse.Namespace) -> int:
 
 def _run(options: argparse.Namespace) -> int:
     config = _config(options)
+    from mansu.models.recipes import is_gguf
     from mansu.study.folders import Folders, study_folders
-    from mansu.study.pipeline import run_study
     from mansu.study.run import Run
-    from mansu.study.tables import scorecard_table
 
     folders = study_folders(config, STUDIES / "default")
     if options.out:
@@ -181,8 +180,14 @@ def _run(options: argparse.Namespace) -> int:
         folders = dataclasses.replace(folders, shared=options.shared)
     with _Bars() as bars:
         run = Run(config, folders, bars.show)
+        # Only now, because these import the libraries that compute.
+        from mansu.study.pipeline import run_study
+        from mansu.study.tables import scorecard_table
+
         card = run_study(run)
     print(scorecard_table(card))
+    if is_gguf(config.model):
+        print("\nThe model is quantized in GGUF; its dequantized weights stand for full precision.")
     print(f"\nResults: {folders.run}\nShared:  {folders.shared}")
     return 0
 
@@ -194,26 +199,25 @@ def _sweep(options: argparse.Namespace) -> int:
 
 
 def _tables(options: argparse.Namespace) -> int:
-    from mansu.study.scorecard import Scorecard, read_scorecard
+    from mansu.study.scorecard import read_scorecard
     from mansu.study.tables import scorecard_table
 
     if not options.folder.is_dir():
         raise InputError(f"{options.folder} is not a folder.")
-    cards: list[tuple[Path, Scorecard | str]] = []
+    told: dict[Path, str | InputError] = {}
     for path in sorted(options.folder.rglob("scorecard.json")):
         try:
-            found = read_scorecard(path) or f"{path} is damaged; run its configuration again."
+            card = read_scorecard(path)
+            if card is None:
+                raise InputError(f"{path} is damaged; run its configuration again.")
+            told[path] = scorecard_table(card)
         except InputError as error:
-            found = str(error)
-        cards.append((path, found))
-    if not any(isinstance(card, Scorecard) for _, card in cards):
-        told = (
-            cards[0][1] if cards else f"No scorecard below {options.folder}; run mansu run first."
-        )
-        raise InputError(str(told))
-    for path, card in cards:
-        told = card if isinstance(card, str) else scorecard_table(card)
-        print(f"{path.parent}\n\n{told}\n")
+            told[path] = error
+    if not any(isinstance(text, str) for text in told.values()):
+        none = InputError(f"No scorecard below {options.folder}; run mansu run first.")
+        raise next(iter(told.values()), none)  # pyright: ignore
+    for path, text in told.items():
+        print(f"{path.parent}\n\n{text}\n")
     return 0
 
 

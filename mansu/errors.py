@@ -1,6 +1,7 @@
 """The two ways a run can end badly, each told in one sentence that names the way out."""
 
-from collections.abc import Iterator
+import reprlib
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from safetensors import SafetensorError
@@ -52,3 +53,17 @@ def _printable(character: str) -> str:
     if character.isprintable():
         return character
     return " " if character.isspace() else repr(character)[1:-1]
+
+
+def quote(value: object) -> str:
+    """A value from a file, short enough for an error message however large it is."""
+    try:
+        return reprlib.repr(value)
+    except ValueError:  # an integer that Python refuses to print
+        return "a number of too many digits"
+
+
+def enumerate_some(problems: Sequence[str], most: int = 5) -> str:
+    """The first problems, and how many more there are."""
+    more = [f"and {len(problems) - most} more"] if len(problems) > most else []
+    return "; ".join([*problems[:most], *more])

@@ -56,13 +56,15 @@ def load(package: str, value: str, name: str) -> Any:
     """
     known = plugs(package)
     if name not in known:
-        raise InputError(f"{package.rpartition('.')[2]}: {suggest(name, known)}.")
+        told = f"{package.rpartition('.')[2]}: {suggest(name, known)}"
+        raise InputError(told if told.endswith("?") else f"{told}.")
     file = known[name]
     own = file.parent == Path(mansu.__file__).parent.joinpath(*package.split(".")[1:])
     module = importlib.import_module(f"{package}.{file.stem}") if own else _import(file)
-    plug = getattr(module, value, None)
-    if plug is None or _plain(plug.name) != _plain(name):
-        raise InputError(f"{file} must hold a value {value} whose name is '{name}'.")
+    plug, kind = getattr(module, value, None), value.capitalize()
+    kinds = [base.__name__ for base in type(plug).__mro__]
+    if kind not in kinds or _plain(plug.name) != _plain(name):
+        raise InputError(f"{file} must hold a value {value}, a {kind} whose name is '{name}'.")
     return plug
 
 
@@ -74,8 +76,8 @@ def suggest(name: str, known: Iterable[str]) -> str:
     return f"'{name}' is unknown; {meant} {'' if near else ', '.join(names)}".strip()
 
 
-def _plain(name: str) -> str:
-    return name.lower().replace(" ", "")
+def _plain(name: object) -> str:
+    return str(name).lower().replace(" ", "")
 
 
 def _name(file: Path) -> str:
@@ -93,7 +95,7 @@ def _import(file: Path) -> Any:
     module = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
-    except Exception as error:  # whatever a user's file raises
+    except (Exception, SystemExit) as error:  # whatever a user's file raises
         raise InputError(f"{file} cannot be imported ({type(error).__name__}: {error}).") from error
     sys.modules[name] = module
     return module

@@ -111,7 +111,9 @@ table(charts.matrix_table(accounts), title="The account of every matrix, the tot
 # - **Proposition 2** [P]: quantization moves a weight that crossed two or more boundaries further than
 #   training did; one that crossed a single boundary, on average.
 # - **Theorem 1** [R]: the retain loss rises by at most ‖g_C‖·‖Δ‖ + ½·λ_max(H_CC)·‖Δ‖², with the gradient and
-#   the Hessian of the circuit alone, and each term is at most the one of the whole model.
+#   the Hessian of the circuit alone, and each term is at most the one of the whole model. Lanczos iteration
+#   gives λ_max from both sides [O]; the upper end, which holds but for one random start in 10,000, is the one
+#   that the bound is computed with.
 
 # %%
 from IPython.display import Markdown, display

@@ -7,11 +7,11 @@ from stat import S_IMODE
 
 import pytest
 import torch
-from mansu.study.records import Stamp, write_json, write_tensors
 from safetensors.torch import save_file
 
 from mansu.models.cache import build_once
 from mansu.scratch import replacing
+from mansu.study.cache.records import Stamp, write_result
 from mansu.study.export import Format, export_run
 from mansu.study.run import Run
 
@@ -39,8 +39,8 @@ def assert_as_new(folder: Path, umask: int) -> None:
 
 def test_a_result_of_any_kind_can_be_read_by_those_the_umask_lets(tmp_path: Path, umask) -> None:
     stamp, folder = Stamp("key", 1, 1), tmp_path / "results"
-    write_json(folder / "a.json", {"x": 1}, stamp)
-    write_tensors(folder / "b.safetensors", {"x": torch.ones(3)}, stamp)
+    write_result(folder / "a.json", {"x": 1}, {}, stamp)
+    write_result(folder / "b.safetensors", {}, {"x": torch.ones(3)}, stamp)
     assert_as_new(folder, umask)
 
 

@@ -120,7 +120,9 @@ def attribute(
             if progress is not None:
                 progress(done, len(pairs))
     if not metric.isfinite().all() or not scores.isfinite().all():
-        raise RunError("The model's logits are not finite on the attribution pairs.")
+        raise RunError(
+            "The model's logits are not finite on the attribution pairs; choose dtype float32."
+        )
     return EdgeScores(graph, scores.cpu() / len(pairs), mlp_scores, metric[1], metric[0])
 
 

@@ -131,7 +131,7 @@ def _pair(template: Template, clean: _Prompt, other: _Prompt) -> Pair | None:
 def _why_none(fact_set: FactSet, prompts: dict[str, dict[str, _Prompt]]) -> str:
     start = f"The fact set {fact_set.name!r} gives no clean/corrupted pair"
     if len(fact_set.facts) < 2:
-        return f"{start}: it has a single fact, and a pair needs two subjects."
+        return f"{start}: it has a single fact, and a pair needs two subjects; add one."
     by_template = [list(group.values()) for group in prompts.values()]
     if not any(by_template):
         return f"{start}: this model's tokenizer merges every prompt with its answer."

@@ -8,7 +8,7 @@ score, s' its score on another state of the model, on the same pairs with the sa
   shrank tenfold without changing one answer shows CAD 0.9. The normalised form does not.
 * metric ratio = M'/M [O].
 * AS-C / AS-NC [R]: relative change ‖δ'-δ‖/‖δ‖ of the clean-corrupted activation difference at the
-  last position, averaged over the nodes inside / outside the circuit.
+  last position, averaged over the nodes inside / outside the circuit that have one; 0 if none has.
 
 Intervals are bootstraps over the pairs, clustered by fact [O].
 """
@@ -67,7 +67,9 @@ def circuit_divergence(
 
     def cad(weights: np.ndarray) -> np.ndarray:  # [resamples, pairs] -> [resamples]
         s, changed = weights @ before, weights @ after
-        return 1 - (np.sign(s) * changed).sum(1) / np.abs(s).sum(1)
+        kept, size = (np.sign(s) * changed).sum(1), np.abs(s).sum(1)
+        # Of facts whose edges all score zero, none is lost.
+        return 1 - np.divide(kept, size, out=np.ones_like(size), where=size > 0)
 
     def normalised(weights: np.ndarray) -> np.ndarray:
         s, changed = weights @ before, weights @ after
@@ -129,7 +131,10 @@ def activation_shift(
 
     def mean_over(nodes: np.ndarray):
         def shift(weights: np.ndarray) -> np.ndarray:
-            return np.sqrt((weights @ change[:, nodes]) / (weights @ size[:, nodes])).mean(1)
+            moved, had = weights @ change[:, nodes], weights @ size[:, nodes]  # [resamples, nodes]
+            # A node may answer to some facts alone; without them it has nothing to change.
+            ratio = np.sqrt(np.divide(moved, had, out=np.zeros_like(moved), where=had > 0))
+            return ratio.sum(1) / np.maximum((had > 0).sum(1), 1)
 
         return shift
 

@@ -68,7 +68,10 @@ def continue_prompt(
         with torch.no_grad():
             logits = model.family.logits(model.module, model.hidden(batch, cache)[0, -1])
         if not logits.isfinite().all():
-            raise RunError("The model's next-token logits are not finite; it cannot go on.")
+            raise RunError(
+                "The model's next-token logits are not finite, so it cannot go on; type another "
+                "prompt, or choose dtype float32."
+            )
         if not found:
             candidates = _likeliest(model.tokenizer, prompt_ids, logits)
         found.append(int(logits.argmax()))

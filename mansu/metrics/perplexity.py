@@ -42,5 +42,8 @@ def perplexity(model: LanguageModel, text: str) -> float:
         total -= picked[real].double().sum().item()
         count += int(real.sum())
     if not math.isfinite(total):
-        raise RunError("The model's loss on plain text is not finite.")
+        raise RunError(
+            "The loss on plain text is not finite; choose dtype float32 if this is the original "
+            "model, else a lower learning rate."
+        )
     return math.exp(total / count)

@@ -1,4 +1,4 @@
-"""Loads a model by name: packaged, tiny, a local folder, or a hub id."""
+"""Loads a model by name: packaged, tiny, a local folder or GGUF file, or a hub id."""
 
 from pathlib import Path
 
@@ -12,8 +12,8 @@ from mansu.models.families import family_of
 from mansu.models.fingerprint import hash_files
 from mansu.models.folder import read_config, weight_files
 from mansu.models.language_model import LanguageModel
-from mansu.models.packaged import packaged_folder
-from mansu.models.recipes import PACKAGED, TINY
+from mansu.models.packaged import gguf_folder, packaged_folder
+from mansu.models.recipes import PACKAGED, TINY, is_gguf
 from mansu.models.tiny import tiny_folder
 from mansu.paths import expand
 
@@ -30,7 +30,8 @@ def find_model(name: str, weights: bool = True) -> Path:
     """The local folder that holds a model, converted or downloaded first where necessary.
 
     Args:
-        name: A packaged or tiny model's name, a local folder, or a hub id such as ``owner/model``.
+        name: A packaged or tiny model's name, a local folder or GGUF file, or a hub id such as
+            ``owner/model``.
         weights: False leaves the weights where they are, or unmade, and gives the rest.
 
     Raises:
@@ -41,6 +42,8 @@ def find_model(name: str, weights: bool = True) -> Path:
     if name in TINY:
         return tiny_folder(name, weights)
     folder = expand(name)
+    if is_gguf(name) and folder.is_file():
+        return gguf_folder(folder, weights)
     if folder.is_dir():
         return folder
     if name.count("/") == 1 and not name.startswith((".", "/", "~", "$")):
@@ -54,7 +57,8 @@ def find_model(name: str, weights: bool = True) -> Path:
             ) from error
     known = ", ".join([*PACKAGED, *TINY])
     raise InputError(
-        f"Unknown model '{name}'; give one of {known}, a local folder, or a hub id (owner/model)."
+        f"Unknown model '{name}'; give one of {known}, a local folder or GGUF "
+        "file, or a hub id (owner/model)."
     )
 
 
@@ -112,7 +116,9 @@ def load_model(
             "it again."
         ) from error
     if info["missing_keys"] or info["mismatched_keys"]:
-        raise InputError(f"The weights in {folder} do not match its config.json; fetch them again.")
+        raise InputError(
+            f"The weights in {folder} do not match its config.json; put a whole copy there."
+        )
     module.requires_grad_(False).eval()
     return LanguageModel(name, module, tokenizer, family_of(config), _hash(folder, weights))
 

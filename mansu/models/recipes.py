@@ -104,5 +104,10 @@ def shape_of(name: str) -> dict[str, Any]:
 
 def locate_model(name: str) -> str:
     """The name such that it means the same model from any folder."""
-    is_own = name not in PACKAGED and name not in TINY and expand(name).is_dir()
+    is_own = name not in PACKAGED and name not in TINY and expand(name).exists()
     return str(absolute(name)) if is_own else name
+
+
+def is_gguf(name: str) -> bool:
+    """Whether a model is dequantized from a GGUF file, a package's or the user's own."""
+    return name in PACKAGED or name.lower().endswith(".gguf")

@@ -71,7 +71,10 @@ def quantize(weight: Tensor) -> Quantized:
     """
     weight = weight.detach()
     if not torch.stack(torch.aminmax(weight)).isfinite().all():
-        raise RunError("A weight is not finite, so it has no 4-bit code; the update diverged.")
+        raise RunError(
+            "A weight is not finite, so it has no 4-bit code: the model overflows its dtype "
+            "(choose float32), or the update diverged (lower the learning rate)."
+        )
     packed, state = bnb.quantize_4bit(weight, blocksize=BLOCK, quant_type="nf4")
     return Quantized(packed.view(-1), state.absmax, weight.shape, weight.dtype)
 

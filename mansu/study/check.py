@@ -17,8 +17,9 @@ from mansu.data.pairs import build_pairs
 from mansu.errors import InputError
 from mansu.models.layers import count_layers
 from mansu.study.cache.records import read_result
-from mansu.study.config import StudyConfig, make_config, require_fitting
-from mansu.study.folders import Folders, differing_fields
+from mansu.study.config import SETS, StudyConfig, differing_fields, make_config, require_fitting
+from mansu.study.folders import Folders
+from mansu.study.state import find_origin, format_title, origins
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -46,7 +47,8 @@ def check(config: StudyConfig, tokenizer: "Callable[[], PreTrainedTokenizerBase 
     Raises:
         InputError: Settings that are another method's, no such device, unknown or damaged model,
             malformed or overlapping fact sets, a circuit larger than the model, a role that the
-            sets leave empty, facts that the model cannot be asked.
+            sets leave empty, facts that the model cannot be asked, an origin or a format whose file
+            holds none.
     """
     require_fitting(config)
     sets = Sets(*(load_fact_set(name) for name in (config.forget, config.retain, config.utility)))
@@ -59,6 +61,7 @@ def check(config: StudyConfig, tokenizer: "Callable[[], PreTrainedTokenizerBase 
             f"{config.top_k}; lower top_k."
         )
     require_device(config.device)
+    _require_plugs(config)
     found = tokenizer()
     if found is not None:
         _require_answers(config.model, sets, found)
@@ -86,8 +89,16 @@ def require_device(name: str, here: bool = False) -> None:
     try:
         if here:
             torch.ones(1, device=name).item()
-    except (RuntimeError, AssertionError) as error:
+    except Exception as error:  # every backend that is missing has its own way to say so
         raise InputError(f"device: '{name}' is not available here; give another.") from error
+
+
+def _require_plugs(config: StudyConfig) -> None:
+    """Refuses an origin or a format whose file cannot be imported or holds none."""
+    for name in origins():
+        find_origin(name)
+    for name in config.formats:
+        format_title(name)
 
 
 def _require_sides(retain: FactSet) -> None:
@@ -118,8 +129,13 @@ def _require_answers(model: str, sets: Sets, tokenizer: "PreTrainedTokenizerBase
     build_pairs(sets.forget, tokenizer, count=1, seed=0)
 
 
-def check_folder(config: StudyConfig, folders: Folders) -> None:
+def check_folder(config: StudyConfig, folders: Folders, content: Callable[[], str]) -> None:
     """Refuses folders that hold something else than this run's results.
+
+    Args:
+        config: The run's configuration.
+        folders: Its folders.
+        content: Hash of its model and fact sets: a run whose files only moved is still the same.
 
     Raises:
         InputError: They do.
@@ -151,7 +167,9 @@ def check_folder(config: StudyConfig, folders: Folders) -> None:
             f"{path} is damaged or not a run's configuration; delete it to go on with a run of "
             "yours, or give another folder."
         )
-    if differing := differing_fields(config, other):
+    differing = differing_fields(config, other)
+    moved = {*differing} <= {"model", *SETS} and stored and stored.stamp.key == content()
+    if differing and not moved:
         raise InputError(
             f"{folders.run} holds a run of another configuration (it differs in "
             f"{', '.join(differing)}); give another folder."

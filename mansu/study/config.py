@@ -2,9 +2,8 @@
 ``mansu run``; nothing else steers a run."""
 
 import dataclasses
-import reprlib
 import typing
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from numbers import Integral
 from pathlib import Path
@@ -17,7 +16,7 @@ from pydantic.dataclasses import dataclass
 from pydantic_core import ErrorDetails
 
 from mansu.data.facts import locate_fact_set
-from mansu.errors import InputError
+from mansu.errors import InputError, enumerate_some, quote
 from mansu.models.recipes import locate_model
 from mansu.paths import expand
 from mansu.registry import plugs, suggest
@@ -153,7 +152,9 @@ def make_config(values: dict[str, Any]) -> StudyConfig:
             value that is not the method's.
     """
     name = values.get("method")
-    settings = find_method(name).settings if name in plugs(_PLUGGED["method"]) else {}
+    found = {field: plugs(package) for field, package in _PLUGGED.items()}
+    known = isinstance(name, str) and name in found["method"]
+    settings = find_method(str(name)).settings if known else {}
     try:
         config = _ADAPTER.validate_python({**settings, **values})
     except Invalid as error:
@@ -176,6 +177,12 @@ def make_config(values: dict[str, Any]) -> StudyConfig:
 def defaults(method: str) -> StudyConfig:
     """The configuration of a method where nothing else is said."""
     return make_config({"method": method})
+
+
+def differing_fields(one: StudyConfig, other: StudyConfig) -> list[str]:
+    """The fields in which two configurations compute something else, not only elsewhere."""
+    names = [field.name for field in FIELDS if field.name not in UNNAMED]
+    return [name for name in names if getattr(one, name) != getattr(other, name)]
 
 
 def floors(method: str) -> tuple[str, ...]:
@@ -266,20 +273,6 @@ def words(problem: ErrorDetails) -> str:
     """What pydantic found wrong, to go on a sentence with; what it quotes stays as it is."""
     told = problem["msg"].removeprefix("Value error, ")
     return told[:1].lower() + told[1:]
-
-
-def quote(value: object) -> str:
-    """A value from a file, short enough for an error message however large it is."""
-    try:
-        return reprlib.repr(value)
-    except ValueError:  # an integer that Python refuses to print
-        return "a number of too many digits"
-
-
-def enumerate_some(problems: Sequence[str], most: int = 5) -> str:
-    """The first problems, and how many more there are."""
-    more = [f"and {len(problems) - most} more"] if len(problems) > most else []
-    return "; ".join([*problems[:most], *more])
 
 
 def to_yaml(config: StudyConfig) -> str:

@@ -1,13 +1,15 @@
 """Where a study keeps its results: one shared folder per model and data, one folder per run."""
 
+import hashlib
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from mansu.study.config import FIELDS, SETS, UNNAMED, StudyConfig, defaults
+from mansu.study.config import UNNAMED, StudyConfig, defaults, differing_fields
 
 # Fields that name the shared folder or the seed's folder, or are no part of what is computed.
 _NAMED = {"model", "forget", "retain", "method", "seed", *UNNAMED}
+_LONGEST = 200  # characters of a folder's name; file systems take 255
 
 
 @dataclass(frozen=True)
@@ -26,35 +28,25 @@ class Folders:
 
 def study_folders(config: StudyConfig, study: Path) -> Folders:
     """The folders of a run inside a study, by the study's layout."""
-    place = study / _slug(config.model) / f"{_slug(config.forget)}+{_slug(config.retain)}"
+    place = study / _slug(config.model) / _fit(f"{_slug(config.forget)}+{_slug(config.retain)}")
     return Folders(place / variant(config) / f"seed{config.seed}", place / "shared")
 
 
 def variant(config: StudyConfig) -> str:
     """The method, followed by the fields that differ from its defaults, e.g. ``mansu-top_k=4``."""
-    own = defaults(config.method)
     changed = [
-        f"{field.name}={_slug(str(value))}"
-        for field in FIELDS
-        if field.name not in _NAMED
-        and (value := getattr(config, field.name)) != getattr(own, field.name)
+        f"{name}={_slug(str(getattr(config, name)))}"
+        for name in differing_fields(config, defaults(config.method))
+        if name not in _NAMED
     ]
-    return "-".join([config.method, *changed])
+    return _fit("-".join([config.method, *changed]))
 
 
-def differing_fields(one: StudyConfig, other: StudyConfig) -> list[str]:
-    """The fields in which two configurations belong to different runs.
-
-    A model or fact set is what its name says, wherever it lies: a project may have moved. Whether
-    it still holds the same is for the results' keys to find out.
-    """
-
-    def compared(config: StudyConfig, name: str) -> str:
-        value = str(getattr(config, name))
-        return _slug(value) if name in ("model", *SETS) else value
-
-    names = [field.name for field in FIELDS if field.name not in UNNAMED]
-    return [name for name in names if compared(one, name) != compared(other, name)]
+def _fit(name: str) -> str:
+    """The name if a folder can have it, else its beginning and a digest of the whole."""
+    if len(name) <= _LONGEST:
+        return name
+    return f"{name[: _LONGEST - 9]}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 
 
 def _slug(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,9 +13,11 @@ from mansu.metrics.significance import Estimate, accuracy_interval, paired_gap
 from mansu.quant.permanence import MatrixAccount
 from mansu.study.rules import RULES
 from mansu.study.scorecard import Kind, Row, Rows, known_templates
-from mansu.study.stages.attribute import Attribution
-from mansu.study.stages.measure import Behaviour
 from mansu.study.state import FP, State
+
+if TYPE_CHECKING:  # the stages' last one makes rows of what these hold
+    from mansu.study.stages.attribute import Attribution
+    from mansu.study.stages.measure import Behaviour
 
 # A role of items as a set and a view of it.
 VIEWS = {
@@ -65,12 +68,12 @@ def references(state: State, measured: Mapping[State, object]) -> Iterator[tuple
     return ((kind, other) for kind, other in found if other != state and other in measured)
 
 
-def behaviour_rows(measured: Mapping[State, Behaviour]) -> Rows:
+def behaviour_rows(measured: "Mapping[State, Behaviour]") -> Rows:
     """Accuracy of every role, and perplexity, in every state and beside its references."""
     return Rows([*_accuracies(measured), *_perplexities(measured)])
 
 
-def _accuracies(measured: Mapping[State, Behaviour]) -> Iterator[Row]:
+def _accuracies(measured: "Mapping[State, Behaviour]") -> Iterator[Row]:
     original = measured[State("original", FP)]
     for role, (name, view) in VIEWS.items():
         if role not in original.roles:
@@ -89,7 +92,7 @@ def _accuracies(measured: Mapping[State, Behaviour]) -> Iterator[Row]:
                 yield Row(*address, kind, gap.value, gap.low, gap.high, found.n, gap.p_mcnemar)
 
 
-def _perplexities(measured: Mapping[State, Behaviour]) -> Iterator[Row]:
+def _perplexities(measured: "Mapping[State, Behaviour]") -> Iterator[Row]:
     for state, behaviour in measured.items():
         address = ("utility", "text", "perplexity", state.origin, state.format)
         yield Row(*address, "value", behaviour.perplexity)
@@ -98,7 +101,7 @@ def _perplexities(measured: Mapping[State, Behaviour]) -> Iterator[Row]:
 
 
 def structure_rows(
-    measured: Mapping[State, Attribution], circuit: Circuit, facts: list[str]
+    measured: "Mapping[State, Attribution]", circuit: Circuit, facts: list[str]
 ) -> Rows:
     """CAD, AS-C, AS-NC and M'/M of every state against its references.
 
@@ -114,7 +117,7 @@ def structure_rows(
 
 
 def _structure(
-    measured: Mapping[State, Attribution], circuit: Circuit, facts: list[str]
+    measured: "Mapping[State, Attribution]", circuit: Circuit, facts: list[str]
 ) -> Iterator[Row]:
     for state, found in measured.items():
         for kind, other in references(state, measured):

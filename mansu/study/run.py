@@ -6,9 +6,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mansu.study.cache.records import Stamp, write_result
+from mansu.data.facts import load_fact_set
+from mansu.study.cache.records import Stamp, hash_json, write_result
 from mansu.study.check import check, check_folder, require_device
-from mansu.study.config import StudyConfig
+from mansu.study.config import SETS, StudyConfig
 from mansu.study.folders import Folders
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ class Run:
         self.progress = progress
         self.results: dict[Any, Any] = {}
         self.keys: dict[Any, str] = {}
-        check_folder(config, folders)
+        check_folder(config, folders, lambda: self.content)
         sets = check(config, lambda: self.tokenizer)
         self.forget, self.retain, self.utility = sets.forget, sets.retain, sets.utility
         require_device(config.device, here=True)
@@ -97,6 +98,20 @@ class Run:
 
         return self.model.fingerprint if self._is_loaded else fingerprint(self.config.model)
 
+    @cached_property
+    def family_file(self) -> Path:
+        """Where the adapter for the model's architecture is written."""
+        from mansu.models.families import family_file
+        from mansu.models.loading import find_model, read_config
+
+        return family_file(read_config(find_model(self.config.model, weights=False)).model_type)
+
+    @cached_property
+    def content(self) -> str:
+        """Hash of the model and the fact sets, wherever they lie."""
+        sets = [load_fact_set(getattr(self.config, name)).fingerprint for name in SETS]
+        return hash_json([self.fingerprint, *sets])
+
     @property
     def _is_loaded(self) -> bool:
         return "model" in self.__dict__
@@ -104,10 +119,10 @@ class Run:
     def open(self) -> None:
         """Claims the run's folder for this configuration by writing ``config.json``."""
         path = self.folder / "config.json"
-        check_folder(self.config, self.folders)  # another process may have claimed it since
+        check_folder(self.config, self.folders, lambda: self.content)  # may be claimed since
         if not path.is_file():
             values = dataclasses.asdict(self.config)  # pyright: ignore
-            write_result(path, values, {}, Stamp("config", 0.0, 0))
+            write_result(path, values, {}, Stamp(self.content, 0.0, 0))
 
     def report(self, task: str) -> Callable[[int, int], None]:
         """A progress callback for one task."""

@@ -29,7 +29,7 @@ def scorecard_table(card: Scorecard, width: int = 100) -> str:
     circuit = f"circuit ({config['circuit']}): MLPs of layers {layers}; floor: {config['floor']}"
     others = 2 * (len(rows.origins) - 1)
     parts = [
-        *textwrap.wrap(head, width),
+        *textwrap.wrap(head, width, break_on_hyphens=False),  # a path must stay one
         *textwrap.wrap(circuit, width),
         "",
         *columns(accuracy_rows(rows), "llll" + "lr" * (others // 2)),

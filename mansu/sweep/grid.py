@@ -24,13 +24,11 @@ from typing import Annotated, Any
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
-from mansu.errors import InputError
+from mansu.errors import InputError, enumerate_some, quote
 from mansu.study.config import (
     StudyConfig,
     Whole,
-    enumerate_some,
     make_config,
-    quote,
     read_config,
     words,
 )

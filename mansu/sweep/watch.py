@@ -37,12 +37,9 @@ def watch(
     Raises:
         RunError: It ended before it started anything; its last words are in the message.
     """
-    log, status = root / ".sweep" / "log.txt", root / ".sweep" / "status"
-    before = {target: _stamp(target) for target in targets}
-    done: set[Path] = set()
-    started: dict[Path, float] = {}
+    log = root / ".sweep" / "log.txt"
     live = _LiveLine()
-    begin = time.monotonic()
+    look = _Progress(root, targets, live)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # ends as an interrupt does, below
     with log.open("w", encoding="utf-8") as words:
         process = subprocess.Popen(  # noqa: S603 (our own command line, no shell)
@@ -57,15 +54,7 @@ def watch(
             name_holder(lock, process.pid)
             while True:
                 ended = process.poll() is not None
-                running = {t: _said(status / t.relative_to(root)) for t in targets}
-                for target, said in running.items():
-                    if said and target not in started:
-                        started[target] = time.monotonic()
-                    if target not in done and _stamp(target) not in (None, before[target]):
-                        done.add(target)
-                        took = time.monotonic() - started.get(target, begin)
-                        live.print(f"  done  {_named(target, root)}  {clock(took)}")
-                live.show([f"{t.stem}: {said}" for t, said in running.items() if said])
+                look.tell()
                 if ended:
                     break
                 time.sleep(EVERY)
@@ -75,7 +64,7 @@ def watch(
             raise
         finally:
             live.show([])
-    if process.returncode and not started:
+    if process.returncode and not look.started:
         said = last_words(log.read_text(encoding="utf-8", errors="replace"))
         raise RunError(f"Snakemake could not start: {said} (log: {log})")
     return process.returncode
@@ -86,6 +75,34 @@ def last_words(log: str) -> str:
     lines = [line for line in log.splitlines() if line.strip() and not line[0].isspace()]
     errors = [n for n, line in enumerate(lines) if re.search(r"(Error|Exception)\b|error:", line)]
     return " ".join(lines[errors[-1] if errors else -1 :]) or "it said nothing"
+
+
+class _Progress:
+    """What the notebooks have come to since the last look.
+
+    Attributes:
+        started: When each was first seen at work.
+    """
+
+    def __init__(self, root: Path, targets: Sequence[Path], live: "_LiveLine") -> None:
+        self.started: dict[Path, float] = {}
+        self._root, self._targets, self._live = root, targets, live
+        self._before = {target: _stamp(target) for target in targets}
+        self._done: set[Path] = set()
+        self._begin = time.monotonic()
+
+    def tell(self) -> None:
+        """Prints a line for every notebook that is done, and shows what the others are at."""
+        status = self._root / ".sweep" / "status"
+        running = {t: _said(status / t.relative_to(self._root)) for t in self._targets}
+        for target, said in running.items():
+            if said and target not in self.started:
+                self.started[target] = time.monotonic()
+            if target not in self._done and _stamp(target) not in (None, self._before[target]):
+                self._done.add(target)
+                took = time.monotonic() - self.started.get(target, self._begin)
+                self._live.print(f"  done  {_named(target, self._root)}  {clock(took)}")
+        self._live.show([f"{t.stem}: {said}" for t, said in running.items() if said])
 
 
 class _LiveLine:

@@ -2,7 +2,8 @@
 
 ℓ_r(θ) − ℓ_r(θ₀) ≤ ‖g_C‖·‖Δ‖ + ½·λ_max(H_CC)·‖Δ‖², and each term is at most its counterpart with the
 gradient and Hessian of all weights: a sub-vector is no longer than the vector, and the eigenvalues
-of a principal submatrix interlace (Cauchy). g and H are taken at θ₀, so on a real run the bound
+of a principal submatrix interlace (Cauchy). λ_max is known from below and, but for one random start
+in 10,000, from above, which is what the bound takes. g and H are taken at θ₀, so on a real run it
 leaves out the third order: it is compared with the measured loss, not assumed.
 """
 
@@ -21,7 +22,7 @@ class Sharpness:
     Attributes:
         weights: How many weights.
         gradient_norm: ‖g‖, in nats per unit of weight.
-        curvature: λ_max(H), by Lanczos.
+        curvature: λ_max(H) from both sides, by Lanczos.
     """
 
     weights: int
@@ -33,7 +34,7 @@ class Sharpness:
         return self.gradient_norm * delta_norm
 
     def quadratic(self, delta_norm: float) -> float:
-        """The second term, ½·λ_max·‖Δ‖², in nats; λ_max with its residual added."""
+        """The second term, ½·λ_max·‖Δ‖², in nats; λ_max at its upper bound."""
         return 0.5 * self.curvature.upper * delta_norm**2
 
     def bound(self, delta_norm: float) -> float:
@@ -43,7 +44,7 @@ class Sharpness:
     def at_most(self, whole: "Sharpness") -> tuple[bool, bool]:
         """Whether each term is at most its counterpart, within Lanczos' own error."""
         gradient = self.gradient_norm <= whole.gradient_norm * (1 + ROUNDING)
-        # Only the Ritz value is certain to be reached, so it is what is compared.
+        # What λ_max is at least, against what the whole model's is at most.
         return gradient, self.curvature.value <= whole.curvature.upper
 
 

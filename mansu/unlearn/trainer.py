@@ -13,6 +13,7 @@ state with the lowest forget accuracy among those whose retain accuracy fell by 
 and ends training early once a kept state is at chance. ``last`` keeps the last state as it is.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -20,11 +21,11 @@ import torch
 
 from mansu.data.examples import Example
 from mansu.errors import RunError
-from mansu.models.targets import answer_targets
 from mansu.unlearn.latents import Latents
 from mansu.unlearn.methods.base import Keep
-from mansu.unlearn.objectives import ForgetLoss, forget_term, retain_term
-from mansu.unlearn.view import Streams, View
+from mansu.unlearn.objectives import ForgetLoss
+from mansu.unlearn.side import Side
+from mansu.unlearn.view import View
 
 MAX_RETAIN_DROP = 0.02
 
@@ -142,7 +143,7 @@ class Trainer:
         forget_starts = [e.answer_start for e in forget]
         retain_starts = [e.answer_start for e in retain]
         self._sides = [
-            _Side(view, self._forget, forget_starts, self._retain, retain_starts) for view in views
+            Side(view, self._forget, forget_starts, self._retain, retain_starts) for view in views
         ]
 
     def run(
@@ -181,19 +182,13 @@ class Trainer:
             terms = side.losses(weights, forget, retain, settings)
             loss = terms[0] + settings.retain_weight * terms[1]
             if not loss.isfinite():
-                raise RunError(
-                    f"The loss is not finite at step {step + 1} ({side.view.precision}); the last "
-                    "checked state is kept. Lower the learning rate."
-                )
+                raise _diverged(f"loss ({side.view.precision})", step)
             gradient += self.latents.gradient(loss, side.view.precision)
             losses += torch.stack([term.detach().double().cpu() for term in terms])
         gradient /= len(self._sides)
         norm = gradient.norm().item()
-        if not torch.tensor(norm).isfinite():
-            raise RunError(
-                f"The gradient is not finite at step {step + 1}; the last checked state is kept. "
-                "Lower the learning rate."
-            )
+        if not math.isfinite(norm):
+            raise _diverged("gradient", step)
         gradient *= min(1.0, settings.max_gradient_norm / max(norm, 1e-12))
         self.latents.values.grad = gradient
         optimizer.step()
@@ -232,65 +227,6 @@ class Trainer:
         return optimizer
 
 
-class _Side:
-    """One precision's cached streams and its losses."""
-
-    def __init__(
-        self,
-        view: View,
-        forget: Sequence[tuple[int, ...]],
-        starts: Sequence[int],
-        retain: Sequence[tuple[int, ...]],
-        retain_starts: Sequence[int],
-    ) -> None:
-        self.view = view
-        self._forget, self._starts = forget, starts
-        self._retain, self._retain_starts = retain, retain_starts
-        self._forget_streams: Streams = view.streams(forget)
-        self._retain_streams: Streams = view.streams(retain)
-
-    def losses(
-        self,
-        weights: dict[str, torch.Tensor],
-        forget: Sequence[int],
-        retain: Sequence[int],
-        settings: TrainSettings,
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Mean forget and retain terms of the drawn examples; one forward pass for both."""
-        rows = [self._forget[i] for i in forget] + [self._retain[i] for i in retain]
-        lower = [self._forget_streams.lower[i] for i in forget]
-        lower += [self._retain_streams.lower[i] for i in retain]
-        starts = [self._starts[i] for i in forget] + [self._retain_starts[i] for i in retain]
-        model = self.view.model
-        targets = answer_targets(rows, starts, model.pad_id, model.device)
-        hidden = self.view.hidden(targets.batch, lower, weights)
-        log_probs = model.log_probs(hidden[targets.row, targets.position])  # [targets, vocabulary]
-
-        final = [self._forget_streams.final[i] for i in forget]
-        final += [self._retain_streams.final[i] for i in retain]
-        original = torch.nn.utils.rnn.pad_sequence(final, batch_first=True)
-        with torch.no_grad():
-            reference = model.log_probs(original[targets.row, targets.position])
-
-        answers = targets.row < len(forget)
-        spread = torch.zeros_like(answers, dtype=log_probs.dtype)
-        token = targets.token[:, None]
-        likely = targets.mean_per_row(
-            torch.where(answers, log_probs.gather(1, token)[:, 0], spread)
-        )
-        was = targets.mean_per_row(torch.where(answers, reference.gather(1, token)[:, 0], spread))
-        forget_rows = slice(len(forget))
-        forget_loss = forget_term(
-            settings.forget_loss,
-            likely[forget_rows],
-            was[forget_rows],
-            targets.per_row[forget_rows],
-            settings.beta,
-            settings.margin,
-        ).mean()
-        return forget_loss, retain_term(log_probs[~answers], reference[~answers]).mean()
-
-
 def _draw(size: int, batch: int, seed: int, step: int) -> list[int]:
     """The step's examples: consecutive slices of one shuffled epoch after another."""
     return [
@@ -301,3 +237,12 @@ def _draw(size: int, batch: int, seed: int, step: int) -> list[int]:
 def _shuffled(size: int, seed: int, epoch: int) -> list[int]:
     generator = torch.Generator().manual_seed(seed * 1_000_003 + epoch)
     return torch.randperm(size, generator=generator).tolist()
+
+
+def _diverged(what: str, step: int) -> RunError:
+    if not step:
+        return RunError(f"The {what} is not finite before the first step; choose dtype float32.")
+    return RunError(
+        f"The {what} is not finite at step {step + 1}; the last checked state is kept. Lower the "
+        "learning rate."
+    )

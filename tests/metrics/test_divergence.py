@@ -89,3 +89,26 @@ def test_activation_shift_tells_the_circuits_mlps_from_all_other_nodes():
     assert found.inside.value == pytest.approx(0.75)
     assert found.outside.value == pytest.approx(0)
     assert torch.tensor(found.by_node).isnan().nonzero().flatten().tolist() == [0]
+
+
+def test_a_node_that_answers_to_some_facts_alone_has_a_shift_and_an_interval():
+    torch.manual_seed(3)
+    before = torch.randn(PAIRS, GRAPH.sources, 8)
+    before[2:, GRAPH.mlp_source(1)] = 0  # only the pairs of the first fact: draws may lack it
+    found = activation_shift(before, 0.5 * before, GRAPH, CIRCUIT, FACTS)
+    assert found.inside.value == pytest.approx(0.5)
+    assert (found.inside.low, found.inside.high) == pytest.approx((0.5, 0.5))
+
+
+def test_a_circuit_without_any_response_has_nothing_to_change():
+    before = torch.ones(PAIRS, GRAPH.sources, 8)
+    before[:, [GRAPH.mlp_source(layer) for layer in CIRCUIT.layers]] = 0
+    found = activation_shift(before, 2 * before, GRAPH, CIRCUIT, FACTS)
+    assert (found.inside.value, found.outside.value) == (0, 1)
+
+
+def test_facts_whose_edges_all_score_zero_leave_cad_an_interval(mlp):
+    mlp[2:, :, list(CIRCUIT.layers)] = 0
+    found = circuit_divergence(scores(mlp), scores(0.25 * mlp), CIRCUIT, FACTS)
+    assert found.cad.value == pytest.approx(0.75)
+    assert found.cad.low >= 0

@@ -1,6 +1,7 @@
 import dataclasses
 import math
 
+import numpy as np
 import pytest
 import yaml
 from hypothesis import given, settings
@@ -53,6 +54,59 @@ def test_text_from_the_shell_becomes_numbers():
 def test_a_value_out_of_range_is_refused_by_name(field, value):
     with pytest.raises(InputError, match=field):
         make_config({field: value})
+
+
+@pytest.mark.parametrize("value", [True, False, 1.0, "1.0", "1e0", [1], None, "", "one"])
+def test_only_a_whole_number_or_its_text_is_one(value):
+    for field in ("seed", "steps", "top_k", "memory_mb"):
+        with pytest.raises(InputError, match=rf"^{field}: input should be a valid integer"):
+            make_config({field: value})
+
+
+@pytest.mark.parametrize("value", [True, False, [0.5], None, "", "half", "nan", "inf", math.nan])
+def test_only_a_finite_number_or_its_text_is_one(value):
+    for field in ("tau", "beta", "learning_rate"):
+        with pytest.raises(InputError, match=f"^{field}: input should be"):
+            make_config({field: value})
+
+
+def test_numbers_are_taken_as_papermill_a_shell_and_numpy_give_them():
+    given = {"seed": "7", "steps": np.int64(3), "tau": "2e-1", "rho": 1, "beta": np.float32(0.5)}
+    config = make_config(given)
+    assert (config.seed, config.steps, config.tau, config.rho, config.beta) == (7, 3, 0.2, 1.0, 0.5)
+    assert type(config.steps) is int
+    assert type(config.rho) is float
+
+
+def test_what_a_message_quotes_reaches_the_user_as_it_is():
+    with pytest.raises(InputError, match=r"floor: input should be 'in_loop', .* not 'In_Loop'"):
+        make_config({"floor": "In_Loop"})
+    with pytest.raises(InputError, match="alpha_grid: input should be 'k/K' or 'midpoint'"):
+        make_config({"alpha_grid": "k/k"})
+    with pytest.raises(InputError, match="model: can be no name of a file, not"):
+        make_config({"model": "X" * 300})
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "line"),
+    [
+        ("tau: 0.1\nsteps: 3\ntau: 0.2\n", "tau", 3),
+        ('{"steps": 1, "steps": 1}', "steps", 1),
+        ("steps: 3\n'steps': 4\n", "steps", 2),
+        ("\ufeffseed: 1\nseed: 2\n", "seed", 2),
+    ],
+)
+def test_a_key_that_is_given_twice_is_refused_and_named(tmp_path, text, key, line):
+    path = tmp_path / "run.yaml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(InputError, match=rf"run\.yaml gives the key '{key}' twice \(line {line}\)"):
+        read_config(path)
+
+
+def test_a_merged_mapping_may_be_overridden_and_a_byte_order_mark_is_read(tmp_path):
+    path = tmp_path / "run.yaml"
+    path.write_text("\ufeff<<: {tau: 0.1, rho: 0.2}\ntau: 0.3\n", encoding="utf-8")
+    assert read_config(path) == {"tau": 0.3, "rho": 0.2}
 
 
 def test_an_unknown_key_is_refused():

@@ -5,7 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mansu.errors import InputError
+from mansu.errors import InputError, RunError
 from mansu.theory import largest_eigenvalue
 
 
@@ -43,13 +43,53 @@ def test_it_finds_the_largest_eigenvalue_of_a_random_matrix(size, seed):
 
 @given(st.integers(2, 60), st.integers(0, 1000), st.integers(1, 12))
 @settings(max_examples=60, deadline=None)
-def test_an_eigenvalue_lies_within_the_residual_and_none_far_below_the_value(size, seed, steps):
+def test_the_largest_eigenvalue_lies_between_both_ends(size, seed, steps):
     matrix = symmetric(size, seed)
     found = run(matrix, steps=steps, seed=seed + 1)
-    values = torch.linalg.eigvalsh(matrix)
-    assert (values - found.value).abs().min().item() <= found.residual + 1e-6
-    assert found.value <= values[-1].item() + 1e-6
+    top = torch.linalg.eigvalsh(matrix)[-1].item()
+    assert found.value - 1e-6 <= top <= found.upper + 1e-6
     assert found.steps <= steps
+
+
+LINE = torch.linspace(0, 1, 300, dtype=torch.float64)
+SPECTRA = {
+    "even": LINE,
+    "one apart": torch.cat([LINE, torch.tensor([1.2])]),
+    "one far apart": torch.cat([LINE, torch.tensor([50.0])]),
+    "two nearly equal on top": torch.cat([LINE, torch.tensor([1.3, 1.299])]),
+    "ten in a cluster on top": torch.cat([LINE, 1.2 + 1e-6 * torch.arange(10)]),
+    "the same one many times": torch.cat([LINE, torch.full((10,), 1.1)]),
+    "all below zero": LINE - 3,
+    "few and spread": torch.tensor([0.0] * 290 + [1, 2, 3, 5, 8, 20, 21, 72]),
+}
+
+
+@pytest.mark.parametrize("steps", [2, 5, 12])
+@pytest.mark.parametrize("spectrum", SPECTRA.values(), ids=SPECTRA)
+def test_the_upper_end_holds_from_any_start_even_one_without_the_top(spectrum, steps):
+    spectrum, top, margins = spectrum.double(), spectrum.max().item(), []
+
+    def product(vector, onto):
+        return {"a": spectrum * vector["a"] + (onto["a"] if onto else 0)}
+
+    for seed in range(200):
+        generator = torch.Generator().manual_seed(seed)
+        start = torch.randn(len(spectrum), generator=generator, dtype=torch.float64)
+        if seed % 2:  # only the random part, which is added, can find it
+            start[spectrum == spectrum.max()] = 0
+        noise = torch.Generator().manual_seed(1000 + seed)
+        found = largest_eigenvalue(product, {"a": start}, steps, 0.0, generator=noise)
+        assert found.value - 1e-9 <= top <= found.upper + 1e-9, seed
+        margins.append(found.margin)
+    if steps == 12:  # and says something
+        assert sum(margins) / 200 < 0.4 * (top - spectrum.min().item())
+
+
+def test_more_steps_bring_both_ends_together():
+    matrix = torch.diag(SPECTRA["one apart"])
+    margins = [run(matrix, steps=steps).margin for steps in (4, 8, 16, 32)]
+    assert margins == sorted(margins, reverse=True)
+    assert margins[-1] < 1e-3
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
@@ -67,7 +107,7 @@ def test_a_negative_definite_matrix_has_its_largest_not_its_longest_eigenvalue()
 
 def test_a_zero_matrix_has_eigenvalue_zero_after_one_product():
     found = run(torch.zeros(10, 10))
-    assert (found.value, found.residual, found.steps) == (0, 0, 1)
+    assert (found.value, found.margin, found.steps) == (0, 0, 1)
 
 
 @pytest.mark.parametrize("scale", [1e-12, 1.0, 1e12])
@@ -81,6 +121,11 @@ def test_repeated_eigenvalues_are_no_obstacle():
     found = run(torch.diag(torch.tensor([3.0, 3.0, 3.0, 1.0, 1.0, -2.0], dtype=torch.float64)))
     assert found.value == pytest.approx(3)
     assert found.steps <= 3
+
+
+def test_a_matrix_that_is_not_finite_is_told_in_a_sentence():
+    with pytest.raises(RunError, match="not finite in this dtype"):
+        run(torch.full((4, 4), torch.inf))
 
 
 @pytest.mark.parametrize("bad", [torch.zeros(4), torch.full((4,), torch.nan)])

@@ -58,24 +58,7 @@ def ratio_strips(accounts: Mapping[str, pd.DataFrame]) -> ChartType:
         accounts: Permanence accounting by the method's title; the total is the last line.
     """
     totals = {name: frame.iloc[-1] for name, frame in accounts.items()}
-    counts = {name: np.array(total["ratio_histogram"]) for name, total in totals.items()}
-    shares = {name: count / max(int(count.sum()), 1) for name, count in counts.items()}
-    used = np.flatnonzero(sum(share > _SEEN for share in shares.values()))
-    one = int(np.searchsorted(RATIO_EDGES, 0))
-    first, last = (int(used[0]), int(used[-1]) + 1) if len(used) else (one, one)
-    shown = slice(min(first, one - 8), max(last, one + 4))
-    rows = [
-        pd.DataFrame(
-            {
-                "method": name,
-                "low": 10 ** RATIO_EDGES[:-1][shown],
-                "high": 10 ** RATIO_EDGES[1:][shown],
-                "share": share[shown],
-            }
-        )
-        for name, share in shares.items()
-    ]
-    frame = pd.concat(rows)
+    frame = _histograms(totals)
     x = alt.X(
         "low:Q",
         title="|Δ| / width of the original's bin (log axis)",
@@ -119,3 +102,19 @@ def ratio_strips(accounts: Mapping[str, pd.DataFrame]) -> ChartType:
             *told,
         )
     )
+
+
+def _histograms(totals: Mapping[str, pd.Series]) -> pd.DataFrame:
+    """Share of the changed weights by ratio, a line a method and bin; empty ends are left out."""
+    counts = {name: np.array(total["ratio_histogram"]) for name, total in totals.items()}
+    shares = {name: count / max(int(count.sum()), 1) for name, count in counts.items()}
+    used = np.flatnonzero(sum(share > _SEEN for share in shares.values()))
+    one = int(np.searchsorted(RATIO_EDGES, 0))
+    first, last = (int(used[0]), int(used[-1]) + 1) if len(used) else (one, one)
+    shown = slice(min(first, one - 8), max(last, one + 4))
+    ends = {"low": 10 ** RATIO_EDGES[:-1][shown], "high": 10 ** RATIO_EDGES[1:][shown]}
+    lines = [
+        pd.DataFrame({"method": name, **ends, "share": share[shown]})
+        for name, share in shares.items()
+    ]
+    return pd.concat(lines)

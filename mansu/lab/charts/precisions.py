@@ -38,18 +38,6 @@ def slope_panel(
     places += ["NF4"] * (len(places) == 1)  # its place stays empty
     frame = pd.DataFrame(_rows(models, kept))
     frame["height"] = frame.groupby("precision")["accuracy"].transform(_spread)
-    x = alt.X(
-        "x:Q",
-        title=None,
-        scale=alt.Scale(domain=[-0.35, len(places) - 0.65], nice=False),
-        axis=alt.Axis(
-            values=list(range(len(places))),
-            labelExpr=f"{json.dumps(places)}[datum.value]",
-            labelFontSize=12,
-            grid=False,
-            ticks=False,
-        ),
-    )
     y = alt.Y(
         "accuracy:Q",
         title="accuracy",
@@ -58,7 +46,7 @@ def slope_panel(
     )
     legend = alt.Legend(symbolOpacity=1, symbolSize=90)
     base = alt.Chart(frame).encode(
-        x=x, color=alt.Color("model:N", title=None, scale=looks(models), legend=legend)
+        x=_axis(places), color=alt.Color("model:N", title=None, scale=looks(models), legend=legend)
     )
     tooltip = ["model", "precision", alt.Tooltip("accuracy", format=".3f"), "low", "high", "n"]
     bars = base.mark_rule(strokeWidth=2, opacity=0.6).encode(
@@ -85,6 +73,22 @@ def slope_panel(
     return alt.layer(
         rule.encode(y=alt.Y("y:Q", title="accuracy")), bars, lines, dots, *words
     ).properties(height=250)
+
+
+def _axis(places: list[str]) -> alt.X:
+    """The formats side by side, by their titles."""
+    return alt.X(
+        "x:Q",
+        title=None,
+        scale=alt.Scale(domain=[-0.35, len(places) - 0.65], nice=False),
+        axis=alt.Axis(
+            values=list(range(len(places))),
+            labelExpr=f"{json.dumps(places)}[datum.value]",
+            labelFontSize=12,
+            grid=False,
+            ticks=False,
+        ),
+    )
 
 
 def looks(names: Iterable[str], which: int = 0) -> alt.Scale:

@@ -51,8 +51,8 @@ def bound_terms(circuit: Sharpness, lengths: Mapping[str, float]) -> ChartType:
     )
     title = heading(
         "What the update may cost the retain set, before and after the floor",
-        "Theorem 1: the gradient's length times the update's, plus half the largest curvature "
-        "times its square; both taken at the original weights.",
+        "Theorem 1: the gradient's length times the update's, plus half the largest curvature (its "
+        "upper bound) times its square; both taken at the original weights.",
         width=WIDTH - 100,
     )
     return (bars + words).properties(width=WIDTH - 100, height=90, title=title)

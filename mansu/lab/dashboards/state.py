@@ -13,6 +13,7 @@ from mansu.study.config import (
     FIELDS,
     StudyConfig,
     defaults,
+    differing_fields,
     make_config,
     parse_config,
     to_yaml,
@@ -44,11 +45,7 @@ def require_same(config: StudyConfig, own: StudyConfig, shown: str, free: Collec
     Raises:
         InputError: Others do.
     """
-    differing = [
-        field.name
-        for field in FIELDS
-        if field.name not in free and getattr(config, field.name) != getattr(own, field.name)
-    ]
+    differing = [name for name in differing_fields(config, own) if name not in free]
     if differing:
         raise InputError(
             f"This dashboard shows {shown}, and {', '.join(differing)} differs; set it in the "

@@ -57,7 +57,7 @@ def _definer(module: str, name: str) -> Path | None:
         return beneath
     file = _file(module)
     if file is not None and file.name == "__init__.py":
-        for node in _parse(file).body:
+        for node in ast.walk(_parse(file)):
             if not isinstance(node, ast.ImportFrom) or not (node.module or "").startswith("mansu"):
                 continue
             if any((alias.asname or alias.name) == name for alias in node.names):

@@ -64,7 +64,9 @@ def _take_out(value: Any, path: str, tensors: dict[str, torch.Tensor]) -> Any:
         if torch.equal(short.long(), value):
             tensors[path] = short  # indices: half the file
             return {_SHORT: path}
-    tensors[path] = value
+    shared = {other.untyped_storage().data_ptr() for other in tensors.values()}
+    # Two that share memory cannot lie in one file.
+    tensors[path] = value.clone() if value.untyped_storage().data_ptr() in shared else value
     return {_TENSOR: path}
 
 

@@ -8,8 +8,8 @@
 The body only computes. The stage owns the key (what the result depends on), the file, the memory of
 the result within a run object, and the account of what it cost. A key hashes: the stage's name and
 its arguments, the configuration fields it reads, the keys of the stages before it, dtype and files
-of the model, the code of the stage's module and of the plugs it calls, and the versions of the
-libraries that compute. It is known before anything is computed.
+of the model, the code of the stage's module, of the model's family and of the plugs it calls, and
+the versions of the libraries that compute. It is known before anything is computed.
 """
 
 import functools
@@ -152,7 +152,10 @@ class Stage(Generic[T]):
             "stage": [self.name, *map(str, arguments)],
             "config": {name: getattr(run.config, name) for name in self.fields(run, *arguments)},
             "model": [run.config.dtype, run.fingerprint],
-            "code": [hash_code(self._file), *map(hash_code, self._plugs(run, *arguments))],
+            "code": [
+                *(hash_code(self._file), hash_code(run.family_file)),
+                *map(hash_code, self._plugs(run, *arguments)),
+            ],
             "libraries": libraries(),
             "inputs": list(self._inputs(run, *arguments)),
             "after": [stage.key(run, *theirs) for stage, theirs in self.before(run, *arguments)],

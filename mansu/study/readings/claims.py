@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from mansu.study.stages.guarantees import Guarantees, Update
-from mansu.theory import Crossings
+from mansu.theory import Crossings, Eigenvalue
 
 # What counts as "with high probability" and as a small error; ours, and named in the sentences. [O]
 HIGH_PROBABILITY = 0.95
@@ -62,9 +62,7 @@ def retain_claims(found: Guarantees) -> list[Claim]:
             gradient and curvature,
             f"the gradient is {found.circuit.gradient_norm:.3g} in the circuit and "
             f"{found.whole.gradient_norm:.3g} in the whole model, the largest curvature "
-            f"{found.circuit.curvature.value:.3g} and {found.whole.curvature.value:.3g} "
-            f"(± {found.circuit.curvature.residual:.2g} and "
-            f"± {found.whole.curvature.residual:.2g})",
+            f"{_ends(found.circuit.curvature)} and {_ends(found.whole.curvature)}",
         )
     ]
     for state, update in _updates(found):
@@ -82,6 +80,10 @@ def retain_claims(found: Guarantees) -> list[Claim]:
             reason += f". A bound above the loss itself ({cost.loss_before:.3g}) excludes little"
         claims.append(Claim(name, cost.within(found.circuit), reason))
     return claims
+
+
+def _ends(curvature: Eigenvalue) -> str:
+    return f"{curvature.value:.3g} to {curvature.upper:.3g}"
 
 
 def floor_effect(found: Guarantees) -> str:

@@ -7,6 +7,7 @@ import torch
 
 from mansu.data.examples import Example, build_examples
 from mansu.errors import RunError
+from mansu.quant.deployed import linear_weights
 from mansu.study.cache.stage import stage
 from mansu.study.config import StudyConfig
 from mansu.study.run import Run
@@ -38,12 +39,16 @@ def trainable_weights(run: Run) -> dict[str, torch.Tensor]:
 
     They are the circuit's, or those of all blocks.
     """
-    family, module = run.model.family, run.model.module
     if find_method(run.config.method).scope == "blocks":
-        names = family.linear_weight_names(module)
-    else:
-        layers = choose_circuit(run).layers
-        names = [name for layer in layers for name in family.mlp_weight_names(module, layer)]
+        return linear_weights(run.model)
+    return circuit_weights(run)
+
+
+def circuit_weights(run: Run) -> dict[str, torch.Tensor]:
+    """The original matrices of the circuit by name; shares the model's storage."""
+    family, module = run.model.family, run.model.module
+    layers = choose_circuit(run).layers
+    names = [name for layer in layers for name in family.mlp_weight_names(module, layer)]
     return {name: module.get_parameter(name).data for name in names}
 
 
@@ -56,7 +61,7 @@ def trainable_weights(run: Run) -> dict[str, torch.Tensor]:
 )
 def measure_fisher(run: Run) -> Fisher:
     """Diagonal Fisher information on both sets, or the stored one."""
-    weights = trainable_weights(run)
+    weights = circuit_weights(run)
     view = View(run.model, list(weights), min(choose_circuit(run).layers), "fp")
     sides = {
         side: diagonal_fisher(
@@ -67,6 +72,8 @@ def measure_fisher(run: Run) -> Fisher:
         )
         for side, examples in zip(("forget", "retain"), training_examples(run), strict=True)
     }
+    if not all(part.isfinite().all() for side in sides.values() for part in side.values()):
+        raise RunError("The Fisher information is not finite in this dtype; choose float32.")
     return Fisher(**sides)
 
 

@@ -94,7 +94,8 @@ def read_checkpoint(folder: Path, model: LanguageModel) -> Unlearned | None:
             f"The checkpoint in {folder} was not made from '{model.name}' as it is now; name the "
             "model it was made from with --model."
         )
-    return found
+    same = all(part.dtype == model.module.dtype for part in found.values.values())
+    return found if same else None
 
 
 @contextmanager

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-import mansu.circuit as circuits
-from mansu.circuit import Circuit, EdgeScores, select
+from mansu.circuit import Circuit, EdgeScores, attribute, select
+from mansu.errors import RunError
 from mansu.models import LanguageModel
 from mansu.study.cache.stage import stage
 from mansu.study.run import Run
@@ -39,14 +39,25 @@ def score_original(run: Run) -> EdgeScores:
 
 @stage("circuit", "run", fields=("top_k", "circuit"), after=[score_original], ending=".json")
 def choose_circuit(run: Run) -> Circuit:
-    """The circuit that the ranking gives."""
-    return select(score_original(run), run.config.top_k, run.config.circuit)
+    """The circuit that the ranking gives.
+
+    Raises:
+        RunError: No edge into the circuit has a score, so that nothing could be shown to be lost.
+    """
+    scores = score_original(run)
+    circuit = select(scores, run.config.top_k, run.config.circuit)
+    if not scores.mlp_scores[:, :, list(circuit.layers)].double().mean(0).any():
+        raise RunError(
+            "Every edge into the circuit scores zero, so that CAD has nothing to compare with; "
+            "choose circuit causal, or facts whose prompts are shorter."
+        )
+    return circuit
 
 
 def score_edges(run: Run, model: LanguageModel, task: str) -> EdgeScores:
     """Attributes a model as it is now, with the run's settings and pairs."""
     config = run.config
-    return circuits.attribute(
+    return attribute(
         model,
         draw(run).pairs,
         method=config.attribution,

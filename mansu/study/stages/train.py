@@ -23,6 +23,7 @@ from mansu.study.stages.fisher import (
     training_examples,
 )
 from mansu.study.stages.localize import choose_circuit
+from mansu.study.state import FORMATS, FP
 from mansu.unlearn.in_loop import InLoopLatents
 from mansu.unlearn.latents import Latents
 from mansu.unlearn.methods import find_method
@@ -99,13 +100,19 @@ def _before(run: Run) -> list[Upstream]:
     return [(draw, ()), *([(choose_circuit, ()), (measure_fisher, ())] if masked else [])]
 
 
+def _plugs(run: Run) -> list[Path]:
+    """The method, and the formats that checks are made in."""
+    formats = plugs(FORMATS)
+    return [plugs("mansu.unlearn.methods")[run.config.method], formats[FP], formats["nf4"]]
+
+
 @stage(
     "trained",
     "run",
     fields=_fields,
     after=_before,
     inputs=lambda run: ["through" if _runs_through_the_quantizer(run) else "plain"],
-    plugs=lambda run: [plugs("mansu.unlearn.methods")[run.config.method]],
+    plugs=_plugs,
     scratch=lambda run: [_half_way(run)],
 )
 def train(run: Run, watch: Watch = lambda history, validations: None) -> Trained:

@@ -126,10 +126,13 @@ def bits(tensor: torch.Tensor) -> torch.Tensor:
 
 SAME_PATH = {"a": {"b/c": torch.zeros(2)}, "a/b": {"c": torch.ones(3)}}
 PLAIN = Branch((), {}, SAME_PATH, np.array(3.0), None, [], (0, "é"), {})
+ONE = torch.arange(6.0)
+SHARED = dataclasses.replace(PLAIN, nested={"a": {"x": ONE, "y": ONE, "z": ONE[1:4]}})
 
 
 @settings(deadline=None, max_examples=150)
 @example(PLAIN)
+@example(SHARED)
 @given(branches)
 def test_any_result_comes_back_from_its_file(tmp_path_factory, value):
     path = tmp_path_factory.getbasetemp() / "codec.safetensors"

@@ -1,0 +1,103 @@
+"""Every value that a choice offers works, from the first stage to the scorecard and export."""
+
+from itertools import product
+from pathlib import Path
+
+import pytest
+
+from mansu.cli import main
+from mansu.models import LanguageModel
+from mansu.study.config import FIELDS, choices, floors, make_config
+from mansu.study.folders import Folders, variant
+from mansu.study.pipeline import run_study
+from mansu.study.plan import make_plan
+from mansu.study.run import Run
+from mansu.unlearn.methods import METHODS
+from tests.study.small_sets import FAST, hurry, write_sets
+
+OFFERED = {field.name: choices(field) for field in FIELDS if choices(field)}
+ALONE = [
+    {name: value}
+    for name, values in OFFERED.items()
+    if name not in ("method", "floor", "dtype")
+    for value in values or ()
+]
+TOGETHER = [
+    {"dtype": dtype, "method": method, "floor": floor}
+    for dtype, method in product(OFFERED["dtype"] or (), METHODS)
+    for floor in floors(method)
+]
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("choices")
+
+
+@pytest.fixture(scope="module")
+def models() -> dict[str, LanguageModel]:
+    """The tiny model by dtype, loaded once."""
+    return {}
+
+
+@pytest.fixture
+def run_of(place: Path, models: dict[str, LanguageModel], monkeypatch):
+    """Runs a study with some values, all in one folder, so that they share what they can."""
+    hurry(monkeypatch)
+
+    def run(values: dict) -> Run:
+        config = make_config({**FAST, **write_sets(place), **values})
+        folders = Folders(place / f"{variant(config)}-{config.seed}", place / "shared")
+        opened = Run(config, folders, model=models.get(config.dtype))
+        models[config.dtype] = opened.model
+        run_study(opened)
+        return opened
+
+    return run
+
+
+@pytest.mark.parametrize("values", [*TOGETHER, *ALONE], ids=lambda v: "-".join(v.values()))
+def test_a_short_run_works_with_every_choice(run_of, values):
+    run = run_of(values)
+    assert (run.folder / "scorecard.json").is_file()
+    if METHODS[run.config.method].scope == "circuit":
+        assert make_plan(run.config).peak().total > 0
+
+
+@pytest.mark.parametrize("form", ["fp", "nf4"])
+@pytest.mark.parametrize("dtype", OFFERED["dtype"])
+def test_an_export_works_in_every_dtype_and_format(run_of, tmp_path, dtype, form):
+    folder = run_of({"dtype": dtype}).folder
+    assert main(["export", str(folder), "--to", str(tmp_path / "new"), "--format", form]) == 0
+
+
+# Both ends of the range that a number may lie in; larger batches only take longer.
+ENDS = {
+    "seed": (0, 2**31 - 1),
+    "pairs": (1, 10**6),
+    "ig_steps": (1, 20),
+    "top_k": (1, 4),
+    "tau": (1e-9, 1.0),
+    "rho": (1e-9, 1.0),
+    "fisher_examples": (1, 10**6),
+    "beta": (1e-9, 1e6),
+    "margin": (0.0, 1e6),
+    "retain_weight": (0.0, 1e6),
+    "learning_rate": (1e-12, 1.0),
+    "steps": (1, 4),
+    "forget_batch": (1, 100),
+    "retain_batch": (1, 100),
+    "validate_every": (1, 10**6),
+    "memory_mb": (64, 10**7),
+}
+
+
+def test_every_number_of_the_configuration_has_its_ends_tried():
+    texts = {"model", "forget", "retain", "utility", "device"}
+    assert {field.name for field in FIELDS} == {*texts, *OFFERED, *ENDS}
+
+
+@pytest.mark.parametrize("floor", OFFERED["floor"])
+@pytest.mark.parametrize("end", [0, 1])
+def test_a_short_run_works_with_every_number_at_an_end_of_its_range(run_of, end, floor):
+    run_of({name: ends[end] for name, ends in ENDS.items()} | {"floor": floor})
