@@ -181,6 +181,12 @@ class Lab:
         """The dashboard's words that hold a text."""
         return self.dashboard().get_by_role("status").filter(has_text=text)
 
+    def wait_for_job(self, place: Locator | None = None) -> None:
+        """Waits until a dashboard's work has ended, and ended well."""
+        told = (place or self.dashboard()).get_by_role("status").locator("visible=true")
+        ended = told.filter(has_text=re.compile(r"^(Done in|! )")).first.inner_text()
+        assert ended.startswith("Done in"), ended
+
     def press_slider(self, label: str, key: str) -> None:
         """Presses a key on a slider."""
         self.slider(label).press(key)

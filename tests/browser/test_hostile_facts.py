@@ -97,11 +97,12 @@ def ask(lab: Lab) -> None:
     deployed = board(lab, "quantize")
     deployed.locator(".mansu-pane svg.marks").first.wait_for()
     deployed.get_by_role("button", name="Ask", exact=True).press("Enter")
+    lab.wait_for_job(deployed)
     deployed.get_by_text("What each model would say next").wait_for()
-    deployed.get_by_role("status").filter(has_text="Done in").wait_for()
     inspected = board(lab, "inspect")
     inspected.get_by_role("tab", name="Two circuits").click()
     inspected.get_by_role("button", name="Compare", exact=True).press("Enter")
+    lab.wait_for_job(inspected)
     inspected.get_by_text("Edge scores correlate").wait_for()
 
 

@@ -82,10 +82,10 @@ def test_a_tab_draws_its_chart_when_it_is_opened(lab, tab: str) -> None:
 def test_faithfulness_is_measured_at_a_press(lab) -> None:
     lab.page.get_by_role("tab", name="Faithfulness").click()
     lab.page.get_by_role("button", name="Measure").press("Enter")
+    lab.wait_for_job()
     lab.page.get_by_text("Does the circuit carry the answer?").locator(
         "visible=true"
     ).last.wait_for()
-    lab.page.get_by_text("Done in").locator("visible=true").first.wait_for()
     assert_whole(lab.dashboard(), 1400)
     lab.photograph(f"{NAME}-faithfulness", lab.dashboard())
 
@@ -93,6 +93,7 @@ def test_faithfulness_is_measured_at_a_press(lab) -> None:
 def test_two_circuits_stand_side_by_side_and_a_node_is_chosen_in_both(lab) -> None:
     lab.page.get_by_role("tab", name="Two circuits").click()
     lab.page.get_by_role("button", name="Compare", exact=True).press("Enter")
+    lab.wait_for_job()
     graphs = lab.page.locator(".mansu-graph").locator("visible=true")
     lab.page.get_by_text("Edge scores correlate").wait_for()
     graphs.nth(1).locator("svg").wait_for()

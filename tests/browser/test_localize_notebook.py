@@ -41,7 +41,7 @@ def test_a_new_number_of_examples_is_scored_at_a_press_and_taken_along(lab) -> N
     lab.press_slider("examples (pairs)", "ArrowLeft")
     lab.said("The charts still show the settings before: press Run.").wait_for()
     lab.page.get_by_role("button", name="Run", exact=True).press("Enter")
-    lab.said("Done in").wait_for()
+    lab.wait_for_job()
     lab.page.get_by_text("Mean over 11 pairs").first.wait_for()
     lab.page.get_by_role("button", name="Copy mansu run line").press("Enter")
     line = lab.page.get_by_role("textbox", name="Copy mansu run line").input_value()
@@ -64,7 +64,7 @@ def test_long_work_stops_at_a_press_and_goes_on_at_another(lab) -> None:
     assert 0 < done < 96
     lab.execute(FAST)
     run.press("Enter")
-    lab.said("Done in").wait_for()
+    lab.wait_for_job()
     lab.page.get_by_text("Mean over 96 pairs").first.wait_for()
 
 

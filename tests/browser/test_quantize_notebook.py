@@ -66,7 +66,7 @@ def test_four_models_go_on_with_a_prompt_that_is_typed(lab) -> None:
     below = lab.dashboard().get_by_role("button", name="Copy mansu run line")
     place = place_in(lab, below)
     lab.page.get_by_role("button", name="Ask", exact=True).press("Enter")
-    lab.said("Done in").wait_for()
+    lab.wait_for_job()
     answers = lab.dashboard().locator(".mansu-answers")
     assert "<b>gold</b>" in answers.inner_text()
     assert answers.locator(".said").count() == 4
