@@ -112,6 +112,11 @@ def test_what_is_no_whole_scorecard_reads_as_absent(tmp_path: Path, content: str
     assert read_scorecard(tmp_path / "scorecard.json") is None
 
 
+def test_a_whole_file_of_this_schema_that_holds_something_else_reads_as_absent(tmp_path) -> None:
+    write_result(tmp_path / "scorecard.json", OLD_CARD | {"schema": 2}, {}, STAMP)
+    assert read_scorecard(tmp_path / "scorecard.json") is None
+
+
 def test_a_run_of_an_older_version_is_computed_again(finished_run: Run, tmp_path: Path) -> None:
     card = read_scorecard(finished_run.folder / "scorecard.json")
     assert card is not None
