@@ -50,7 +50,8 @@ def test_a_circuit_larger_than_the_model_is_refused_before_anything_that_compute
     assert ended.returncode == 2, ended.stderr
     assert ended.stdout == "[]\n"
     assert ended.stderr == (
-        "mansu: top_k: the model has 4 MLP sublayers, so the circuit cannot have 999; lower top_k.\n"
+        "mansu: top_k: the model has 4 MLP sublayers, so the circuit cannot have 999; "
+        "lower top_k.\n"
     )
     assert not (tmp_path / "out").exists()
     assert not (tmp_path / "cache").exists()  # so nothing was trained either
@@ -82,8 +83,8 @@ def test_a_tiny_model_that_is_not_trained_yet_is_opened_without_being_trained(
 ) -> None:
     monkeypatch.setenv("MANSU_CACHE", str(tmp_path / "cache"))
     opened(dataclasses.replace(tiny_config, model=name), tmp_path)
-    (bare,) = [path for path in (tmp_path / "cache" / "models").iterdir() if path.is_dir()]
-    assert not list(bare.glob("*.safetensors"))
+    assert list((tmp_path / "cache").rglob("tokenizer.json"))
+    assert not list((tmp_path / "cache").rglob("*.safetensors"))
 
 
 @pytest.mark.usefixtures("no_weights")
@@ -101,19 +102,24 @@ def test_a_packaged_model_is_opened_without_its_weights(
     if not any(path.is_dir() for path in place.glob(f"{name}-*")):
         pytest.skip("this model has never been converted here")
     bare = packaged.packaged_folder(name, weights=False)
-    shutil.copytree(bare, tmp_path / "cache" / "models" / bare.name)
+    kept = bare.relative_to(cache_folder())
+    shutil.copytree(bare, tmp_path / "cache" / kept)
     monkeypatch.setenv("MANSU_CACHE", str(tmp_path / "cache"))
     request.getfixturevalue("no_weights")
     opened(StudyConfig(model=name), tmp_path)
-    assert [p for p in (tmp_path / "cache" / "models").iterdir() if p.is_dir()] == [
-        tmp_path / "cache" / "models" / bare.name
-    ]
+    configurations = list((tmp_path / "cache").rglob("config.json"))
+    assert configurations == [tmp_path / "cache" / kept / "config.json"]
 
 
 @pytest.mark.usefixtures("no_weights")
-def test_a_study_of_a_hundred_cells_is_checked_without_weights(
-    tmp_path: Path, tiny_config: StudyConfig
+def test_a_study_of_a_hundred_cells_is_checked_without_weights_and_reads_a_tokenizer_once_a_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    read: list[Path] = []
+    tokenizer = loading.AutoTokenizer.from_pretrained
+    noted = lambda folder, **given: read.append(folder) or tokenizer(folder, **given)  # noqa: E731
+    monkeypatch.setattr(loading.AutoTokenizer, "from_pretrained", noted)
+    loading._tokenizer.cache_clear()
     values = {
         "study": "hundred",
         "models": [*TINY][:2],
@@ -127,6 +133,7 @@ def test_a_study_of_a_hundred_cells_is_checked_without_weights(
     plan = batch.Sweep(study, tmp_path / "out", tuple(expand(study)))
     assert len(plan.configs) == 100
     batch._check_runs(plan)
+    assert len(read) == len(set(read)) == 2
     assert not (tmp_path / "out").exists()
     worst = dataclasses.replace(plan.configs[-1], top_k=99)
     with pytest.raises(ValueError, match="cannot have 99"):
