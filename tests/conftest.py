@@ -23,7 +23,7 @@ from mansu.study.scorecard import Scorecard
 from mansu.study.stages import measure_all
 from mansu.study.state import states
 
-pytest_plugins = ["tests.tally", "tests.chromium", "pytester"]
+pytest_plugins = ["tests.tally", "tests.chromium", "tests.order", "pytester"]
 
 # A whole study in seconds. The tiny model's weights are larger than a real one's, so it is trained
 # with a larger learning rate.

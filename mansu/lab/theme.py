@@ -97,7 +97,7 @@ def heading(title: str, *notes: str, width: int = WIDTH - 60) -> alt.Title:
             letters, which no font in use is wider than: no text is wider than its chart.
     """
     lines = [line for note in notes for line in _broken(note, width / 7.4)]
-    first, *more = _broken(title, width / 10.2)
+    first, *more = _broken(title, width / 9.6)
     return alt.Title([first, *more] if more else first, subtitle=lines)
 
 

@@ -45,7 +45,8 @@ def serve(folder: Path) -> Iterator[Server]:
     command = [
         *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"),
         *("--ServerApp.ip=127.0.0.1", f"--port={port}", "--ServerApp.port_retries=0"),
-        *("--IdentityProvider.token=", "--expose-app-in-browser"),
+        *("--IdentityProvider.token=", "--ServerApp.disable_check_xsrf=True"),
+        "--expose-app-in-browser",
     ]
     with _running(folder, port, command) as server:
         yield server

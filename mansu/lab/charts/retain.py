@@ -50,7 +50,7 @@ def bound_terms(circuit: Sharpness, lengths: Mapping[str, float]) -> ChartType:
         .encode(y=y, x=x, text=alt.Text("nats:Q", format=".3g"))
     )
     title = heading(
-        "What the update may cost the retain set, before and after the floor",
+        "What the update may cost the retain set",
         "Theorem 1: the gradient's length times the update's, plus half the largest curvature (its "
         "upper bound) times its square; both taken at the original weights.",
         width=WIDTH - 100,
