@@ -166,3 +166,9 @@ def test_no_module_but_its_neighbours_imports_a_plug_by_name(
         if target in plugs and not name.startswith(f"mansu.{package}.")
     }
     assert found == set()
+
+
+def test_no_two_test_files_have_one_name():
+    # Two files of one name are one module to pytest: the second would not be run.
+    names = [path.name for path in Path(__file__).parent.rglob("test_*.py")]
+    assert len(set(names)) == len(names)

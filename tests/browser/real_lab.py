@@ -252,7 +252,7 @@ def open_jupyterlab(browser: Browser, server: Server) -> Iterator[Lab]:
             }"""
         )
         kernels, slow = f"{server.url}/api/kernels", 1000 * PATIENCE
-        started = lab.page.request.post(kernels, data={"name": "mansu"}, timeout=slow)
+        started = lab.page.request.post(kernels, data={"name": "python3"}, timeout=slow)
         lab.kernel = started.json()["id"]
         yield lab
 

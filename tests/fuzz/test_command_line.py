@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
 from mansu.cli import main
-from mansu.paths import expand_path
+from mansu.paths import expand
 from mansu.study.config import FIELDS
 from tests.fuzz.conftest import assert_one_line, lengths
 from tests.fuzz.hostile import as_yaml, damaged
@@ -73,7 +73,7 @@ def test_no_command_ends_in_a_traceback_or_leaves_anything(
         words, content = command
         # "/" names a folder whose scorecards, if there are any, are rightly printed.
         # Through a path, which makes one slash of many: the folder that the command would see.
-        assume(words[0] != "tables" or not os.path.isdir(expand_path(words[1])))  # noqa: PTH112 - never raises
+        assume(words[0] != "tables" or not os.path.isdir(expand(words[1])))  # noqa: PTH112 - never raises
         (tmp_path / "hostile").write_bytes(content)
         with tally("command line"):
             try:
@@ -107,7 +107,7 @@ def test_no_process_ends_in_a_traceback(tries: int, tmp_path: Path, tally) -> No
         words, content = command
         # "/" names a folder whose scorecards, if there are any, are rightly printed.
         # Through a path, which makes one slash of many: the folder that the command would see.
-        assume(words[0] != "tables" or not os.path.isdir(expand_path(words[1])))  # noqa: PTH112 - never raises
+        assume(words[0] != "tables" or not os.path.isdir(expand(words[1])))  # noqa: PTH112 - never raises
         (tmp_path / "hostile").write_bytes(content)
         with tally("command line, own process"):
             ended = subprocess.run(

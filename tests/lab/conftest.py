@@ -1,9 +1,9 @@
 import pytest
-from made_up import Made, make
 
 from mansu.study.folders import Folders
 from mansu.study.run import Run
 from mansu.study.stages.localize import localize
+from tests.lab.made_up import Made, make
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,6 @@
 from types import SimpleNamespace
 
 import pytest
-from made_up import ORIGINAL, ORIGINAL_NF4, STATES, UNLEARNED
 
 from mansu.errors import InputError
 from mansu.lab import charts
@@ -12,6 +11,7 @@ from mansu.lab.dashboards.analysis import AnalysisDashboard
 from mansu.lab.dashboards.controls import at_start
 from mansu.lab.dashboards.runs import change
 from mansu.lab.theme import to_spec
+from tests.lab.made_up import ORIGINAL, ORIGINAL_NF4, STATES, UNLEARNED
 
 
 @pytest.fixture

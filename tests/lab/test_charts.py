@@ -7,7 +7,6 @@ import struct
 import pytest
 import torch
 import vl_convert
-from made_up import MARKUP, ORIGINAL, STATES, UNLEARNED, UNLEARNED_NF4, Made, make_scores
 
 from mansu.circuit import Graph, select
 from mansu.circuit.stability import stability
@@ -19,6 +18,7 @@ from mansu.study.readings.outcomes import BACK, KNOWN, LOST
 from mansu.study.rows import behaviour_rows
 from mansu.study.stages.attribute import Attribution
 from mansu.study.stages.measure import Behaviour
+from tests.lab.made_up import MARKUP, ORIGINAL, STATES, UNLEARNED, UNLEARNED_NF4, Made, make_scores
 
 DRAWN = {
     "mlp_ranking": lambda m: charts.mlp_ranking(m.scores, m.circuit),

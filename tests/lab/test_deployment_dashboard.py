@@ -4,7 +4,6 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from made_up import ORIGINAL, STATES, UNLEARNED_NF4
 
 from mansu.errors import InputError
 from mansu.lab.charts.deployment import visible
@@ -17,6 +16,7 @@ from mansu.metrics.generation import Candidate, Continuation, continue_prompt
 from mansu.metrics.mcq import McqScores
 from mansu.study.readings.outcomes import BACK, GONE, KNOWN, LOST, NEVER, Asked, count_right
 from mansu.study.state import in_state
+from tests.lab.made_up import ORIGINAL, STATES, UNLEARNED_NF4
 
 MARKUP = "<b>bold</b><script>alert(1)</script> $x_1$"
 

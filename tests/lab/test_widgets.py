@@ -6,13 +6,13 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from made_up import MARKUP, PAIRS, make_scores
 
 from mansu.circuit import Graph, rank_mlps
 from mansu.lab.widgets import CircuitGraph
 from mansu.lab.widgets.circuit_graph import circuits_of, drawing_of
 from mansu.lab.widgets.details import Example, details_of
 from mansu.lab.widgets.layout import EDGES, draw_edges, lay_out, reader_nodes
+from tests.lab.made_up import MARKUP, PAIRS, make_scores
 
 EXAMPLES = [Example((MARKUP, " a"), (MARKUP, " b"), " x", " y")] * PAIRS
 graphs = st.integers(1, 4).flatmap(

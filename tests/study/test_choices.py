@@ -13,6 +13,7 @@ from mansu.study.folders import Folders, variant
 from mansu.study.pipeline import run_study
 from mansu.study.plan import make_plan
 from mansu.study.run import Run
+from mansu.unlearn.methods import find_method
 from tests.study.small_sets import FAST, hurry, write_sets
 
 OFFERED = {field.name: choices(field) for field in FIELDS if choices(field)}
@@ -60,7 +61,7 @@ def run_of(place: Path, models: dict[str, LanguageModel], monkeypatch):
 def test_a_short_run_works_with_every_choice(run_of, values):
     run = run_of(values)
     assert (run.folder / "scorecard.json").is_file()
-    if plugs("mansu.unlearn.methods")[run.config.method].scope == "circuit":
+    if find_method(run.config.method).scope == "circuit":
         assert make_plan(run.config).peak().total > 0
 
 
@@ -93,8 +94,8 @@ ENDS = {
 
 
 def test_every_number_of_the_configuration_has_its_ends_tried():
-    texts = {"model", "forget", "retain", "utility", "device"}
-    assert {field.name for field in FIELDS} == {*texts, *OFFERED, *ENDS}
+    others = {"model", "forget", "retain", "utility", "device", "formats"}
+    assert {field.name for field in FIELDS} == {*others, *OFFERED, *ENDS}
 
 
 @pytest.mark.parametrize("floor", OFFERED["floor"])
