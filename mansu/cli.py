@@ -203,7 +203,11 @@ def _tables(options: argparse.Namespace) -> int:
         )
     for path, stored in cards:
         print(f"{path.parent}\n")
-        print(scorecard_table(stored[0]) if stored else "unreadable scorecard; run it again", "\n")
+        try:
+            told = scorecard_table(stored[0]) if stored else "unreadable scorecard; run it again"
+        except (KeyError, TypeError):
+            told = "scorecard of another version of mansu; run it again"
+        print(told, "\n")
     return 0
 
 

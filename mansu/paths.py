@@ -11,3 +11,8 @@ def expand_path(path: str | Path) -> Path:
         return with_names.expanduser()
     except RuntimeError:  # no such user: the file is really called so
         return with_names
+
+
+def short_name(place: str) -> str:
+    """What to call a model or fact set where there is little room: of a path, its last part."""
+    return Path(place).name if Path(place).is_absolute() else place

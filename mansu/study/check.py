@@ -50,13 +50,7 @@ def check(config: StudyConfig, load: Callable[[], LanguageModel]) -> Sets:
     require_disjoint(sets.forget, sets.retain)
     require_disjoint(sets.forget, sets.utility)
     _require_sides(sets.retain)
-    folder = find_model(config.model, weights=False)
-    layers = read_config(folder).get_text_config().num_hidden_layers
-    if config.top_k > layers:
-        raise InputError(
-            f"top_k: the model has {layers} MLP sublayers, so the circuit cannot have "
-            f"{config.top_k}; lower top_k."
-        )
+    require_layers(config)
     _require_answers(sets, load().tokenizer)
     return sets
 
@@ -82,6 +76,21 @@ def require_device(name: str, here: bool = False) -> None:
             torch.ones(1, device=name).item()
     except Exception as error:  # every backend that is missing has its own way to say so
         raise InputError(f"device: '{name}' is not available here; give another.") from error
+
+
+def require_layers(config: StudyConfig) -> None:
+    """Refuses a circuit larger than its model; no weight is read.
+
+    Raises:
+        InputError: It is larger, or there is no such model.
+    """
+    folder = find_model(config.model, weights=False)
+    layers = read_config(folder).get_text_config().num_hidden_layers
+    if config.top_k > layers:
+        raise InputError(
+            f"top_k: the model has {layers} MLP sublayers, so the circuit cannot have "
+            f"{config.top_k}; lower top_k."
+        )
 
 
 def _require_sides(retain: FactSet) -> None:

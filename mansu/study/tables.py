@@ -2,8 +2,9 @@
 
 import textwrap
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
+
+from mansu.paths import short_name
 
 _PRECISIONS = (("FP", "fp"), ("NF4", "nf4"))
 PROPERTIES = ("forget", "retain", "permanence", "structural")
@@ -134,14 +135,9 @@ def summary_table(cards: Sequence[dict[str, Any]]) -> str:
             f"{card['cad']['fp']['value']:.2f}",
         ]
         verdicts = ["holds" if card["properties"][name] else "FAILS" for name in PROPERTIES]
-        named = [_name(config[name]) for name in ("model", "forget", "method", "seed")]
+        named = [short_name(str(config[name])) for name in ("model", "forget", "method", "seed")]
         rows.append([*named, *numbers, *verdicts])
     return "\n".join(columns(rows, "lll" + "r" * 5 + "l" * 4))
-
-
-def _name(value: object) -> str:
-    """A value of the configuration; of a file or folder, its own name."""
-    return Path(str(value)).name if Path(str(value)).is_absolute() else str(value)
 
 
 def _accuracy_note(card: dict[str, Any]) -> str:

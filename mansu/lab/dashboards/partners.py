@@ -8,6 +8,7 @@ from mansu.circuit.selection import Kind
 from mansu.lab.dashboards.comparison import Shown
 from mansu.lab.dashboards.jobs import telling
 from mansu.lab.dashboards.runs import change, fitting, forget_names, model_names, open_beside
+from mansu.paths import short_name
 from mansu.study.config import StudyConfig
 from mansu.study.run import Progress, Run
 from mansu.study.stages.gradual import GradualScores, score_gradually
@@ -68,7 +69,7 @@ def both(
     """
     with telling(run, tell):
         own = localize(run).scores
-        first = f"{run.config.model}, {run.config.forget}"
+        first = _asked(run.config)
         if partner.field == "circuit":
             other: Kind = "random" if partner.value == "random" else "inverse"
             return _shown(own, top_k, "causal", "causal"), _shown(own, top_k, other, partner.value)
@@ -77,11 +78,14 @@ def both(
             full = _shown(own, top_k, kind, f"{first}, full precision")
             return full, _shown(nf4, top_k, kind, f"{first}, NF4")
         config = fitting(change(run.config, **{partner.field: partner.value}))
-        second = f"{config.model}, {config.forget}"
         if partner not in known:
             known[partner] = GradualScores(open_beside(run, config, tell))
         *_, found = score_gradually(known[partner], tell)
-        return _shown(own, top_k, kind, first), _shown(found, top_k, kind, second)
+        return _shown(own, top_k, kind, first), _shown(found, top_k, kind, _asked(config))
+
+
+def _asked(config: StudyConfig) -> str:
+    return f"{short_name(config.model)}, {short_name(config.forget)}"
 
 
 def _shown(scores: EdgeScores, top_k: int, kind: Kind, name: str) -> Shown:
