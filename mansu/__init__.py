@@ -1,6 +1,13 @@
 """Quantization-permanent unlearning through circuit attribution."""
 
 import logging
+import os
 
-# bitsandbytes warns at every import that an optional kernel is missing; nothing here needs it.
-logging.getLogger("bitsandbytes.backends.cpu.ops").setLevel(logging.ERROR)
+# Before torch is loaded, in every entrance, since all of them import this. While one of its threads
+# waits for another, torch's OpenMP spins, and on cores that it has to share nothing gets on.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+# On some CPUs, bitsandbytes tells at every import that an optional package is missing.
+logging.getLogger("bitsandbytes.backends.cpu.ops").addFilter(
+    lambda record: "kernels-community" not in str(record.msg)
+)

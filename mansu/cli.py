@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import NoReturn
 
 from mansu.errors import InputError, RunError
-from mansu.paths import expand_path
+from mansu.paths import expand
+from mansu.registry import plugs
 from mansu.study.config import FIELDS, StudyConfig, choices, describe, make_config, read_config
-from mansu.unlearn.methods import METHODS
+from mansu.unlearn.methods import find_method
 
 STUDIES = Path("papermill_runs")
 _NO_SUCH_NAME = {errno.ENAMETOOLONG, errno.ELOOP}  # bad input, not a fault of the disk
@@ -39,9 +40,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a terminal that cannot show a character
             stream.reconfigure(errors="backslashreplace")
-    options = _parser().parse_args(arguments)
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     try:
+        options = _parser().parse_args(arguments)
         return options.command(options)
     except InputError as error:
         print(f"mansu: {error}", file=sys.stderr)
@@ -69,12 +70,10 @@ def _parser() -> argparse.ArgumentParser:
     run = commands.add_parser("run", help="run one configuration and print its scorecard")
     run.add_argument(
         "--out",
-        type=expand_path,
+        type=expand,
         help="folder of the run's results (default: its place in the default study)",
     )
-    run.add_argument(
-        "--shared", type=expand_path, help="folder of the results shared by all methods"
-    )
+    run.add_argument("--shared", type=expand, help="folder of the results shared by all methods")
     _add_config(run)
     run.set_defaults(command=_run)
 
@@ -83,20 +82,23 @@ def _parser() -> argparse.ArgumentParser:
     plan.set_defaults(command=_plan)
 
     sweep = commands.add_parser("sweep", help="run a study's notebooks, resuming what is finished")
-    sweep.add_argument("study", type=expand_path, help="the study's YAML file")
+    sweep.add_argument("study", type=expand, help="the study's YAML file")
     sweep.add_argument("--jobs", type=int, default=1, help="notebooks at a time (default: 1)")
+    sweep.add_argument(
+        "--profile",
+        default="local",
+        help="where they run: a folder of papermill_runs/profiles, or another (default: local)",
+    )
     sweep.add_argument("--dry-run", action="store_true", help="only say what would run")
     sweep.set_defaults(command=_sweep)
 
     tables = commands.add_parser("tables", help="print the scorecards below a folder")
-    tables.add_argument("folder", type=expand_path, help="a run, a study, or papermill_runs")
+    tables.add_argument("folder", type=expand, help="a run, a study, or papermill_runs")
     tables.set_defaults(command=_tables)
 
     export = commands.add_parser("export", help="write an unlearned model as a Hugging Face folder")
-    export.add_argument("run", type=expand_path, help="folder of a finished run")
-    export.add_argument(
-        "--to", type=expand_path, required=True, help="folder to write; must not exist"
-    )
+    export.add_argument("run", type=expand, help="folder of a finished run")
+    export.add_argument("--to", type=expand, required=True, help="folder to write; must not exist")
     export.add_argument(
         "--format",
         choices=("fp", "nf4"),
@@ -119,12 +121,13 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_config(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--config", type=expand_path, help="YAML file of the values below")
+    parser.add_argument("--config", type=expand, help="YAML file of the values below")
     group = parser.add_argument_group(
         "configuration; an option overrides the file's value", _own_defaults().replace("%", "%%")
     )
     for field in FIELDS:
         default = field.default.default  # pyright: ignore
+        default = ",".join(default) if isinstance(default, tuple) else default
         group.add_argument(
             f"--{field.name.replace('_', '-')}",
             dest=field.name,
@@ -140,7 +143,7 @@ def _own_defaults() -> str:
     told = [
         f"With --method {method.name}: "
         + ", ".join(f"{field} {value}" for field, value in method.settings.items())
-        for method in METHODS.values()
+        for method in map(find_method, plugs("mansu.unlearn.methods"))
         if method.settings
     ]
     return ". ".join(told) + "."
@@ -166,10 +169,9 @@ def _plan(options: argparse.Namespace) -> int:
 
 def _run(options: argparse.Namespace) -> int:
     config = _config(options)
+    from mansu.models.recipes import is_gguf
     from mansu.study.folders import Folders, study_folders
-    from mansu.study.pipeline import run_study
     from mansu.study.run import Run
-    from mansu.study.tables import scorecard_table
 
     folders = study_folders(config, STUDIES / "default")
     if options.out:
@@ -178,36 +180,44 @@ def _run(options: argparse.Namespace) -> int:
         folders = dataclasses.replace(folders, shared=options.shared)
     with _Bars() as bars:
         run = Run(config, folders, bars.show)
+        # Only now, because these import the libraries that compute.
+        from mansu.study.pipeline import run_study
+        from mansu.study.tables import scorecard_table
+
         card = run_study(run)
     print(scorecard_table(card))
+    if is_gguf(config.model):
+        print("\nThe model is quantized in GGUF; its dequantized weights stand for full precision.")
     print(f"\nResults: {folders.run}\nShared:  {folders.shared}")
     return 0
 
 
 def _sweep(options: argparse.Namespace) -> int:
-    from mansu.lab.batch import sweep
+    from mansu.sweep.batch import sweep
 
-    return sweep(options.study, jobs=options.jobs, dry_run=options.dry_run)
+    return sweep(options.study, options.jobs, options.profile, options.dry_run)
 
 
 def _tables(options: argparse.Namespace) -> int:
-    from mansu.study.records import read_json
+    from mansu.study.scorecard import read_scorecard
     from mansu.study.tables import scorecard_table
 
     if not options.folder.is_dir():
         raise InputError(f"{options.folder} is not a folder.")
-    cards = [(path, read_json(path)) for path in sorted(options.folder.rglob("scorecard.json"))]
-    if not any(stored for _, stored in cards):
-        raise InputError(
-            f"No scorecard below {options.folder}; run mansu run or mansu sweep first."
-        )
-    for path, stored in cards:
-        print(f"{path.parent}\n")
+    told: dict[Path, str | InputError] = {}
+    for path in sorted(options.folder.rglob("scorecard.json")):
         try:
-            told = scorecard_table(stored[0]) if stored else "unreadable scorecard; run it again"
-        except (KeyError, TypeError):
-            told = "scorecard of another version of mansu; run it again"
-        print(told, "\n")
+            card = read_scorecard(path)
+            if card is None:
+                raise InputError(f"{path} is damaged; run its configuration again.")
+            told[path] = scorecard_table(card)
+        except InputError as error:
+            told[path] = error
+    if not any(isinstance(text, str) for text in told.values()):
+        none = InputError(f"No scorecard below {options.folder}; run mansu run first.")
+        raise next(iter(told.values()), none)  # pyright: ignore
+    for path, text in told.items():
+        print(f"{path.parent}\n\n{text}\n")
     return 0
 
 

@@ -1,6 +1,7 @@
 """The two ways a run can end badly, each told in one sentence that names the way out."""
 
-from collections.abc import Iterator
+import reprlib
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from safetensors import SafetensorError
@@ -25,6 +26,12 @@ class RunError(_ToldError, RuntimeError):
     """A run went wrong on the way (non-finite loss, full disk); finished stages are kept."""
 
 
+def first_line(error: BaseException) -> str:
+    """An error's kind and the first line of its message, for the middle of a sentence."""
+    lines = str(error).strip().splitlines()
+    return ": ".join([type(error).__name__, *(line[:120] for line in lines[:1])])
+
+
 @contextmanager
 def saving(what: object, way_out: str) -> Iterator[None]:
     """Tells of a disk that is full or cannot be written, whichever library finds out.
@@ -46,3 +53,17 @@ def _printable(character: str) -> str:
     if character.isprintable():
         return character
     return " " if character.isspace() else repr(character)[1:-1]
+
+
+def quote(value: object) -> str:
+    """A value from a file, short enough for an error message however large it is."""
+    try:
+        return reprlib.repr(value)
+    except ValueError:  # an integer that Python refuses to print
+        return "a number of too many digits"
+
+
+def enumerate_some(problems: Sequence[str], most: int = 5) -> str:
+    """The first problems, and how many more there are."""
+    more = [f"and {len(problems) - most} more"] if len(problems) > most else []
+    return "; ".join([*problems[:most], *more])

@@ -1,18 +1,22 @@
-"""Paths as the user writes them."""
+"""Paths as a user writes them."""
 
 import os
 from pathlib import Path
 
 
-def expand_path(path: str | Path) -> Path:
-    """The path with ``~`` and ``$NAME`` filled in: a shell does so, a YAML file or notebook not."""
-    with_names = Path(os.path.expandvars(path))
-    try:
-        return with_names.expanduser()
-    except RuntimeError:  # no such user: the file is really called so
-        return with_names
+def expand(path: str | Path) -> Path:
+    """A path as a shell reads it: ``~`` and environment variables replaced.
+
+    What names no home and no variable stays as it is.
+    """
+    return Path(os.path.expanduser(os.path.expandvars(path)))  # noqa: PTH111 (it never raises)
 
 
-def short_name(place: str) -> str:
-    """What to call a model or fact set where there is little room: of a path, its last part."""
-    return Path(place).name if Path(place).is_absolute() else place
+def absolute(path: str | Path) -> Path:
+    """The same place named from the root, without following links: a link's name is a name too."""
+    return Path(os.path.abspath(expand(path)))  # noqa: PTH100 (Path has no such thing)
+
+
+def short_name(name: str) -> str:
+    """What is printed for a model or a set: a file named from the root by its last part."""
+    return Path(name).name if Path(name).is_absolute() else name

@@ -3,9 +3,9 @@
 #   jupytext:
 #     formats: ipynb,py:percent
 #   kernelspec:
-#     display_name: mansu
+#     display_name: Python 3 (ipykernel)
 #     language: python
-#     name: mansu
+#     name: python3
 # ---
 
 # %% [markdown]
@@ -38,7 +38,7 @@ model: str = "smollm2-135m"  # packaged or tiny model, local folder, or hub id
 forget: str = "elements"  # fact set to unlearn: a built-in name or a JSON Lines file
 retain: str = "capitals"  # fact set to keep; its train facts steer the training
 utility: str = "cities"  # fact set that is only ever measured
-method: str = "mansu"  # unlearning method (mansu, ga, npo)
+method: str = "mansu"  # unlearning method (ga, mansu, npo)
 seed: int = 0  # order of the training examples
 attribution: str = "eap-ig"  # edge attribution method (eap, eap-ig)
 pairs: int = 48  # clean/corrupted prompt pairs that edges are scored on
@@ -59,6 +59,7 @@ forget_batch: int = 16  # forget examples a step
 retain_batch: int = 8  # retain examples a step
 validate_every: int = 20  # steps between checks, and between saved states
 floor: str = "in_loop"  # magnitude floor; 'none' is the ablation without it (in_loop, boundary, paper, none)
+formats: list = ["nf4"]  # deployment formats to measure beside full precision
 device: str = "cpu"  # torch device
 dtype: str = "float32"  # full precision: what weights are held and trained in (float32, bfloat16, float16)
 memory_mb: int = 2048  # memory that attribution may take on top of the model, in MB
@@ -77,7 +78,7 @@ from mansu.study import stages
 
 run = open_run(**parameters(globals()))
 chance = stages.draw(run).chance
-models = {"original": stages.measure_base(run)}
+models = {"original": stages.measure_origin(run, "original")}
 
 # %% [markdown]
 # ## 1 · Gradient ascent forgets
@@ -87,7 +88,7 @@ models = {"original": stages.measure_base(run)}
 
 # %%
 ascent = dashboards.open_method(run, "ga")
-models["gradient ascent"] = stages.quantize(ascent)
+models["gradient ascent"] = stages.measure_origin(ascent, "unlearned")
 two = {name: models[name] for name in ("original", "gradient ascent")}
 
 # %%
@@ -117,7 +118,7 @@ dashboards.ask(
 
 # %%
 preference = dashboards.open_method(run, "npo")
-models["NPO"] = stages.quantize(preference)
+models["NPO"] = stages.measure_origin(preference, "unlearned")
 three = {name: models[name] for name in ("original", "gradient ascent", "NPO")}
 
 # %%
@@ -166,7 +167,7 @@ dashboards.ask(
 # learnt that way cannot be rounded away.
 
 # %%
-models["MANSU"] = stages.quantize(run)
+models["MANSU"] = stages.measure_origin(run, "unlearned")
 
 # %%
 dashboards.ask(
@@ -189,7 +190,7 @@ dashboards.ask(
 # %% tags=["solution"]
 
 from mansu.quant import nf4
-from mansu.study.stages.movable import trainable_weights
+from mansu.study.stages.fisher import trainable_weights
 
 weights = next(iter(trainable_weights(run).values())).flatten()[: nf4.BLOCK].float()
 cuts = nf4.boundaries() * nf4.block_absmax(weights)
@@ -215,7 +216,7 @@ print("Expected: a share of about r, so that the average update in bins is the s
 # %% tags=["solution"]
 from mansu.metrics.significance import paired_gap
 
-fp, low_bit = models["original"].fp.roles["forget_seen"], models["original"].nf4.roles["forget_seen"]
+fp, low_bit = (models["original"][form].roles["forget_seen"] for form in ("fp", "nf4"))
 gap = paired_gap(low_bit.correct, fp.correct, fp.facts, 0)
 print(f"The original's own gap: {gap.value:+.3f} [{gap.low:+.3f}, {gap.high:+.3f}].")
 print("Where it is below zero, 4 bits cost a model that still knows some accuracy, and can hide a comeback.")
@@ -227,8 +228,8 @@ print("This argument does not reach a model at chance, which has nothing to lose
 # different from the share of the updates? When would you expect knowledge to come back nevertheless?
 
 # %% tags=["solution"]
-from mansu.quant.deployed import dequantized
-from mansu.study.stages.movable import trainable_weights
+from mansu.quant.nf4 import dequantized
+from mansu.study.stages.fisher import trainable_weights
 
 before = trainable_weights(ascent)
 after = stages.floor(ascent).matrices(before)

@@ -3,9 +3,9 @@
 #   jupytext:
 #     formats: ipynb,py:percent
 #   kernelspec:
-#     display_name: mansu
+#     display_name: Python 3 (ipykernel)
 #     language: python
-#     name: mansu
+#     name: python3
 # ---
 
 # %% [markdown]
@@ -28,7 +28,7 @@ model: str = "smollm2-135m"  # packaged or tiny model, local folder, or hub id
 forget: str = "elements"  # fact set to unlearn: a built-in name or a JSON Lines file
 retain: str = "capitals"  # fact set to keep; its train facts steer the training
 utility: str = "cities"  # fact set that is only ever measured
-method: str = "mansu"  # unlearning method (mansu, ga, npo)
+method: str = "mansu"  # unlearning method (ga, mansu, npo)
 seed: int = 0  # order of the training examples
 attribution: str = "eap-ig"  # edge attribution method (eap, eap-ig)
 pairs: int = 48  # clean/corrupted prompt pairs that edges are scored on
@@ -49,6 +49,7 @@ forget_batch: int = 16  # forget examples a step
 retain_batch: int = 8  # retain examples a step
 validate_every: int = 20  # steps between checks, and between saved states
 floor: str = "in_loop"  # magnitude floor; 'none' is the ablation without it (in_loop, boundary, paper, none)
+formats: list = ["nf4"]  # deployment formats to measure beside full precision
 device: str = "cpu"  # torch device
 dtype: str = "float32"  # full precision: what weights are held and trained in (float32, bfloat16, float16)
 memory_mb: int = 2048  # memory that attribution may take on top of the model, in MB

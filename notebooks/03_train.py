@@ -3,9 +3,9 @@
 #   jupytext:
 #     formats: ipynb,py:percent
 #   kernelspec:
-#     display_name: mansu
+#     display_name: Python 3 (ipykernel)
 #     language: python
-#     name: mansu
+#     name: python3
 # ---
 
 # %% [markdown]
@@ -33,7 +33,7 @@ model: str = "smollm2-135m"  # packaged or tiny model, local folder, or hub id
 forget: str = "elements"  # fact set to unlearn: a built-in name or a JSON Lines file
 retain: str = "capitals"  # fact set to keep; its train facts steer the training
 utility: str = "cities"  # fact set that is only ever measured
-method: str = "mansu"  # unlearning method (mansu, ga, npo)
+method: str = "mansu"  # unlearning method (ga, mansu, npo)
 seed: int = 0  # order of the training examples
 attribution: str = "eap-ig"  # edge attribution method (eap, eap-ig)
 pairs: int = 48  # clean/corrupted prompt pairs that edges are scored on
@@ -54,6 +54,7 @@ forget_batch: int = 16  # forget examples a step
 retain_batch: int = 8  # retain examples a step
 validate_every: int = 20  # steps between checks, and between saved states
 floor: str = "in_loop"  # magnitude floor; 'none' is the ablation without it (in_loop, boundary, paper, none)
+formats: list = ["nf4"]  # deployment formats to measure beside full precision
 device: str = "cpu"  # torch device
 dtype: str = "float32"  # full precision: what weights are held and trained in (float32, bfloat16, float16)
 memory_mb: int = 2048  # memory that attribution may take on top of the model, in MB
@@ -78,7 +79,7 @@ run = open_run(**parameters(globals()))
 
 # %%
 from mansu.study.stages import draw, train
-from mansu.study.stages.movable import find_movable, trainable_weights
+from mansu.study.stages.fisher import find_movable, trainable_weights
 
 show(charts.movable_share(find_movable(run), trainable_weights(run)))
 
@@ -99,10 +100,10 @@ show(charts.training_curves(trained.history))
 # (`ga`, `npo`), which are here for comparison, have no such rule and keep the last.
 
 # %%
-from mansu.unlearn.methods import METHODS
+from mansu.unlearn.methods import find_method
 
 chance = draw(run).chance
-keep = METHODS[run.config.method].keep
+keep = find_method(run.config.method).keep
 show(charts.validation_curve(trained.validations, trained.best, chance, keep))
 
 # %% [markdown]

@@ -3,16 +3,16 @@
 #   jupytext:
 #     formats: ipynb,py:percent
 #   kernelspec:
-#     display_name: mansu
+#     display_name: Python 3 (ipykernel)
 #     language: python
-#     name: mansu
+#     name: python3
 # ---
 
 # %% [markdown]
 # # 5 · Is it still forgotten after quantization?
 #
 # Four models answer the same four-way questions: the original θ₀ and the unlearned θ, each in full
-# precision and as deployed in NF4. The questions are asked by likelihood: the option that the model finds
+# precision and as deployed (in NF4, and in whatever else `formats` names). The questions are asked by likelihood: the option that the model finds
 # most likely is its answer.
 #
 # - **forget** should fall to chance, in both precisions, also under prompts that training never saw [O].
@@ -29,7 +29,7 @@ model: str = "smollm2-135m"  # packaged or tiny model, local folder, or hub id
 forget: str = "elements"  # fact set to unlearn: a built-in name or a JSON Lines file
 retain: str = "capitals"  # fact set to keep; its train facts steer the training
 utility: str = "cities"  # fact set that is only ever measured
-method: str = "mansu"  # unlearning method (mansu, ga, npo)
+method: str = "mansu"  # unlearning method (ga, mansu, npo)
 seed: int = 0  # order of the training examples
 attribution: str = "eap-ig"  # edge attribution method (eap, eap-ig)
 pairs: int = 48  # clean/corrupted prompt pairs that edges are scored on
@@ -50,6 +50,7 @@ forget_batch: int = 16  # forget examples a step
 retain_batch: int = 8  # retain examples a step
 validate_every: int = 20  # steps between checks, and between saved states
 floor: str = "in_loop"  # magnitude floor; 'none' is the ablation without it (in_loop, boundary, paper, none)
+formats: list = ["nf4"]  # deployment formats to measure beside full precision
 device: str = "cpu"  # torch device
 dtype: str = "float32"  # full precision: what weights are held and trained in (float32, bfloat16, float16)
 memory_mb: int = 2048  # memory that attribution may take on top of the model, in MB
@@ -68,29 +69,31 @@ from mansu.lab.show import show, table
 run = open_run(**parameters(globals()))
 
 # %%
-from mansu.study.stages import draw, measure_base, quantize
+from mansu.study.rows import behaviour_rows
+from mansu.study.stages import draw, measure_all
+from mansu.study.state import states
 
-base, now = measure_base(run), quantize(run)
-chance = draw(run).chance
-show(charts.slopes(base, now, chance))
+measured = measure_all(run, states(run))
+rows = behaviour_rows(measured)
+show(charts.slopes(rows, draw(run).chance))
 
 # %%
-show(charts.gap_chart(base, now))
+show(charts.gap_chart(rows))
 
 # %% [markdown]
 # ## Fact by fact
 
 # %%
-table(charts.fact_table(run.forget, base, now), title="Forget facts that the unlearned model knows")
+table(charts.fact_table(run.forget, measured), title="Forget facts that the unlearned model knows")
 
 # %%
-table(charts.template_table(run.forget, base, now), title="Forget accuracy by prompt")
+table(charts.template_table(run.forget, measured), title="Forget accuracy by prompt")
 
 # %% [markdown]
 # ## Explore
 #
 # Choose questions and prompts: the slopes and the table of facts follow. A fact counts as known from a
-# number of right answers that you set. Below, type a prompt of your own: all four models go on with it,
+# number of right answers that you set. Below, type a prompt of your own: all models go on with it,
 # the likeliest token at each step.
 
 # %%
@@ -102,6 +105,6 @@ dashboards.quantize(run)
 # ## Where the results lie
 
 # %%
-print("answers of the unlearned model: ", run.folder / "behaviour.json")
+print("answers of the unlearned model: ", run.folder)
 print("answers of the original model:  ", run.shared)
 print("next:                            06_cad_analysis, which looks inside")

@@ -3,9 +3,9 @@
 #   jupytext:
 #     formats: ipynb,py:percent
 #   kernelspec:
-#     display_name: mansu
+#     display_name: Python 3 (ipykernel)
 #     language: python
-#     name: mansu
+#     name: python3
 # ---
 
 # %% [markdown]
@@ -32,7 +32,7 @@ model: str = "smollm2-135m"  # packaged or tiny model, local folder, or hub id
 forget: str = "elements"  # fact set to unlearn: a built-in name or a JSON Lines file
 retain: str = "capitals"  # fact set to keep; its train facts steer the training
 utility: str = "cities"  # fact set that is only ever measured
-method: str = "mansu"  # unlearning method (mansu, ga, npo)
+method: str = "mansu"  # unlearning method (ga, mansu, npo)
 seed: int = 0  # order of the training examples
 attribution: str = "eap-ig"  # edge attribution method (eap, eap-ig)
 pairs: int = 48  # clean/corrupted prompt pairs that edges are scored on
@@ -53,6 +53,7 @@ forget_batch: int = 16  # forget examples a step
 retain_batch: int = 8  # retain examples a step
 validate_every: int = 20  # steps between checks, and between saved states
 floor: str = "in_loop"  # magnitude floor; 'none' is the ablation without it (in_loop, boundary, paper, none)
+formats: list = ["nf4"]  # deployment formats to measure beside full precision
 device: str = "cpu"  # torch device
 dtype: str = "float32"  # full precision: what weights are held and trained in (float32, bfloat16, float16)
 memory_mb: int = 2048  # memory that attribution may take on top of the model, in MB
@@ -66,23 +67,21 @@ shared: str = ""  # folder shared by runs on the same data; empty: out/shared, o
 # %%
 from mansu.lab import charts
 from mansu.lab.open import open_run, parameters
-from mansu.lab.reading import joint_reading
 from mansu.lab.show import show, table
+from mansu.study.readings.joint import joint_reading
 
 run = open_run(**parameters(globals()))
 
 # %%
-from mansu.study.stages import localize
-from mansu.study.stages.analyse import analyse, compare_states
-from mansu.study.stages.states import attribute_states
+from mansu.study.stages import attribute_all, judge, localize
+from mansu.study.state import states
 
-states = attribute_states(run)
-structure = compare_states(run, states)
-show(charts.edge_scatter(states, localize(run).circuit))
+show(charts.edge_scatter(attribute_all(run, states(run)), localize(run).circuit))
 
 # %%
-show(charts.divergence_chart(structure))
-show(charts.shift_chart(structure))
+card = judge(run)
+show(charts.divergence_chart(card.rows))
+show(charts.shift_chart(card.rows))
 
 # %% [markdown]
 # ## The reading
@@ -90,7 +89,6 @@ show(charts.shift_chart(structure))
 # %%
 from IPython.display import Markdown, display
 
-card = analyse(run)
 display(Markdown(joint_reading(card)))
 
 # %% [markdown]
@@ -120,7 +118,7 @@ print(scorecard_table(card))
 # the off-diagonal part, weights that act together.
 
 # %%
-from mansu.lab import claims
+from mansu.study.readings import claims
 from mansu.study.stages import measure_guarantees
 
 found = measure_guarantees(run)

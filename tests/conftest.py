@@ -5,20 +5,25 @@ import os
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
 
+import dataclasses
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
-from mansu.lab.dashboards import open_method
 from mansu.models import LanguageModel, load_model
+from mansu.models.loading import find_model
 from mansu.study.config import StudyConfig, make_config
 from mansu.study.folders import Folders
 from mansu.study.pipeline import run_study
 from mansu.study.run import Run
-from mansu.study.stages import quantize
+from mansu.study.scorecard import Scorecard
+from mansu.study.stages import measure_all
+from mansu.study.state import states
 
-pytest_plugins = ["tests.tally", "tests.chromium"]
+pytest_plugins = ["tests.tally", "tests.chromium", "tests.order", "pytester"]
 
 # A whole study in seconds. The tiny model's weights are larger than a real one's, so it is trained
 # with a larger learning rate.
@@ -33,10 +38,22 @@ TINY_SETTINGS = {
 }
 
 
+def numbers(card: Scorecard) -> Scorecard:
+    """A scorecard without what differs between runs of the same: times and memory."""
+    return dataclasses.replace(card, seconds={}, peak_memory_mb=0)
+
+
 @pytest.fixture(scope="session")
 def tiny() -> LanguageModel:
     """The tiny Llama; tests leave its weights as they are."""
     return load_model("tiny-llama")
+
+
+@pytest.fixture
+def model_folder(tmp_path: Path, tiny: LanguageModel) -> Path:
+    """A copy of the tiny Llama's folder, to be altered."""
+    target = tmp_path / "model"
+    return shutil.copytree(find_model("tiny-llama"), target, copy_function=shutil.copyfile)
 
 
 @pytest.fixture(scope="session", params=["tiny-llama", "tiny-qwen3", "tiny-gemma3"])
@@ -52,20 +69,49 @@ def tiny_config() -> StudyConfig:
 
 
 @pytest.fixture(scope="session")
-def finished_run(tiny_config: StudyConfig, tmp_path_factory) -> Run:
-    """A finished study of the tiny model; tests do not write into its folder."""
-    folder: Path = tmp_path_factory.mktemp("finished")
-    run = Run(tiny_config, Folders(folder / "run", folder / "shared"))
-    run_study(run)
-    return run
+def once(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Callable[[str, Callable[[Path], object]], Path]:
+    """``once(name, fill)``: a folder that one of several processes fills and all of them read."""
+    base = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        base = base.parent
+
+    def folder(name: str, fill: Callable[[Path], object]) -> Path:
+        place, done = base / name, base / f"{name}.done"
+        with FileLock(base / f"{name}.lock"):
+            if not done.exists():
+                fill(place)
+                done.touch()
+        return place
+
+    return folder
 
 
 @pytest.fixture(scope="session")
-def dual_run(finished_run: Run, tmp_path_factory) -> Run:
+def finished_run(tiny_config: StudyConfig, once) -> Run:
+    """A finished study of the tiny model; tests do not write into its folder."""
+    return run_in(
+        once("finished", lambda place: run_study(run_in(place, tiny_config))), tiny_config
+    )
+
+
+@pytest.fixture(scope="session")
+def dual_run(finished_run: Run, once, tmp_path_factory) -> Run:
     """A copy of the finished study that notebooks may write into, with the global methods in it."""
+    from mansu.lab.dashboards import open_method  # most tests need no dashboard
+
+    def fill(place: Path) -> None:
+        shutil.copytree(finished_run.folder.parent, place, dirs_exist_ok=True)
+        for method in ("ga", "npo"):
+            beside = open_method(run_in(place, finished_run.config), method)
+            measure_all(beside, states(beside))
+
     place = tmp_path_factory.mktemp("dual") / "study"
-    shutil.copytree(finished_run.folder.parent, place)
-    run = Run(finished_run.config, Folders(place / "run", place / "shared"))
-    for method in ("ga", "npo"):
-        quantize(open_method(run, method))
-    return run
+    shutil.copytree(once("dual", fill), place)
+    return run_in(place, finished_run.config)
+
+
+def run_in(place: Path, config: StudyConfig) -> Run:
+    """A run in a folder of its own."""
+    return Run(config, Folders(place / "run", place / "shared"))

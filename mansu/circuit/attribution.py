@@ -36,9 +36,9 @@ from nnsight import NNsight
 from mansu.circuit.chunks import chunks
 from mansu.circuit.graph import Graph
 from mansu.circuit.metric import logit_difference
+from mansu.circuit.passes import Writes, run, write_differences
 from mansu.circuit.product import EdgeProduct, differentiate
 from mansu.circuit.prompts import Prompts, check_pairs, embed
-from mansu.circuit.runs import Writes, run, write_differences
 from mansu.circuit.tracing import opened
 from mansu.data.pairs import Pair
 from mansu.errors import InputError, RunError

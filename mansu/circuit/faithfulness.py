@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import torch
 
 from mansu.circuit.metric import logit_difference
+from mansu.circuit.passes import run_ends
 from mansu.circuit.patching import run_with_corrupted_mlps
 from mansu.circuit.prompts import check_pairs, embed
-from mansu.circuit.runs import run_ends
 from mansu.circuit.tracing import opened
 from mansu.data.pairs import Pair
 from mansu.errors import InputError, RunError

@@ -10,8 +10,8 @@ from nnsight import NNsight
 
 from mansu.circuit.graph import Graph, ReaderKind
 from mansu.circuit.metric import last_position, logit_difference
+from mansu.circuit.passes import Writes, run_ends, write_differences
 from mansu.circuit.prompts import Prompts, check_pairs, embed
-from mansu.circuit.runs import Writes, run_ends, write_differences
 from mansu.circuit.tracing import opened
 from mansu.data.pairs import Pair
 from mansu.models.batch import PaddingSide

@@ -11,8 +11,8 @@ import torch
 
 from mansu.circuit.graph import Graph
 from mansu.circuit.norm import NormInput, pull_back, pull_back_heads
+from mansu.circuit.passes import LayerReads, Pass, gain
 from mansu.circuit.prompts import Prompts
-from mansu.circuit.runs import LayerReads, Run, gain
 from mansu.models.language_model import LanguageModel
 
 # Layers with few readers share a matrix product until it has about this many columns.
@@ -115,7 +115,7 @@ class EdgeProduct:
 
 
 def differentiate(
-    values: torch.Tensor, embeddings: torch.Tensor, batch: Run, product: EdgeProduct
+    values: torch.Tensor, embeddings: torch.Tensor, batch: Pass, product: EdgeProduct
 ) -> None:
     """One backward pass from M to the embeddings, each layer's gradients handed on as they come.
 

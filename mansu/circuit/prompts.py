@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import torch
 
@@ -85,9 +85,8 @@ def check_pairs(pairs: Sequence[Pair]) -> None:
 
 def embed(model: LanguageModel, pairs: Sequence[Pair], side: PaddingSide) -> Prompts:
     """Pads pairs to the longest of them and looks their embeddings up."""
-    pad_id = cast(int, model.tokenizer.pad_token_id)
-    clean = pad([pair.clean for pair in pairs], pad_id, model.device, side)
-    corrupted = pad([pair.corrupted for pair in pairs], pad_id, model.device, side)
+    clean = pad([pair.clean for pair in pairs], model.pad_id, model.device, side)
+    corrupted = pad([pair.corrupted for pair in pairs], model.pad_id, model.device, side)
     table = model.module.get_input_embeddings()
     with torch.no_grad():
         embeddings = table(clean.input_ids), table(corrupted.input_ids)

@@ -5,10 +5,10 @@ from mansu.data.encoding import encode as encode
 from mansu.data.facts import Fact as Fact
 from mansu.data.facts import FactSet as FactSet
 from mansu.data.facts import Template as Template
-from mansu.data.facts import check_tokenizes as check_tokenizes
 from mansu.data.facts import fact_set_names as fact_set_names
 from mansu.data.facts import load_fact_set as load_fact_set
 from mansu.data.facts import require_disjoint as require_disjoint
+from mansu.data.fitting import check_fits as check_fits
 from mansu.data.items import Item as Item
 from mansu.data.items import build_items as build_items
 from mansu.data.pairs import Pair as Pair

@@ -3,11 +3,16 @@
 The convention of lm-evaluation-harness: prompt and continuation are encoded jointly, and what
 follows the prompt's own tokens is the continuation. Spaces at the end of the prompt belong to the
 continuation, because most tokenizers keep a space with the word after it.
+
+One thing differs: what a tokenizer appends by itself (an end token) is left out, because the text
+goes on.
 """
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from transformers import PreTrainedTokenizerBase
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 
 @dataclass(frozen=True)
@@ -18,7 +23,7 @@ class Encoded:
     continuation_ids: tuple[int, ...]
 
 
-def encode(tokenizer: PreTrainedTokenizerBase, prompt: str, continuation: str) -> Encoded:
+def encode(tokenizer: "PreTrainedTokenizerBase", prompt: str, continuation: str) -> Encoded:
     """Encodes a prompt and the text that continues it.
 
     Where a token straddles the boundary, so that the joint encoding does not start with the
@@ -32,6 +37,14 @@ def encode(tokenizer: PreTrainedTokenizerBase, prompt: str, continuation: str) -
     return Encoded(prompt_ids, joint_ids[len(prompt_ids) :])
 
 
-def token_ids(tokenizer: PreTrainedTokenizerBase, text: str) -> tuple[int, ...]:
-    """The text's token ids with the special tokens that the tokenizer adds by itself."""
-    return tuple(tokenizer(text, add_special_tokens=True)["input_ids"])
+def token_ids(tokenizer: "PreTrainedTokenizerBase", text: str) -> tuple[int, ...]:
+    """The text's token ids, behind the special tokens that the tokenizer puts in front by itself.
+
+    A text of which no token is left has none at all.
+    """
+    found = tokenizer(text, add_special_tokens=True, return_special_tokens_mask=True, verbose=False)
+    added = found["special_tokens_mask"]
+    end = len(added)
+    while end and added[end - 1]:
+        end -= 1
+    return tuple(found["input_ids"][:end])

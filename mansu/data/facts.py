@@ -7,20 +7,21 @@ lie in the repository's ``data`` folder; a user's own file is given by its path.
 import dataclasses
 import hashlib
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from transformers import PreTrainedTokenizerBase
-
-from mansu.data.encoding import encode
 from mansu.data.folder import require_data_folder
 from mansu.data.schema import FactRecord, SetRecord, parse_line
 from mansu.errors import InputError
+from mansu.paths import absolute, expand
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+# Beside Chinese and Japanese, whose characters are wide, and without Korean, whose are too.
+_WITHOUT_SPACES = ("THAI", "LAO", "KHMER", "MYANMAR", "TIBETAN")
 
 
 @dataclass(frozen=True)
@@ -51,23 +52,32 @@ class Fact:
 
 @dataclass(frozen=True)
 class Template:
-    """One phrasing of a relation; its text ends where a space and the answer follow.
+    """One phrasing of a relation; its text ends where the answer follows.
 
     Attributes:
         id: Unique in its set.
         text: Contains ``{subject}`` exactly once.
         kind: The grammatical form.
         role: Whether training sees it.
+        joint: The white space between prompt and answer. None: a space, or nothing where the prompt
+            ends in a script that is written without spaces.
     """
 
     id: str
     text: str
     kind: Literal["cloze", "possessive", "question"]
     role: Literal["seen", "held_out"]
+    joint: str | None = None
 
     def render(self, fact: Fact) -> str:
         """The prompt that asks for the fact."""
         return self.text.replace("{subject}", fact.subject)
+
+    def follow(self, fact: Fact, option: str) -> str:
+        """What continues the fact's prompt where ``option`` is the answer."""
+        if self.joint is not None:
+            return self.joint + option
+        return option if _is_unspaced(self.render(fact)[-1]) else f" {option}"
 
 
 @dataclass(frozen=True)
@@ -136,8 +146,8 @@ def load_fact_set(name_or_path: str) -> FactSet:
         InputError: There is no such set or file, or a line of it is wrong; the message names file
             and line.
     """
-    built_in = is_built_in(name_or_path)
-    path = require_data_folder() / f"{name_or_path}.jsonl" if built_in else Path(name_or_path)
+    built_in = _is_built_in(name_or_path)
+    path = require_data_folder() / f"{name_or_path}.jsonl" if built_in else expand(name_or_path)
     if built_in and name_or_path not in fact_set_names():
         raise InputError(
             f"There is no built-in fact set {name_or_path!r}; there are "
@@ -153,6 +163,15 @@ def load_fact_set(name_or_path: str) -> FactSet:
             f"the name of a built-in set: {', '.join(fact_set_names())}."
         ) from None
     return _parse(content, path)
+
+
+def locate_fact_set(name_or_path: str) -> str:
+    """The name or path such that it means the same set from any folder."""
+    return name_or_path if _is_built_in(name_or_path) else str(absolute(name_or_path))
+
+
+def _is_built_in(name_or_path: str) -> bool:
+    return re.fullmatch(r"[\w-]+", name_or_path) is not None
 
 
 def require_disjoint(first: FactSet, second: FactSet) -> None:
@@ -175,33 +194,6 @@ def require_disjoint(first: FactSet, second: FactSet) -> None:
             )
 
 
-def check_tokenizes(fact_set: FactSet, tokenizer: PreTrainedTokenizerBase) -> None:
-    """Refuses a set with a prompt that has no token, or an option that leaves none behind it.
-
-    Every fact is tried behind every template with the two options that training uses; every other
-    option once behind every template, with the first fact that offers it.
-
-    Raises:
-        InputError: naming fact, template and, if it is one, option.
-    """
-    for template in fact_set.templates:
-        tried: set[str] = set()
-        for fact in fact_set.facts:
-            for number, option in enumerate(fact.options):
-                if number > 1 and option in tried:
-                    continue
-                tried.add(option)
-                found = encode(tokenizer, template.render(fact), f" {option}")
-                if not (found.prompt_ids and found.continuation_ids):
-                    empty = f"{option!r}, an option" if found.prompt_ids else "the prompt"
-                    raise InputError(
-                        f"{fact_set.path}: {empty} of the fact {fact.id!r}, tokenizes to nothing "
-                        f"{'after' if found.prompt_ids else 'under'} template {template.id!r}; "
-                        "this model cannot be asked for it, so change the fact or choose another "
-                        "model."
-                    )
-
-
 def _identities(fact_set: FactSet, fact: Fact) -> Iterator[tuple[str, ...]]:
     """What makes a fact the same as another, in comparable form."""
     yield _plain(fact.subject), _plain(fact.answer)
@@ -210,7 +202,15 @@ def _identities(fact_set: FactSet, fact: Fact) -> Iterator[tuple[str, ...]]:
 
 
 def _plain(text: str) -> str:
-    return " ".join(text.casefold().split())
+    return " ".join(unicodedata.normalize("NFC", text).casefold().split())
+
+
+def _is_unspaced(character: str) -> bool:
+    """Whether a word that follows this character follows it without a space."""
+    name = unicodedata.name(character, "")
+    wide = unicodedata.east_asian_width(character) in "WF" and not name.startswith("HANGUL")
+    symbol = unicodedata.category(character).startswith("S")  # an emoji is wide, too
+    return (wide and not symbol) or name.startswith(_WITHOUT_SPACES)
 
 
 def _parse(content: bytes, path: Path) -> FactSet:
@@ -242,8 +242,9 @@ def _parse(content: bytes, path: Path) -> FactSet:
                 f"{where}: subject: {record.subject!r} already has an answer; a set gives each "
                 "subject one."
             )
-        if record.answer in record.distractors:
-            raise InputError(f"{where}: distractors: {record.answer!r} is the answer.")
+        for distractor in record.distractors:
+            if _plain(distractor) == _plain(record.answer):
+                raise InputError(f"{where}: distractors: {distractor!r} is the answer.")
         ids.add(record.id)
         subjects.add(_plain(record.subject))
         facts.append(_fact(record, sides))
@@ -256,7 +257,9 @@ def _parse(content: bytes, path: Path) -> FactSet:
 
 
 def _header(record: SetRecord, path: Path, where: str, fingerprint: str) -> FactSet:
-    templates = tuple(Template(t.id, t.text, t.kind, t.role) for t in record.templates)
+    templates = tuple(
+        Template(t.id, t.text, t.kind, t.role, record.joint) for t in record.templates
+    )
     for field in ("id", "text"):
         values = Counter(getattr(template, field) for template in templates)
         for value, uses in values.items():

@@ -16,7 +16,7 @@ class Item:
         fact_id: The fact it asks for.
         template_id: The template it uses.
         prompt: What the model reads.
-        options: Continuations of the prompt, each with its leading space.
+        options: Continuations of the prompt, each with the white space in front of it.
         answer: Index of the right option.
     """
 
@@ -57,6 +57,6 @@ def _item(fact: Fact, template: Template, seed: int, options: int) -> Item:
         fact.id,
         template.id,
         template.render(fact),
-        tuple(f" {option}" for option in offered),
+        tuple(template.follow(fact, option) for option in offered),
         offered.index(fact.answer),
     )

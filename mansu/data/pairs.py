@@ -3,19 +3,22 @@
 Both prompts state the same relation with the same template about different subjects, have equally
 many tokens, and call for answers that differ in their first token, so that activations can be
 exchanged position by position and a logit difference tells the answers apart [O]
-(Hanna et al. 2024 ask the same of their pairs).
+(Hanna et al. 2024 ask the same of their pairs). Where a prompt has no such partner, one whose
+answer begins alike serves: both prompts then go on with what the answers share.
 """
 
 import random
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
-
-from transformers import PreTrainedTokenizerBase
+from typing import TYPE_CHECKING
 
 from mansu.data.encoding import encode, token_ids
 from mansu.data.facts import Fact, FactSet, Template
 from mansu.errors import InputError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 
 @dataclass(frozen=True)
@@ -25,10 +28,10 @@ class Pair:
     Attributes:
         fact_id: The clean prompt's fact.
         template_id: The template of both.
-        clean: The prompt of the fact itself.
-        corrupted: The prompt of another subject, ``len(corrupted) == len(clean)``.
-        clean_answer: First token of the clean prompt's answer.
-        corrupted_answer: First token of the corrupted prompt's answer, another token.
+        clean: The prompt of the fact itself, and what both answers begin with.
+        corrupted: The same of another subject, ``len(corrupted) == len(clean)``.
+        clean_answer: First token of the clean prompt's answer behind that.
+        corrupted_answer: First token of the corrupted prompt's answer there, another token.
     """
 
     fact_id: str
@@ -41,15 +44,15 @@ class Pair:
 
 @dataclass(frozen=True)
 class _Prompt:
-    """A fact under a template: its prompt, and the first token of its answer."""
+    """A fact under a template: the tokens of its prompt and of its answer."""
 
     fact_id: str
     tokens: tuple[int, ...]
-    answer: int
+    answer: tuple[int, ...]
 
 
 def build_pairs(
-    fact_set: FactSet, tokenizer: PreTrainedTokenizerBase, count: int, seed: int
+    fact_set: FactSet, tokenizer: "PreTrainedTokenizerBase", count: int, seed: int
 ) -> tuple[Pair, ...]:
     """Draws pairs, spread evenly over the set's facts and seen templates.
 
@@ -73,10 +76,11 @@ def build_pairs(
             clean = prompts[template.id].get(fact.id)
             if clean is None:
                 continue
-            others = [p for p in partners[template.id][len(clean.tokens)] if _contrast(clean, p)]
+            others = [_pair(template, clean, p) for p in partners[template.id][len(clean.tokens)]]
+            others = [pair for pair in others if pair is not None]
             if others:
-                corrupted = rng.choice(others)
-                pairs.append(_pair(template, clean, corrupted))
+                shortest = min(len(pair.clean) for pair in others)
+                pairs.append(rng.choice([p for p in others if len(p.clean) == shortest]))
             if len(pairs) == count:
                 return tuple(pairs)
     if not pairs:
@@ -85,17 +89,18 @@ def build_pairs(
 
 
 def _prompts(
-    template: Template, facts: list[Fact], tokenizer: PreTrainedTokenizerBase
+    template: Template, facts: list[Fact], tokenizer: "PreTrainedTokenizerBase"
 ) -> dict[str, _Prompt]:
     """Prompts by fact, without those whose own tokens do not survive the answer."""
     prompts = {}
     for fact in facts:
         text = template.render(fact)
-        encoded = encode(tokenizer, text, f" {fact.answer}")
-        joint = token_ids(tokenizer, f"{text} {fact.answer}")
+        answer = template.follow(fact, fact.answer)
+        encoded = encode(tokenizer, text, answer)
+        joint = token_ids(tokenizer, text + answer)
         intact = joint[: len(encoded.prompt_ids)] == encoded.prompt_ids
         if intact and encoded.continuation_ids:
-            prompts[fact.id] = _Prompt(fact.id, encoded.prompt_ids, encoded.continuation_ids[0])
+            prompts[fact.id] = _Prompt(fact.id, encoded.prompt_ids, encoded.continuation_ids)
     return prompts
 
 
@@ -106,18 +111,20 @@ def _by_length(prompts: Iterable[_Prompt]) -> dict[int, list[_Prompt]]:
     return groups
 
 
-def _contrast(clean: _Prompt, other: _Prompt) -> bool:
-    return clean.answer != other.answer and clean.tokens != other.tokens
-
-
-def _pair(template: Template, clean: _Prompt, corrupted: _Prompt) -> Pair:
+def _pair(template: Template, clean: _Prompt, other: _Prompt) -> Pair | None:
+    """The two prompts up to where their answers part; None if they do not, or prompts are equal."""
+    apart = [a != b for a, b in zip(clean.answer, other.answer, strict=False)]
+    if clean.tokens == other.tokens or not any(apart):
+        return None
+    place = apart.index(True)
+    shared = clean.answer[:place]
     return Pair(
         clean.fact_id,
         template.id,
-        clean.tokens,
-        corrupted.tokens,
-        clean.answer,
-        corrupted.answer,
+        clean.tokens + shared,
+        other.tokens + shared,
+        clean.answer[place],
+        other.answer[place],
     )
 
 
@@ -129,8 +136,8 @@ def _why_none(fact_set: FactSet, prompts: dict[str, dict[str, _Prompt]]) -> str:
     if not any(by_template):
         return f"{start}: this model's tokenizer merges every prompt with its answer."
     if len({prompt.answer for group in by_template for prompt in group}) < 2:
-        return f"{start}: all answers begin with the same token in this model's tokenizer."
+        return f"{start}: all answers are the same; a pair needs two."
     return (
         f"{start}: no two prompts of a seen template have equally many tokens and answers that "
-        "begin with different ones; add facts with subjects of similar length."
+        "differ; add facts with subjects of similar length."
     )

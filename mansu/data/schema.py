@@ -23,6 +23,12 @@ def _require_one_subject(text: str) -> str:
     return text
 
 
+def _require_white_space(text: str) -> str:
+    if text.strip():
+        raise ValueError("must be white space, or empty")
+    return text
+
+
 def _require_distinct(values: tuple[str, ...]) -> tuple[str, ...]:
     if len(set(values)) < len(values):
         raise ValueError("must not repeat an entry")
@@ -56,6 +62,7 @@ class SetRecord(_Record):
     source: str = ""
     license: str = ""
     command: str = ""
+    joint: Annotated[str, AfterValidator(_require_white_space)] | None = None
     templates: tuple[TemplateRecord, ...]
 
 

@@ -10,14 +10,14 @@ import altair as alt
 import pandas as pd
 
 from mansu.lab import charts
-from mansu.lab.charts.localize import SEED
 from mansu.metrics.significance import Gap, paired_gap
-from mansu.study.behaviour import Behaviour
-from mansu.study.scorecard import RULES, fell_far
-from mansu.study.stages.base import Base
-from mansu.study.stages.quantize import Deployment
+from mansu.study.rules import RULES, fell_far
+from mansu.study.stages.measure import Behaviour
+from mansu.study.state import FP
 
-Models = Mapping[str, Base | Deployment]
+Answers = Mapping[str, Behaviour]  # one model's, by format
+Models = Mapping[str, Answers]
+_NF4 = "nf4"
 _SLOPES, _STRIPS = 470, 260  # pixels of the charts, the second without its strips
 
 
@@ -45,8 +45,8 @@ class Lesson:
 def comeback(models: Models, chance: float) -> Lesson:
     """Does quantization bring back what the last of the models forgot?"""
     base, now = _first_and_last(models)
-    gap, own = (_gap(m.nf4, m.fp, "forget_seen") for m in (now, base))
-    lost = _accuracy(base.nf4) - _accuracy(now.fp)
+    gap, own = (_gap(m[_NF4], m[FP], "forget_seen") for m in (now, base))
+    lost = _accuracy(base[_NF4]) - _accuracy(now[FP])
     options = (
         "Nothing that shows: no better in NF4 than in full precision, within the error bars.",
         "A part: it answers better in NF4, though not as well as the original.",
@@ -54,9 +54,9 @@ def comeback(models: Models, chance: float) -> Lesson:
     )
     right = 0 if gap.low <= 0 else (1 if gap.value < 0.8 * lost else 2)
     why = (
-        f"Forget accuracy {_accuracy(now.fp):.1%} in full precision, {_accuracy(now.nf4):.1%} in "
-        f"NF4: a gap of {_told(gap)} pp. The original's own gap is {_told(own)} pp. The scorecard "
-        f"allows {100 * RULES.max_gap:+g} pp at most."
+        f"Forget accuracy {_accuracy(now[FP]):.1%} in full precision, "
+        f"{_accuracy(now[_NF4]):.1%} in NF4: a gap of {_told(gap)} pp. The original's own gap is "
+        f"{_told(own)} pp. The scorecard allows {100 * RULES.max_gap:+g} pp at most."
     )
     return Lesson(options, right, why, charts.quantization_slopes(models, chance), _SLOPES)
 
@@ -64,8 +64,8 @@ def comeback(models: Models, chance: float) -> Lesson:
 def depth(models: Models, chance: float) -> Lesson:
     """How much did the last of the models forget in full precision?"""
     base, now = _first_and_last(models)
-    fell = _accuracy(base.fp) - _accuracy(now.fp)
-    known = _accuracy(base.fp) - chance
+    fell = _accuracy(base[FP]) - _accuracy(now[FP])
+    known = _accuracy(base[FP]) - chance
     way = fell / known if known > 0 else 0.0
     options = (
         "Nearly everything: it is close to guessing.",
@@ -73,11 +73,11 @@ def depth(models: Models, chance: float) -> Lesson:
         f"Less than {RULES.forget_share:.0%} of it.",
     )
     right = 0 if way >= 0.9 else (1 if way >= RULES.forget_share else 2)
-    retain = _gap(now.fp, base.fp, "retain")
+    retain = _gap(now[FP], base[FP], "retain")
     why = (
-        f"Forget accuracy {_accuracy(base.fp):.1%} → {_accuracy(now.fp):.1%} in full precision, "
-        f"{way:.0%} of the way to chance; in NF4 {_accuracy(now.nf4):.1%}. Retain accuracy changes "
-        f"by {_told(retain)} pp."
+        f"Forget accuracy {_accuracy(base[FP]):.1%} → {_accuracy(now[FP]):.1%} in full precision, "
+        f"{way:.0%} of the way to chance; in NF4 {_accuracy(now[_NF4]):.1%}. Retain "
+        f"accuracy changes by {_told(retain)} pp."
     )
     return Lesson(options, right, why, charts.quantization_slopes(models, chance), _SLOPES)
 
@@ -85,7 +85,7 @@ def depth(models: Models, chance: float) -> Lesson:
 def price(models: Models, chance: float) -> Lesson:
     """What did the last of the models lose of what it should keep?"""
     base, now = _first_and_last(models)
-    change = _gap(now.fp, base.fp, "retain")
+    change = _gap(now[FP], base[FP], "retain")
     options = (
         f"Nothing that counts: at most {RULES.max_drop * 100:g} percentage points.",
         f"Some: {RULES.max_drop * 100:g} to 10 percentage points.",
@@ -93,9 +93,9 @@ def price(models: Models, chance: float) -> Lesson:
     )
     right = 0 if change.value >= -RULES.max_drop else (1 if change.value >= -0.10 else 2)
     why = (
-        f"Retain accuracy {_accuracy(base.fp, 'retain'):.1%} → {_accuracy(now.fp, 'retain'):.1%}, "
-        f"a change of {_told(change)} pp; perplexity on plain text (lower is better) "
-        f"{base.fp.perplexity:.0f} → {now.fp.perplexity:.0f}."
+        f"Retain accuracy {_accuracy(base[FP], 'retain'):.1%} → "
+        f"{_accuracy(now[FP], 'retain'):.1%}, a change of {_told(change)} pp; perplexity on plain "
+        f"text (lower is better) {base[FP].perplexity:.0f} → {now[FP].perplexity:.0f}."
     )
     chart = charts.quantization_slopes(models, chance, nf4=False)  # NF4 is the next question
     return Lesson(options, right, why, chart, _SLOPES)
@@ -122,9 +122,11 @@ def both(models: Models, accounts: Mapping[str, pd.DataFrame], chance: float) ->
     base, now = _first_and_last(models)
     forgot = [
         fell_far(_accuracy(old), _accuracy(new), chance)
-        for new, old in ((now.fp, base.fp), (now.nf4, base.nf4))
+        for new, old in ((now[FP], base[FP]), (now[_NF4], base[_NF4]))
     ]
-    changes = [_gap(new, old, "retain") for new, old in ((now.fp, base.fp), (now.nf4, base.nf4))]
+    changes = [
+        _gap(new, old, "retain") for new, old in ((now[FP], base[FP]), (now[_NF4], base[_NF4]))
+    ]
     kept = all(change.value >= -RULES.max_drop for change in changes)
     options = (
         f"It forgets in both precisions (at least {RULES.forget_share:.0%} of the way to chance) "
@@ -134,9 +136,10 @@ def both(models: Models, accounts: Mapping[str, pd.DataFrame], chance: float) ->
     )
     right = 2 if not all(forgot) else (0 if kept else 1)
     why = (
-        f"Forget accuracy {_accuracy(now.fp):.1%} in full precision, {_accuracy(now.nf4):.1%} in "
-        f"NF4 (chance {chance:.0%}); retain changes by {_told(changes[0])} pp and "
-        f"{_told(changes[1])} pp. The other methods' numbers stand beside it in the table."
+        f"Forget accuracy {_accuracy(now[FP]):.1%} in full precision, "
+        f"{_accuracy(now[_NF4]):.1%} in NF4 (chance {chance:.0%}); retain changes by "
+        f"{_told(changes[0])} pp and {_told(changes[1])} pp. The other methods' numbers stand "
+        "beside it in the table."
     )
     chart = charts.quantization_slopes(models, chance)
     return Lesson(options, right, why, chart, _SLOPES, summary(models, accounts))
@@ -149,15 +152,15 @@ def summary(models: Models, accounts: Mapping[str, pd.DataFrame]) -> pd.DataFram
     for name, now in models.items():
         row = {
             "model": name,
-            "forget FP": f"{_accuracy(now.fp):.1%}",
-            "forget NF4": f"{_accuracy(now.nf4):.1%}",
-            "NF4 − FP (PTQ gap, pp)": _told(_gap(now.nf4, now.fp, "forget_seen")),
+            "forget FP": f"{_accuracy(now[FP]):.1%}",
+            "forget NF4": f"{_accuracy(now[_NF4]):.1%}",
+            "NF4 − FP (PTQ gap, pp)": _told(_gap(now[_NF4], now[FP], "forget_seen")),
         }
         if name in accounts:
             total = accounts[name].iloc[-1]
             row |= {
-                "retain change FP (pp)": _told(_gap(now.fp, base.fp, "retain")),
-                "retain change NF4 (pp)": _told(_gap(now.nf4, base.nf4, "retain")),
+                "retain change FP (pp)": _told(_gap(now[FP], base[FP], "retain")),
+                "retain change NF4 (pp)": _told(_gap(now[_NF4], base[_NF4], "retain")),
                 "weights changed": f"{total['changed']:,}",
                 "with another code": f"{total['survived'] / max(total['changed'], 1):.2%}",
             }
@@ -165,7 +168,7 @@ def summary(models: Models, accounts: Mapping[str, pd.DataFrame]) -> pd.DataFram
     return pd.DataFrame(rows).fillna("–")
 
 
-def _first_and_last(models: Models) -> tuple[Base | Deployment, Base | Deployment]:
+def _first_and_last(models: Models) -> tuple[Answers, Answers]:
     listed = list(models.values())
     return listed[0], listed[-1]
 
@@ -175,7 +178,7 @@ def _accuracy(measured: Behaviour, role: str = "forget_seen") -> float:
 
 
 def _gap(a: Behaviour, b: Behaviour, role: str) -> Gap:
-    return paired_gap(a.roles[role].correct, b.roles[role].correct, a.roles[role].facts, SEED)
+    return paired_gap(a.roles[role].correct, b.roles[role].correct, a.roles[role].facts)
 
 
 def _told(gap: Gap) -> str:

@@ -7,12 +7,12 @@ from typing import Any
 import transformers
 
 from mansu.errors import InputError
-from mansu.lab.places import repository
 from mansu.lab.progress import progress
-from mansu.paths import expand_path
+from mansu.paths import absolute
 from mansu.study.config import FIELDS, make_config
 from mansu.study.folders import Folders, study_folders
 from mansu.study.run import Run
+from mansu.sweep.places import repository
 
 STUDY = "default"  # whose folders hold what a notebook computes when it is given none
 PLACES = ("out", "shared")
@@ -48,8 +48,7 @@ def open_run(*, out: str = "", shared: str = "", **fields: Any) -> Run:
     if shared and not out:
         raise InputError("shared: give out as well, or leave both empty.")
     if out:
-        places = expand_path(out), expand_path(shared or Path(out) / "shared")
-        folders = Folders(*(place.resolve() for place in places))
+        folders = Folders(absolute(out), absolute(shared or Path(out) / "shared"))
     else:
         folders = study_folders(config, repository() / "papermill_runs" / STUDY)
     return Run(config, folders, progress())

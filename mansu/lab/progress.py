@@ -7,8 +7,8 @@ from pathlib import Path
 from tqdm.auto import tqdm
 
 from mansu.lab.show import is_live
-from mansu.lab.watch import clock
 from mansu.study.run import Progress, silent
+from mansu.sweep.watch import clock
 
 STATUS = "MANSU_STATUS"  # names the file in which an executing notebook says how far it is
 EVERY = 0.5  # seconds between what it says

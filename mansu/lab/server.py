@@ -5,9 +5,10 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
-from mansu.lab.kernel import write_kernel
-from mansu.lab.places import repository
+from mansu.sweep.environment import KERNELS, server_environment
+from mansu.sweep.places import repository
 
 # What the dashboards are drawn by; others are made for JupyterLab and may fail on a page.
 _EXTENSIONS = (
@@ -53,12 +54,13 @@ def serve_pages(arguments: Sequence[str] = ()) -> int:
 
 
 def _run(command: Sequence[str]) -> int:
-    write_kernel(Path(sys.prefix) / "share" / "jupyter")
-    # Where Voilà finds the page's template, beside what the user has set.
-    paths = [os.environ.get("JUPYTER_PATH", ""), str(Path(__file__).parent)]
-    environment = {**os.environ, "JUPYTER_PATH": os.pathsep.join(filter(None, paths))}
-    # The user's own arguments to the user's own program; no shell reads them.
-    ended = subprocess.run(  # noqa: S603
-        command, cwd=repository() / "notebooks", env=environment, check=False
-    )
+    # The kernel comes before what the user has set, the template of Voilà's pages after it.
+    paths = [str(KERNELS), os.environ.get("JUPYTER_PATH", ""), str(Path(__file__).parent)]
+    with TemporaryDirectory() as stand_in:
+        environment = server_environment(stand_in)
+        environment["JUPYTER_PATH"] = os.pathsep.join(filter(None, paths))
+        # The user's own arguments to the user's own program; no shell reads them.
+        ended = subprocess.run(  # noqa: S603
+            command, cwd=repository() / "notebooks", env=environment, check=False
+        )
     return ended.returncode

@@ -124,5 +124,7 @@ def _cut(frame: pd.DataFrame) -> str:
 def _describe(spec: dict[str, Any]) -> str:
     """The title and notes of a chart, for readers who cannot see it."""
     title = spec.get("title", {})
-    lines = [title] if isinstance(title, str) else [title.get("text"), *title.get("subtitle", [])]
+    title = {"text": title} if isinstance(title, str) else title
+    text = title.get("text") or ""
+    lines = [text if isinstance(text, str) else " ".join(text), *title.get("subtitle", [])]
     return "\n".join(str(line) for line in lines if line) or "Chart"

@@ -5,9 +5,9 @@ Cells tagged ``solution`` become empty cells to answer in; notebooks without any
 
 import nbformat
 
-from mansu.lab.notebooks import build, sources
-from mansu.lab.places import repository
-from mansu.study.records import write_text
+from mansu.study.cache.records import write_text
+from mansu.sweep.notebooks import build, sources
+from mansu.sweep.places import repository
 
 FOLDER = "student"
 TAG = "solution"

@@ -5,9 +5,13 @@ notebook theme would otherwise paint them white on the chart's white ground.
 """
 
 import textwrap
+import unicodedata
+from collections.abc import Iterable
 from typing import Any
 
 import altair as alt
+
+from mansu.quant.formats import find_format
 
 BLUE, VERMILION, GREEN = "#0072B2", "#D55E00", "#009E73"
 ORANGE, PURPLE = "#E69F00", "#CC79A7"
@@ -15,7 +19,6 @@ SKY = "#56B4E9"  # blue on a dark ground
 INK, GREY, PALE = "#1f2933", "#7b8794", "#c5ccd3"
 
 # A colour means the same on every chart.
-PRECISIONS = alt.Scale(domain=["full precision", "NF4"], range=[BLUE, VERMILION])
 # Signed scores: orange helps (negative), blue hinders; white is zero.
 SIGNED = ["#B35806", "#F1A340", "#FEE0B6", "#FFFFFF", "#D1E5F0", "#67A9CF", "#2166AC"]
 
@@ -42,20 +45,26 @@ _CONFIG: dict[str, Any] = {
         "titleFontSize": 12,
         "titleFontWeight": "normal",
         "labelColor": INK,
+        "labelLimit": 260,
         "titleColor": INK,
         "gridColor": "#e4e7eb",
         "domainColor": GREY,
         "tickColor": GREY,
     },
+    # Numbers that would touch are left out, by whatever font they are set in.
+    "axisQuantitative": {"labelOverlap": "greedy", "labelSeparation": 8},
     "legend": {
         "orient": "top",
         "labelFontSize": 12,
+        "labelLimit": 0,  # none: names are ours, and whole
+        "labelOverlap": "greedy",
+        "labelSeparation": 8,
         "titleFontSize": 12,
         "titleFontWeight": "normal",
         "labelColor": INK,
         "titleColor": INK,
         "symbolStrokeWidth": 2,
-        "gradientLength": 160,
+        "gradientLength": 220,
     },
     "header": {
         "labelFontSize": 12,
@@ -72,10 +81,30 @@ _CONFIG: dict[str, Any] = {
 }
 
 
-def heading(title: str, *notes: str, width: int = 112) -> alt.Title:
-    """A chart's title, with notes below it broken into lines of ``width`` characters."""
-    lines = [line for note in notes for line in textwrap.wrap(note, width)]
-    return alt.Title(title, subtitle=lines)
+def format_scale(names: Iterable[str]) -> alt.Scale:
+    """The formats' colours, by their titles."""
+    found = [find_format(name) for name in names]
+    return alt.Scale(domain=[f.title for f in found], range=[f.colour for f in found])
+
+
+def heading(title: str, *notes: str, width: int = WIDTH - 60) -> alt.Title:
+    """A chart's title and the notes below it, broken into lines.
+
+    Args:
+        title: The title.
+        notes: Below it, each on lines of its own.
+        width: Pixels that a line may take, of the plotted area. Lines are counted in a typewriter's
+            letters, which no font in use is wider than: no text is wider than its chart.
+    """
+    lines = [line for note in notes for line in _broken(note, width / 7.4)]
+    first, *more = _broken(title, width / 9.6)
+    return alt.Title([first, *more] if more else first, subtitle=lines)
+
+
+def _broken(text: str, width: float) -> list[str]:
+    """Lines of so many characters, or of half as many where a script's letters are wide."""
+    wide = any(unicodedata.east_asian_width(letter) in "WF" for letter in text)
+    return textwrap.wrap(text, int(width / 2 if wide else width))
 
 
 def to_spec(chart: alt.TopLevelMixin) -> dict[str, Any]:

@@ -21,7 +21,7 @@ import torch
 
 from mansu.circuit import Circuit, EdgeScores, Graph
 from mansu.errors import InputError
-from mansu.metrics.significance import Estimate, cluster_bootstrap
+from mansu.metrics.significance import SEED, Estimate, cluster_bootstrap
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def circuit_divergence(
     other: EdgeScores,
     circuit: Circuit,
     facts: Sequence[str],
-    seed: int = 0,
+    seed: int = SEED,
 ) -> Divergence:
     """CAD of another state of the model against the original, on the same pairs.
 
@@ -111,7 +111,7 @@ def activation_shift(
     graph: Graph,
     circuit: Circuit,
     facts: Sequence[str],
-    seed: int = 0,
+    seed: int = SEED,
 ) -> ActivationShift:
     """AS-C and AS-NC between two states of a model.
 

@@ -4,11 +4,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
-from transformers import PreTrainedTokenizerBase
+from transformers import DynamicCache, PreTrainedTokenizerBase
 
-from mansu.data.encoding import token_ids
 from mansu.errors import InputError, RunError
-from mansu.models import LanguageModel
+from mansu.models import LanguageModel, pad
 
 CANDIDATES = 5
 
@@ -61,16 +60,13 @@ def continue_prompt(
     """
     prompt_ids = read_prompt(model, prompt, tokens)
     ends = _end_tokens(model)
-    decoder = model.module.get_decoder()
     found: list[int] = []
     candidates: tuple[Candidate, ...] = ()
-    fresh, past = list(prompt_ids), None
+    cache, batch = DynamicCache(), pad([prompt_ids], model.pad_id, model.device)
     while len(found) < tokens and not (found and found[-1] in ends):
         report(len(found), tokens)
         with torch.no_grad():
-            ids = torch.tensor([fresh], device=model.device)
-            out = decoder(input_ids=ids, past_key_values=past, use_cache=True)
-            logits = model.family.logits(model.module, out.last_hidden_state[0, -1])
+            logits = model.family.logits(model.module, model.hidden(batch, cache)[0, -1])
         if not logits.isfinite().all():
             raise RunError(
                 "The model's next-token logits are not finite, so it cannot go on; type another "
@@ -78,8 +74,8 @@ def continue_prompt(
             )
         if not found:
             candidates = _likeliest(model.tokenizer, prompt_ids, logits)
-        past, fresh = out.past_key_values, [int(logits.argmax())]
-        found += fresh
+        found.append(int(logits.argmax()))
+        batch = pad([found[-1:]], model.pad_id, model.device).behind(batch.attention_mask)
     return Continuation(tuple(found), _added(model.tokenizer, prompt_ids, found), candidates)
 
 
@@ -87,12 +83,12 @@ def read_prompt(model: LanguageModel, prompt: str, tokens: int) -> tuple[int, ..
     """The prompt's token ids.
 
     Raises:
-        InputError: It is empty, or with ``tokens`` more it is longer than the model can read.
+        InputError: It is empty or not the model's to read, or with ``tokens`` more it is longer
+            than the model can read.
     """
     if not prompt.strip():
         raise InputError("The prompt is empty; type the beginning of a sentence.")
-    ids = token_ids(model.tokenizer, prompt.rstrip())
-    most = getattr(model.config, "max_position_embeddings", None)
+    ids, most = model.read(prompt.rstrip()), model.context
     if most is not None and len(ids) + tokens > most:
         raise InputError(
             f"The prompt has {len(ids):,} tokens and {tokens} are to follow, but {model.name} "

@@ -2,7 +2,11 @@
 
 Each option's continuation is encoded jointly with the prompt; its log-probabilities are summed;
 the most likely option is the answer. ``acc`` compares the sums, ``acc_norm`` the sums divided by
-the option's length in characters.
+the option's length in characters, without the white space in front of it.
+
+One thing differs: where several options are exactly as likely, as happens in 16-bit dtypes, the
+harness takes the first. Here each counts as an equal share of an answer, so that their order has no
+part in it.
 
 A prompt is run once; its options continue from its cached keys and values.
 """
@@ -13,6 +17,7 @@ from itertools import groupby
 
 import numpy as np
 import torch
+from transformers import DynamicCache
 
 from mansu.data.encoding import Encoded, encode
 from mansu.data.items import Item
@@ -29,7 +34,8 @@ class McqScores:
 
     Attributes:
         log_probs: Summed log-probability of each option, ``[items, options]``, in nats.
-        correct: Whether the most likely option is the right one (``acc``), ``[items]``.
+        correct: Whether the most likely option is the right one (``acc``): 1 or 0, or a share
+            where it is as likely as others, ``[items]``.
         correct_norm: The same per character (``acc_norm``), ``[items]``.
         facts: The fact each item asks about.
         templates: The template each item uses.
@@ -77,16 +83,21 @@ def score_items(
             )
     sums = _continuation_log_probs(model, flat, progress)
     log_probs = np.array(sums).reshape(len(items), -1)
-    # The harness' length excludes nothing: it counts the characters of the continuation as given.
-    lengths = np.array([[len(option) for option in item.options] for item in items])
+    lengths = np.array([[len(option.lstrip()) for option in item.options] for item in items])
     answers = np.array([item.answer for item in items])
     return McqScores(
         log_probs=log_probs,
-        correct=log_probs.argmax(1) == answers,
-        correct_norm=(log_probs / lengths).argmax(1) == answers,
+        correct=_share(log_probs, answers),
+        correct_norm=_share(log_probs / lengths, answers),
         facts=tuple(item.fact_id for item in items),
         templates=tuple(item.template_id for item in items),
     )
+
+
+def _share(values: np.ndarray, answers: np.ndarray) -> np.ndarray:
+    """1 where the right option has the highest value, shared where others have it too."""
+    best = values == values.max(1, keepdims=True)
+    return best[np.arange(len(values)), answers] / best.sum(1)
 
 
 def _continuation_log_probs(
@@ -119,13 +130,14 @@ def _continuation_log_probs(
 def _batches(model: LanguageModel, encoded: Sequence[Encoded]) -> list[list[tuple[int, ...]]]:
     """Prompts that run together, shortest first.
 
-    A sliding window counts places in the cache, padding included. Where a sequence is longer than
-    the window, only prompts of one length may share a batch, or the padding would push tokens out.
+    A sliding window counts places in the cache, padding included. Where the longest prompt with
+    anybody's longest option passes the window, only prompts of one length may share a batch, or the
+    padding would push tokens out.
     """
     window = getattr(model.config, "sliding_window", None)
-    longest = max((len(o.prompt_ids) + len(o.continuation_ids) for o in encoded), default=0)
-    exact = window is not None and longest > window
     prompts = sorted({o.prompt_ids for o in encoded}, key=lambda prompt: (len(prompt), prompt))
+    longest = len(prompts[-1]) + max(len(o.continuation_ids) for o in encoded)
+    exact = window is not None and longest > window
     groups = [list(g) for _, g in groupby(prompts, key=len)] if exact else [prompts]
     return [
         group[start : start + BATCH_PROMPTS]
@@ -138,11 +150,9 @@ def _score_batch(
     model: LanguageModel, prompts: Sequence[tuple[int, ...]], options: Sequence[Sequence[Encoded]]
 ) -> list[float]:
     """Scores every option of a batch of prompts, in order."""
-    batch = pad(prompts, model.pad_id, model.device)
-    decoder = model.module.get_decoder()
-    read = decoder(**batch.inputs(), use_cache=True)
+    batch, cache = pad(prompts, model.pad_id, model.device), DynamicCache()
     rows = torch.arange(len(prompts), device=model.device)
-    first = model.log_probs(read.last_hidden_state[rows, batch.last])  # [prompts, vocabulary]
+    first = model.log_probs(model.hidden(batch, cache)[rows, batch.last])  # [prompts, vocabulary]
     # The last token of a continuation is only ever predicted, never read; options that differ in
     # it alone share a row, and most options of one token need none.
     tails = sorted(
@@ -157,14 +167,8 @@ def _score_batch(
     if tails:
         parents = torch.tensor([row for row, _ in tails], device=model.device)
         end = pad([tokens for _, tokens in tails], model.pad_id, model.device)
-        read.past_key_values.batch_select_indices(parents)
-        hidden = decoder(
-            input_ids=end.input_ids,
-            attention_mask=torch.cat([batch.attention_mask[parents], end.attention_mask], 1),
-            position_ids=end.position_ids + batch.last[parents, None] + 1,
-            past_key_values=read.past_key_values,
-            use_cache=True,
-        ).last_hidden_state
+        cache.batch_select_indices(parents)
+        hidden = model.hidden(end.behind(batch.attention_mask[parents]), cache)
         rest = model.log_probs(hidden[end.attention_mask.bool()])  # [tail tokens, vocabulary]
         offsets = [0, *np.cumsum([len(tokens) for _, tokens in tails]).tolist()]
     values = []

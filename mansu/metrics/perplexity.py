@@ -11,19 +11,24 @@ WINDOW = 256
 BATCH_WINDOWS = 4
 
 
+def window_length(model: LanguageModel) -> int:
+    """Tokens of a window: 256, or as many as the model can read."""
+    return min(WINDOW, model.context or WINDOW)
+
+
 def perplexity(model: LanguageModel, text: str) -> float:
-    """exp of the mean next-token loss over consecutive windows of 256 tokens.
+    """exp of the mean next-token loss over consecutive windows (see :func:`window_length`).
 
     Args:
         model: The model as it is to be judged.
         text: Any text of at least two tokens.
 
     Raises:
-        InputError: The text has fewer than two tokens.
+        InputError: The text has fewer than two tokens, or one that the model does not know.
         RunError: The loss is not finite.
     """
-    tokens: list[int] = list(model.tokenizer(text)["input_ids"])  # pyright: ignore
-    windows = [tokens[i : i + WINDOW] for i in range(0, len(tokens), WINDOW)]
+    tokens, length = model.read(text), window_length(model)
+    windows = [tokens[i : i + length] for i in range(0, len(tokens), length)]
     windows = [window for window in windows if len(window) > 1]
     if not windows:
         raise InputError("A text of at least two tokens is needed to measure perplexity.")

@@ -18,6 +18,7 @@ from mansu.errors import InputError
 
 LEVEL = 0.95
 RESAMPLES = 2000
+SEED = 0  # of every bootstrap: models asked alike share the draws
 # Bounds the memory of a statistic that keeps many numbers a draw, such as a score for each edge.
 DRAWS_AT_ONCE = 250
 
@@ -59,7 +60,7 @@ class Gap:
 
 
 def accuracy_interval(
-    correct: ArrayLike, facts: Sequence[str], seed: int, resamples: int = RESAMPLES
+    correct: ArrayLike, facts: Sequence[str], seed: int = SEED, resamples: int = RESAMPLES
 ) -> Estimate:
     """Accuracy with an interval clustered by fact.
 
@@ -79,7 +80,7 @@ def paired_gap(
     correct_a: ArrayLike,
     correct_b: ArrayLike,
     facts: Sequence[str],
-    seed: int,
+    seed: int = SEED,
     resamples: int = RESAMPLES,
 ) -> Gap:
     """Accuracy gap a − b of two models on the same items.
@@ -105,7 +106,7 @@ def paired_gap(
 def cluster_bootstrap(
     statistic: Callable[[Floats], Floats],
     clusters: Sequence[object],
-    seed: int,
+    seed: int = SEED,
     resamples: int = RESAMPLES,
 ) -> Estimate:
     """Percentile interval of a statistic of weighted items, resampling whole clusters.

@@ -5,7 +5,7 @@ angles as a right-padded one, so results do not depend on the side of the paddin
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
@@ -36,6 +36,16 @@ class Batch:
             "attention_mask": self.attention_mask,
             "position_ids": self.position_ids,
         }
+
+    def behind(self, mask: torch.Tensor) -> "Batch":
+        """The batch where its rows go on from tokens that were read before.
+
+        Args:
+            mask: The attention mask of those, ``[batch, earlier]``.
+        """
+        whole = torch.cat([mask, self.attention_mask], 1)
+        positions = self.position_ids + mask.sum(1, keepdim=True)
+        return replace(self, attention_mask=whole, position_ids=positions)
 
 
 def pad(

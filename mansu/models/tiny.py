@@ -5,15 +5,14 @@ minute or two: small enough for tests and for trying the notebooks out.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import (
     AutoConfig,
     AutoModelForCausalLM,
+    PretrainedConfig,
     PreTrainedModel,
     PreTrainedTokenizerFast,
 )
@@ -23,84 +22,54 @@ from mansu.data.facts import load_fact_set
 from mansu.models.batch import pad
 from mansu.models.cache import build_once
 from mansu.models.fingerprint import hash_files
-
-VOCABULARY = 1024
-SETS = ("elements", "capitals", "cities")
-SEED = 0
-BATCH = 64
-PAD, END = "<pad>", "<end>"
-PAD_ID = 0
-
-_SHAPE = {
-    "vocab_size": VOCABULARY,
-    "hidden_size": 128,
-    "intermediate_size": 256,
-    "num_hidden_layers": 4,
-    "num_attention_heads": 4,
-    "num_key_value_heads": 2,
-    "head_dim": 32,
-    "max_position_embeddings": 256,
-    "tie_word_embeddings": True,
-    "pad_token_id": PAD_ID,
-    "bos_token_id": None,
-    "eos_token_id": 1,
-}
+from mansu.models.recipes import (
+    BATCH,
+    END,
+    PAD,
+    PAD_ID,
+    SEED,
+    SETS,
+    TINY,
+    VOCABULARY,
+    Recipe,
+    shape_of,
+)
 
 
-@dataclass(frozen=True)
-class Recipe:
-    """How a tiny model is made.
+def tiny_folder(name: str, weights: bool = True) -> Path:
+    """Folder of a tiny model, trained on first use and kept in the cache.
 
-    Attributes:
-        model_type: Its architecture.
-        epochs: Passes over all sentences.
-        learning_rate: Peak of the schedule.
-        differing: What differs from the common shape.
+    Args:
+        name: Its name.
+        weights: False gives a folder with configuration and tokenizer alone, made in a second.
     """
-
-    model_type: str
-    epochs: int
-    learning_rate: float
-    differing: dict[str, Any] = field(default_factory=dict)
-
-
-TINY = {
-    "tiny-llama": Recipe("llama", 24, 4e-3),
-    "tiny-qwen3": Recipe("qwen3", 10, 5e-3, {"initializer_range": 0.08}),
-    "tiny-gemma3": Recipe(
-        "gemma3_text",
-        8,
-        8e-3,
-        # Both kinds of attention; the window is shorter than most prompts, so that it matters.
-        {
-            "initializer_range": 0.05,
-            "layer_types": ["sliding_attention", "full_attention"] * 2,
-            "sliding_window": 8,
-            "query_pre_attn_scalar": 32,
-        },
-    ),
-}
+    recipes = [Path(__file__), Path(__file__).with_name("recipes.py")]
+    recipe = hash_files([*recipes, *(load_fact_set(facts).path for facts in SETS)])
+    bare = build_once(f"models/{name}-{recipe[:12]}.bare", lambda folder: _describe(name, folder))
+    if not weights:
+        return bare
+    return build_once(f"models/{name}-{recipe[:12]}", lambda folder: _build(name, bare, folder))
 
 
-def tiny_folder(name: str) -> Path:
-    """Folder of a tiny model, trained on first use and kept in the cache."""
-    here = Path(__file__)
-    recipe = hash_files([here, *(load_fact_set(facts).path for facts in SETS)])
-    return build_once(f"models/{name}-{recipe[:12]}", lambda folder: _build(name, folder))
+def _describe(name: str, folder: Path) -> None:
+    _train_tokenizer("".join(text) for text in _sentences()).save_pretrained(folder)
+    _config(name).save_pretrained(folder)
 
 
-def _build(name: str, folder: Path) -> None:
-    texts = list(_sentences())
-    tokenizer = _train_tokenizer(texts)
+def _build(name: str, bare: Path, folder: Path) -> None:
+    tokenizer = PreTrainedTokenizerFast.from_pretrained(bare)
+    texts = [_tokens(tokenizer, *text) for text in _sentences()]
     # Its own generator state, so that building a model changes nothing for the caller.
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(SEED)
-        recipe = TINY[name]
-        config = AutoConfig.for_model(recipe.model_type, **_SHAPE, **recipe.differing)
-        model = AutoModelForCausalLM.from_config(config)
-        _train(model, [_tokens(tokenizer, *text) for text in texts], recipe)
+        model = AutoModelForCausalLM.from_config(_config(name))
+        _train(model, texts, TINY[name])
     tokenizer.save_pretrained(folder)
     model.save_pretrained(folder)
+
+
+def _config(name: str) -> PretrainedConfig:
+    return AutoConfig.for_model(TINY[name].model_type, **shape_of(name))
 
 
 def _sentences() -> Iterator[tuple[str, str]]:
@@ -109,10 +78,10 @@ def _sentences() -> Iterator[tuple[str, str]]:
         facts = load_fact_set(name)
         for fact in facts.facts:
             for template in facts.templates:
-                yield template.render(fact), f" {fact.answer}"
+                yield template.render(fact), template.follow(fact, fact.answer)
 
 
-def _train_tokenizer(texts: Iterable[tuple[str, str]]) -> PreTrainedTokenizerFast:
+def _train_tokenizer(texts: Iterable[str]) -> PreTrainedTokenizerFast:
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)  # pyright: ignore
     tokenizer.decoder = decoders.ByteLevel()  # pyright: ignore
@@ -122,7 +91,7 @@ def _train_tokenizer(texts: Iterable[tuple[str, str]]) -> PreTrainedTokenizerFas
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
-    tokenizer.train_from_iterator((prompt + answer for prompt, answer in texts), trainer)
+    tokenizer.train_from_iterator(texts, trainer)
     return PreTrainedTokenizerFast(tokenizer_object=tokenizer, pad_token=PAD, eos_token=END)
 
 

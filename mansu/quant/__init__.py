@@ -7,4 +7,3 @@ from mansu.quant.permanence import Account as Account
 from mansu.quant.permanence import MatrixAccount as MatrixAccount
 from mansu.quant.permanence import account as account
 from mansu.quant.permanence import to_frame as to_frame
-from mansu.quant.permanence import total_of_frame as total_of_frame

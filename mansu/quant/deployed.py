@@ -1,12 +1,6 @@
-"""The deployed model: every linear layer but the output head in NF4.
+"""The deployed model: a model in the format in which it is released."""
 
-Quantizing and dequantizing a weight in place of the original simulates the deployed model exactly
-in the model's own precision, and needs no second model on the device: the weights are replaced one
-by one, and on an accelerator the originals wait in host memory.
-"""
-
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import torch
@@ -14,8 +8,7 @@ from torch import Tensor
 from transformers import AutoModelForCausalLM, BitsAndBytesConfig, PreTrainedModel
 
 from mansu.models.language_model import LanguageModel
-from mansu.models.swap import replaced
-from mansu.quant import nf4
+from mansu.quant.formats import find_format
 
 
 def linear_weights(model: LanguageModel) -> dict[str, Tensor]:
@@ -24,29 +17,26 @@ def linear_weights(model: LanguageModel) -> dict[str, Tensor]:
     return {name: model.module.get_parameter(name).data for name in names}
 
 
-def dequantized(weight: Tensor) -> Tensor:
-    """The weight as deployment computes with it: in NF4 and back, in its own dtype."""
-    return nf4.dequantize(nf4.quantize(weight))
-
-
-@contextmanager
-def deployed(model: LanguageModel) -> Iterator[LanguageModel]:
+def deployed(model: LanguageModel, form: str = "nf4") -> AbstractContextManager[LanguageModel]:
     """The model as deployed, for the length of a ``with`` block.
 
     Args:
         model: The model; its own tensors return untouched afterwards.
+        form: A format's name; ``fp`` leaves the model as it is.
+
+    Raises:
+        InputError: There is no such format.
     """
-    names = model.family.linear_weight_names(model.module)
-    with replaced(model.module, names, dequantized):
-        yield model
+    return find_format(form).deploy(model)
 
 
-def load_real_4bit(folder: Path | str, dtype: torch.dtype = torch.float32) -> PreTrainedModel:
+def load_real_4bit(folder: Path | str, dtype: torch.dtype) -> PreTrainedModel:
     """Loads a saved model folder through transformers with real 4-bit layers.
 
     Args:
         folder: A folder with configuration and safetensors.
-        dtype: Dtype of the other weights and of the arithmetic.
+        dtype: Dtype of the other weights and of the arithmetic: that of the run, to be what was
+            judged.
     """
     settings = BitsAndBytesConfig(
         load_in_4bit=True,

@@ -94,6 +94,11 @@ def dequantize(quantized: Quantized, dtype: torch.dtype | None = None) -> Tensor
     return values.flatten()[: quantized.shape.numel()].view(quantized.shape)
 
 
+def dequantized(weight: Tensor) -> Tensor:
+    """The weight as deployment computes with it: in NF4 and back, in its own dtype."""
+    return dequantize(quantize(weight))
+
+
 def unpack(quantized: Quantized) -> Tensor:
     """The codes one by one, uint8, ``[numel]``."""
     pairs = torch.stack((quantized.packed >> 4, quantized.packed & 15), dim=1)

@@ -5,10 +5,8 @@ collateral counts weights with Δ = 0 whose code changed all the same because th
 moved [O]; the update-to-bin ratio is |Δ| over the width of the bin the original lies in [R].
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,6 +14,7 @@ import torch
 from torch import Tensor
 
 from mansu.errors import InputError
+from mansu.models.names import find_layer, projection_of
 from mansu.quant import nf4
 
 # Decades of |Δ| / bin in the stored histogram, four bins each; the end bins take what is beyond.
@@ -159,24 +158,6 @@ def to_frame(account: Account) -> pd.DataFrame:
     return frame.astype({"layer": "Int64"} | dict.fromkeys(optional, "Float64"))
 
 
-def total_of_frame(frame: pd.DataFrame) -> MatrixAccount:
-    """The total that `to_frame` put last, also after a parquet file."""
-    row = frame.iloc[-1]
-    values = {field.name: _plain(row[field.name]) for field in fields(MatrixAccount)}
-    return MatrixAccount(**values)
-
-
-def _plain(cell: Any) -> Any:
-    """A table cell as the Python value it was made from."""
-    if isinstance(cell, str):
-        return cell
-    if np.ndim(cell):
-        return tuple(int(count) for count in cell)
-    if pd.isna(cell):
-        return None
-    return cell.item() if isinstance(cell, np.generic) else cell
-
-
 def _account_one(name: str, before: Tensor, after: Tensor) -> tuple[MatrixAccount, _Ratios]:
     old, new = nf4.quantize(before), nf4.quantize(after)
     old_codes, new_codes = nf4.unpack(old), nf4.unpack(new)
@@ -193,13 +174,11 @@ def _account_one(name: str, before: Tensor, after: Tensor) -> tuple[MatrixAccoun
     ratios = _Ratios.of((delta / width)[width > 0])
     crossed = (new_codes[index].int() - old_codes[index].int()).abs()
 
-    layer = re.search(r"layers\.(\d+)\.", name)
-    projection = re.search(r"([^.]+)\.weight$", name)
     histogram, mean, (p05, median, p95) = ratios.summary()
     entry = MatrixAccount(
         name=name,
-        layer=int(layer[1]) if layer else None,
-        projection=projection[1] if projection else None,
+        layer=find_layer(name),
+        projection=projection_of(name),
         size=before.numel(),
         changed=index.numel(),
         survived=int((changed & recoded).sum()),

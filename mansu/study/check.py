@@ -2,22 +2,27 @@
 
 ``mansu run`` and ``sweep``, the notebooks and their dashboards ask through
 :class:`mansu.study.run.Run`, ``mansu plan`` directly. A run also needs its device to be here and a
-folder of its own, and asks for them itself.
+folder of its own, and asks for them itself. The cheapest question comes first: a circuit larger
+than its model is refused before any library that computes has been imported.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
-import torch
-from transformers import PreTrainedTokenizerBase
-
-from mansu.data.facts import FactSet, check_tokenizes, load_fact_set, require_disjoint
+from mansu.data.facts import FactSet, load_fact_set, require_disjoint
+from mansu.data.fitting import check_fits
 from mansu.data.pairs import build_pairs
 from mansu.errors import InputError
-from mansu.models import LanguageModel
-from mansu.models.loading import find_model, read_config
-from mansu.study.config import StudyConfig, require_fitting
+from mansu.models.layers import count_layers
+from mansu.study.cache.records import read_result
+from mansu.study.config import SETS, StudyConfig, differing_fields, make_config, require_fitting
+from mansu.study.folders import Folders
+from mansu.study.state import find_origin, format_title, origins
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 # What the facts of each side of the retain set are for.
 _SIDES = {"train": "training keeps those", "held_out": "retention is measured on those"}
@@ -32,27 +37,44 @@ class Sets:
     utility: FactSet
 
 
-def check(config: StudyConfig, load: Callable[[], LanguageModel]) -> Sets:
-    """Reads the fact sets and refuses what could fail later, the cheapest question first.
+def check(config: StudyConfig, tokenizer: "Callable[[], PreTrainedTokenizerBase | None]") -> Sets:
+    """Reads the fact sets and refuses what could fail later; no weight is read.
 
     Args:
         config: The configuration.
-        load: Gives its model, with weights or without; called last.
+        tokenizer: Gives its model's tokenizer, or None where there is none; called last.
 
     Raises:
         InputError: Settings that are another method's, no such device, unknown or damaged model,
             malformed or overlapping fact sets, a circuit larger than the model, a role that the
-            sets leave empty, answers that the model's tokenizer cannot tell apart.
+            sets leave empty, facts that the model cannot be asked, an origin or a format whose file
+            holds none.
     """
     require_fitting(config)
-    require_device(config.device)
     sets = Sets(*(load_fact_set(name) for name in (config.forget, config.retain, config.utility)))
     require_disjoint(sets.forget, sets.retain)
     require_disjoint(sets.forget, sets.utility)
     _require_sides(sets.retain)
     require_layers(config)
-    _require_answers(sets, load().tokenizer)
+    require_device(config.device)
+    _require_plugs(config)
+    found = tokenizer()
+    if found is not None:
+        _require_answers(config.model, sets, found)
     return sets
+
+
+def require_layers(config: StudyConfig) -> None:
+    """Refuses a circuit larger than its model; no weight is read.
+
+    Raises:
+        InputError: It is larger, or there is no such model.
+    """
+    if config.top_k > (layers := count_layers(config.model)):
+        raise InputError(
+            f"top_k: the model has {layers} MLP sublayers, so the circuit cannot have "
+            f"{config.top_k}; lower top_k."
+        )
 
 
 def require_device(name: str, here: bool = False) -> None:
@@ -65,6 +87,8 @@ def require_device(name: str, here: bool = False) -> None:
     Raises:
         InputError: It is such a device.
     """
+    import torch
+
     try:
         known = torch.device(name).type != "meta"
     except RuntimeError:
@@ -78,19 +102,12 @@ def require_device(name: str, here: bool = False) -> None:
         raise InputError(f"device: '{name}' is not available here; give another.") from error
 
 
-def require_layers(config: StudyConfig) -> None:
-    """Refuses a circuit larger than its model; no weight is read.
-
-    Raises:
-        InputError: It is larger, or there is no such model.
-    """
-    folder = find_model(config.model, weights=False)
-    layers = read_config(folder).get_text_config().num_hidden_layers
-    if config.top_k > layers:
-        raise InputError(
-            f"top_k: the model has {layers} MLP sublayers, so the circuit cannot have "
-            f"{config.top_k}; lower top_k."
-        )
+def _require_plugs(config: StudyConfig) -> None:
+    """Refuses an origin or a format whose file cannot be imported or holds none."""
+    for name in origins():
+        find_origin(name)
+    for name in config.formats:
+        format_title(name)
 
 
 def _require_sides(retain: FactSet) -> None:
@@ -106,9 +123,63 @@ def _require_sides(retain: FactSet) -> None:
             )
 
 
-@lru_cache(maxsize=8)  # a dashboard opens many runs on the same sets and model
-def _require_answers(sets: Sets, tokenizer: PreTrainedTokenizerBase) -> None:
-    """Refuses sets whose questions, examples or pairs would be empty in this tokenizer's tokens."""
+@lru_cache(maxsize=8)  # a study opens many runs on the same sets and model
+def _require_answers(model: str, sets: Sets, tokenizer: "PreTrainedTokenizerBase") -> None:
+    """Refuses facts that the model cannot be asked, and sets whose pairs would be none."""
+    from mansu.data.text import utility_text
+    from mansu.models.folder import context_of, read_config
+    from mansu.models.language_model import read_text
+    from mansu.models.loading import find_model
+
+    settings = read_config(find_model(model, weights=False)).get_text_config()
     for facts in (sets.forget, sets.retain, sets.utility):
-        check_tokenizes(facts, tokenizer)
+        check_fits(facts, tokenizer, settings.vocab_size, context_of(settings))
+    read_text(tokenizer, utility_text(), settings.vocab_size, model)
     build_pairs(sets.forget, tokenizer, count=1, seed=0)
+
+
+def check_folder(config: StudyConfig, folders: Folders, content: Callable[[], str]) -> None:
+    """Refuses folders that hold something else than this run's results.
+
+    Args:
+        config: The run's configuration.
+        folders: Its folders.
+        content: Hash of its model and fact sets: a run whose files only moved is still the same.
+
+    Raises:
+        InputError: They do.
+    """
+    path = folders.run / "config.json"
+    for folder in (folders.run, folders.shared):
+        if folder.exists() and not folder.is_dir():
+            raise InputError(f"{folder} is a file; give a folder for the results.")
+    # Listed first: a run that another process starts meanwhile writes its configuration first.
+    others = folders.run.is_dir() and [
+        p.name
+        for p in folders.run.iterdir()
+        if p.name != "shared" and not p.name.startswith(".") and p.suffix != ".ipynb"
+    ]
+    if not path.is_file():
+        # A run whose configuration was lost still has its circuit, its first result.
+        if others and read_result(folders.run / "circuit.json") is None:
+            raise InputError(
+                f"{folders.run} holds other files and no run; give an empty or new folder."
+            )
+        return
+    stored = read_result(path)
+    try:
+        other = make_config(stored.tree) if stored else None
+    except InputError:
+        other = None
+    if other is None:
+        raise InputError(
+            f"{path} is damaged or not a run's configuration; delete it to go on with a run of "
+            "yours, or give another folder."
+        )
+    differing = differing_fields(config, other)
+    moved = {*differing} <= {"model", *SETS} and stored and stored.stamp.key == content()
+    if differing and not moved:
+        raise InputError(
+            f"{folders.run} holds a run of another configuration (it differs in "
+            f"{', '.join(differing)}); give another folder."
+        )

@@ -2,9 +2,8 @@
 ``mansu run``; nothing else steers a run."""
 
 import dataclasses
-import reprlib
 import typing
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from numbers import Integral
 from pathlib import Path
@@ -16,12 +15,13 @@ from pydantic import ValidationError as Invalid
 from pydantic.dataclasses import dataclass
 from pydantic_core import ErrorDetails
 
-from mansu.data.facts import is_built_in
-from mansu.errors import InputError
-from mansu.models.loading import is_named
-from mansu.paths import expand_path
-from mansu.unlearn.methods import METHODS, MethodName
-from mansu.unlearn.objectives import ForgetLoss
+from mansu.data.facts import locate_fact_set
+from mansu.errors import InputError, enumerate_some, quote
+from mansu.models.recipes import locate_model
+from mansu.paths import expand
+from mansu.registry import plugs, suggest
+from mansu.unlearn.methods import find_method
+from mansu.unlearn.methods.base import ForgetLoss
 
 
 def _require_nameable(value: str) -> str:
@@ -46,6 +46,38 @@ def _number(kind: Callable[[Any], Any]) -> BeforeValidator:
 Whole = Annotated[int, Strict(), _number(int)]
 Real = Annotated[float, Strict(), _number(float)]
 Name = Annotated[str, Field(min_length=1, max_length=4096), AfterValidator(_require_nameable)]
+# Fields whose values are the plugs of a folder, and fields that are no part of what a run computes:
+# they may change from one call to the next, and name no folder.
+_PLUGGED = {"method": "mansu.unlearn.methods", "formats": "mansu.quant.formats"}
+UNNAMED = ("device", "memory_mb", "formats")
+
+
+def _require_method(name: str) -> str:
+    return _require_plug("method", name)
+
+
+def _require_formats(names: tuple[str, ...]) -> tuple[str, ...]:
+    for name in names:
+        _require_plug("formats", name)
+    return tuple(dict.fromkeys(name for name in names if name != "fp"))
+
+
+def _require_plug(field: str, name: str) -> str:
+    known = plugs(_PLUGGED[field])
+    if name not in known:
+        raise ValueError(suggest(name, known))
+    return name
+
+
+def _split(value: Any) -> Any:
+    """Names in one text: from a shell with commas between, from papermill as it writes a tuple."""
+    if not isinstance(value, str):
+        return value
+    return [name for part in value.split(",") if (name := part.strip(" ()[]'\""))]
+
+
+MethodName = Annotated[str, AfterValidator(_require_method)]
+Formats = Annotated[tuple[str, ...], BeforeValidator(_split), AfterValidator(_require_formats)]
 Count = Annotated[Whole, Field(ge=1, le=1_000_000)]
 Positive = Annotated[Real, Field(gt=0, le=1e6, allow_inf_nan=False)]
 NonNegative = Annotated[Real, Field(ge=0, le=1e6, allow_inf_nan=False)]
@@ -97,6 +129,7 @@ class StudyConfig:
         "in_loop", "magnitude floor; 'none' is the ablation without it"
     )
 
+    formats: Formats = _field(("nf4",), "deployment formats to measure beside full precision")
     device: Name = _field("cpu", "torch device")
     dtype: Literal["float32", "bfloat16", "float16"] = _field(
         "float32", "full precision: what weights are held and trained in"
@@ -106,7 +139,6 @@ class StudyConfig:
     )
 
 
-_PLACES = ("device", "memory_mb")  # where the work is done, and with how much memory
 SETS = ("forget", "retain", "utility")
 FIELDS: tuple[dataclasses.Field[Any], ...] = dataclasses.fields(StudyConfig)  # pyright: ignore
 _ADAPTER = TypeAdapter(StudyConfig)
@@ -123,8 +155,9 @@ def make_config(values: dict[str, Any]) -> StudyConfig:
             value that is not the method's.
     """
     name = values.get("method")
-    method = METHODS.get(name) if isinstance(name, str) else None
-    settings = method.settings if method else {}
+    found = {field: plugs(package) for field, package in _PLUGGED.items()}
+    known = isinstance(name, str) and name in found["method"]
+    settings = find_method(str(name)).settings if known else {}
     try:
         config = _ADAPTER.validate_python({**settings, **values})
     except Invalid as error:
@@ -138,16 +171,10 @@ def make_config(values: dict[str, Any]) -> StudyConfig:
                 told.append(f"{key}: {words(problem)}, not {quote(problem['input'])}")
         raise InputError(f"{enumerate_some(told)}. See mansu run --help.") from error
     require_fitting(config)
-    return dataclasses.replace(config, **_own_files(config))  # pyright: ignore
-
-
-def _own_files(config: StudyConfig) -> dict[str, str]:
-    """The user's own files and folders, from the root. Links are kept: their names are told."""
-    own = {n: getattr(config, n) for n in SETS if not is_built_in(getattr(config, n))}
+    sets = {name: locate_fact_set(getattr(config, name)) for name in SETS}
     with suppress(OSError):  # no folder can have such a name, so it names something else
-        if not is_named(config.model) and expand_path(config.model).is_dir():
-            own["model"] = config.model
-    return {name: str(expand_path(place).absolute()) for name, place in own.items()}
+        sets["model"] = locate_model(config.model)
+    return dataclasses.replace(config, **sets)  # pyright: ignore
 
 
 def defaults(method: str) -> StudyConfig:
@@ -157,14 +184,14 @@ def defaults(method: str) -> StudyConfig:
 
 def differing_fields(one: StudyConfig, other: StudyConfig) -> list[str]:
     """The fields in which two configurations compute something else, not only elsewhere."""
-    names = [field.name for field in FIELDS if field.name not in _PLACES]
+    names = [field.name for field in FIELDS if field.name not in UNNAMED]
     return [name for name in names if getattr(one, name) != getattr(other, name)]
 
 
 def floors(method: str) -> tuple[str, ...]:
     """The floors that a method can have: only a mask leaves ``in_loop`` a choice of weights."""
     kinds = choices(next(field for field in FIELDS if field.name == "floor")) or ()
-    masked = METHODS[method].scope == "circuit"
+    masked = find_method(method).scope == "circuit"
     return tuple(kind for kind in kinds if masked or kind != "in_loop")
 
 
@@ -174,7 +201,7 @@ def require_fitting(config: StudyConfig) -> None:
     Raises:
         InputError: There are such values; the message has the method's own.
     """
-    method = METHODS[config.method]
+    method = find_method(config.method)
     wrong = [n for n in method.fixed if getattr(config, n) != method.settings[n]]
     if config.floor not in floors(config.method):
         wrong.append("floor")
@@ -193,7 +220,7 @@ def read_config(path: str | Path) -> dict[str, Any]:
         InputError: The file is missing, unreadable, or not a mapping of keys to values.
     """
     try:
-        text = expand_path(path).read_text(encoding="utf-8")
+        text = expand(path).read_text(encoding="utf-8")
     except (OSError, ValueError) as error:  # ValueError: not UTF-8, or a null in the path
         raise InputError(f"Configuration {path} cannot be read: {error}.") from error
     return parse_config(text, str(path))
@@ -251,20 +278,6 @@ def words(problem: ErrorDetails) -> str:
     return told[:1].lower() + told[1:]
 
 
-def quote(value: object) -> str:
-    """A value from a file, short enough for an error message however large it is."""
-    try:
-        return reprlib.repr(value)
-    except ValueError:  # an integer that Python refuses to print
-        return "a number of too many digits"
-
-
-def enumerate_some(problems: Sequence[str], most: int = 5) -> str:
-    """The first problems, and how many more there are."""
-    more = [f"and {len(problems) - most} more"] if len(problems) > most else []
-    return "; ".join([*problems[:most], *more])
-
-
 def to_yaml(config: StudyConfig) -> str:
     """The configuration as YAML that :func:`read_config` reads back."""
     return yaml.safe_dump(dataclasses.asdict(config), sort_keys=False)  # pyright: ignore
@@ -277,6 +290,8 @@ def describe(field: dataclasses.Field[Any]) -> str:
 
 def choices(field: dataclasses.Field[Any]) -> tuple[str, ...] | None:
     """The values a field may take, where they are a fixed few."""
+    if field.name == "method":
+        return tuple(plugs(_PLUGGED["method"]))
     if typing.get_origin(field.type) is Literal:
         return typing.get_args(field.type)
     return None

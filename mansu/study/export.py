@@ -1,6 +1,5 @@
 """Writes a finished run's unlearned model as a Hugging Face folder, in full precision or NF4."""
 
-import tempfile
 from pathlib import Path
 from typing import Literal
 
@@ -11,8 +10,10 @@ from mansu.models import load_model
 from mansu.models.swap import swapped
 from mansu.quant.deployed import linear_weights, load_real_4bit
 from mansu.quant.nf4 import BLOCK
+from mansu.scratch import replacing
+from mansu.study.cache.records import read_result
 from mansu.study.check import require_device
-from mansu.study.config import make_config, read_config
+from mansu.study.config import make_config
 from mansu.study.stages.floor import read_checkpoint
 
 Format = Literal["fp", "nf4"]
@@ -42,9 +43,10 @@ def export_run(
         InputError: No finished run there, another model than its own, or the target exists.
         RunError: The target cannot be written.
     """
-    if not (folder / "config.json").is_file():
+    record = read_result(folder / "config.json")
+    if record is None:
         raise InputError(f"{folder} holds no run; give the folder of a finished one.")
-    config = make_config(read_config(folder / "config.json"))
+    config = make_config(record.tree)
     if target.exists():
         raise InputError(f"{target} exists already; give a folder that does not.")
     require_device(device, here=True)
@@ -54,21 +56,18 @@ def export_run(
             f"The model of this run lay in {place}, where nothing is now; name its folder with "
             "--model."
         )
-    model = load_model(place, device, getattr(torch, config.dtype))
+    dtype = getattr(torch, config.dtype)
+    model = load_model(place, device, dtype)
     checkpoint = read_checkpoint(folder, model)
     if checkpoint is None:
         raise InputError(f"{folder} has no unlearned checkpoint yet; finish the run first.")
     originals = {name: model.module.get_parameter(name).data for name in checkpoint.index}
-    with saving(target, "free space, or give another folder"):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as scratch:
-            full, packed = Path(scratch) / "fp", Path(scratch) / "nf4"
-            with swapped(model.module, checkpoint.matrices(originals)):
-                model.module.save_pretrained(full)
-            if form == "nf4":
-                load_real_4bit(full).save_pretrained(packed)
-            finished = packed if form == "nf4" else full
-            model.tokenizer.save_pretrained(finished)
-            finished.rename(target)
+    with saving(target, "free space, or give another folder"), replacing(target) as finished:
+        full = finished if form == "fp" else finished.with_name(f"{finished.name}.fp")
+        with swapped(model.module, checkpoint.matrices(originals)):
+            model.module.save_pretrained(full)
+        if form == "nf4":
+            load_real_4bit(full, dtype).save_pretrained(finished)
+        model.tokenizer.save_pretrained(finished)
     quantized = linear_weights(model) if form == "nf4" else {}
     return tuple(name for name, weight in quantized.items() if weight.shape[1] % BLOCK)

@@ -5,10 +5,10 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from mansu.study.config import StudyConfig, defaults, differing_fields
+from mansu.study.config import UNNAMED, StudyConfig, defaults, differing_fields
 
-# Fields that name the shared folder or the seed's folder.
-_NAMED = {"model", "forget", "retain", "method", "seed"}
+# Fields that name the shared folder or the seed's folder, or are no part of what is computed.
+_NAMED = {"model", "forget", "retain", "method", "seed", *UNNAMED}
 _LONGEST = 200  # characters of a folder's name; file systems take 255
 
 

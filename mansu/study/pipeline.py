@@ -1,14 +1,20 @@
 """All stages of one run, in order."""
 
-from typing import Any
-
 from mansu.study.run import Run
-from mansu.study.stages import analyse, floor, localize, measure_base, quantize, train
+from mansu.study.scorecard import Scorecard
+from mansu.study.stages import floor, judge, localize, measure, train
+from mansu.study.state import states
 
 
-def run_study(run: Run) -> dict[str, Any]:
+def run_study(run: Run) -> Scorecard:
     """Runs every stage that is not finished yet and returns the scorecard."""
     run.open()
-    for stage in (measure_base, localize, train, floor, quantize):
+    asked = states(run)
+    for state in asked:
+        if state.origin == "original":
+            measure(run, state)
+    for stage in (localize, train, floor):
         stage(run)
-    return analyse(run)
+    for state in asked:
+        measure(run, state)
+    return judge(run)

@@ -1,117 +1,206 @@
-"""The scorecard: every number of a run with its interval, and what the four properties say.
+"""The scorecard: every number of a run as rows, and what the four properties say.
 
 ``scorecard.json`` is the one record that tables read.
 """
 
+import dataclasses
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
+import pandas as pd
 
+from mansu.errors import InputError
 from mansu.metrics.mcq import McqScores
-from mansu.metrics.significance import Estimate, Gap
+from mansu.study.cache.codec import unpack
+from mansu.study.cache.records import read_result
+from mansu.study.state import State
+
+SCHEMA = 2
+# value: of the state itself. change: against the original in the same format. gap: against the same
+# origin in full precision.
+Kind = Literal["value", "change", "gap"]
 
 
 @dataclass(frozen=True)
-class Rules:
-    """When a property holds. One place for every threshold; printed beside each verdict [O].
+class Row:
+    """One number.
 
     Attributes:
-        forget_share: Share of the way from base accuracy to chance that accuracy must fall.
-        max_drop: Largest fall of retain and utility accuracy against θ₀ in the same precision.
-        min_items: Scored items below which a retain verdict means nothing.
-        max_gap: Largest PTQ gap.
-        max_gap_high: Largest upper end of its interval.
-        min_cad: Smallest CAD.
-        known: Base accuracy from which a held-out template counts as known.
+        set: What it is about: ``forget``, ``retain``, ``utility``, or ``weights``.
+        view: Under which prompts, or in which part: ``seen``, ``held-out``, ``all``, ``text``;
+            ``circuit``, ``outside``; ``changed``.
+        metric: ``accuracy``, ``cad``, ``survival`` …
+        origin: The state's origin.
+        format: The state's format.
+        kind: The number itself, or a comparison.
+        value: The number; None where it is not defined.
+        low: Lower end of its 95 % interval, if it has one.
+        high: Upper end of that.
+        n: Number of items, if it is about items.
+        p: Exact McNemar p-value of a paired comparison of accuracies.
     """
 
-    forget_share: float = 0.5
-    max_drop: float = 0.02
-    min_items: int = 300
-    max_gap: float = 0.02
-    max_gap_high: float = 0.10
-    min_cad: float = 0.5
-    known: float = 0.6
+    set: str
+    view: str
+    metric: str
+    origin: str
+    format: str
+    kind: Kind
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+    n: int | None = None
+    p: float | None = None
+
+    @property
+    def state(self) -> State:
+        """The state that it was measured on."""
+        return State(self.origin, self.format)
 
 
-RULES = Rules()
+class Rows(tuple[Row, ...]):
+    """Rows, and ways to pick from them."""
+
+    def where(self, **fields: Any) -> "Rows":
+        """The rows whose fields have these values."""
+        return Rows(r for r in self if all(getattr(r, k) == v for k, v in fields.items()))
+
+    def find(self, set: str, view: str, metric: str, state: State, kind: Kind) -> Row | None:
+        """The row of that address, or None."""
+        place = (set, view, metric, state.origin, state.format, kind)
+        return next((r for r in self if _address(r) == place), None)
+
+    def at(self, set: str, view: str, metric: str, state: State, kind: Kind) -> Row:
+        """The row of that address.
+
+        Raises:
+            KeyError: There is none.
+        """
+        row = self.find(set, view, metric, state, kind)
+        if row is None:
+            raise KeyError(f"{set}/{view}/{metric} of {state}, {kind}")
+        return row
+
+    @property
+    def states(self) -> tuple[State, ...]:
+        """The states that were measured, in order; the account of the weights measures none."""
+        return tuple(dict.fromkeys(row.state for row in self if row.set != "weights"))
+
+    @property
+    def formats(self) -> tuple[str, ...]:
+        """The formats that were measured, full precision first."""
+        return tuple(dict.fromkeys(state.format for state in self.states))
+
+    @property
+    def origins(self) -> tuple[str, ...]:
+        """The origins that were measured, the original first."""
+        return tuple(dict.fromkeys(state.origin for state in self.states))
+
+    def frame(self) -> pd.DataFrame:
+        """One line a row."""
+        names = [field.name for field in dataclasses.fields(Row)]
+        return pd.DataFrame([dataclasses.asdict(row) for row in self], columns=names)
+
+
+def _address(row: Row) -> tuple[str, ...]:
+    return (row.set, row.view, row.metric, row.origin, row.format, row.kind)
 
 
 @dataclass(frozen=True)
-class Comparison:
-    """One role's accuracy before and after, in one precision.
+class Verdict:
+    """One of the properties.
 
     Attributes:
-        base: Of the original model.
-        now: Of the unlearned model.
-        change: now - base, paired by item.
-    """
-
-    base: Estimate
-    now: Estimate
-    change: Gap
-
-
-@dataclass(frozen=True)
-class RoleResult:
-    """A role in both precisions."""
-
-    fp: Comparison
-    nf4: Comparison
-
-
-@dataclass(frozen=True)
-class Property:
-    """One of the four properties.
-
-    Attributes:
+        name: The property.
         holds: Whether its rule is met.
         rule: The rule, with its thresholds.
         reason: The numbers that decide it.
     """
 
+    name: str
     holds: bool
     rule: str
     reason: str
 
-
-def estimate_json(estimate: Estimate) -> dict[str, Any]:
-    """An estimate as the scorecard stores it."""
-    return {"acc": estimate.value, "n": estimate.n, "ci": [estimate.low, estimate.high]}
-
-
-def gap_json(gap: Gap) -> dict[str, Any]:
-    """A paired gap as the scorecard stores it."""
-    return {"value": gap.value, "ci": [gap.low, gap.high], "p": gap.p_mcnemar}
+    @property
+    def word(self) -> str:
+        """The verdict in a word."""
+        return "holds" if self.holds else "FAILS"
 
 
-def role_json(result: RoleResult) -> dict[str, Any]:
-    """A role as the scorecard stores it."""
-    return {
-        "fp": estimate_json(result.fp.now),
-        "nf4": estimate_json(result.nf4.now),
-        "fp_base": estimate_json(result.fp.base),
-        "nf4_base": estimate_json(result.nf4.base),
-        "fp_change": gap_json(result.fp.change),
-        "nf4_change": gap_json(result.nf4.change),
-    }
+@dataclass(frozen=True)
+class Scorecard:
+    """What a run found.
+
+    Attributes:
+        schema: Version of this record.
+        config: The run's configuration.
+        versions: Of the libraries that computed it.
+        circuit: Layers of the circuit's MLPs.
+        chance: Accuracy of guessing a forget question.
+        templates: Held-out templates that the original model answers; only these count.
+        numbers: Every number.
+        verdicts: The properties.
+        seconds: Wall time of each stage.
+        peak_memory_mb: Highest resident memory of the processes that ran them, in MB.
+    """
+
+    schema: int
+    config: dict[str, Any]
+    versions: dict[str, str]
+    circuit: tuple[int, ...]
+    chance: float
+    templates: tuple[str, ...]
+    numbers: tuple[Row, ...]
+    verdicts: tuple[Verdict, ...]
+    seconds: dict[str, float]
+    peak_memory_mb: int
+
+    @property
+    def rows(self) -> Rows:
+        """Every number, to pick from."""
+        return Rows(self.numbers)
+
+    def frame(self) -> pd.DataFrame:
+        """One line a number, with what sets the run apart in front."""
+        frame = self.rows.frame()
+        for name in ("seed", "method", "retain", "forget", "model"):
+            column = (
+                "forget_set" if name == "forget" else "retain_set" if name == "retain" else name
+            )
+            frame.insert(0, column, self.config[name])
+        return frame
+
+    def verdict(self, name: str) -> Verdict:
+        """The verdict on one property."""
+        return next(verdict for verdict in self.verdicts if verdict.name == name)
 
 
-def fell_enough(comparison: Comparison, chance: float, rules: Rules = RULES) -> bool:
-    """Rule 1: far enough towards chance, and the interval of the fall excludes 0."""
-    far = fell_far(comparison.base.value, comparison.now.value, chance, rules)
-    return far and comparison.change.high < 0
+def read_scorecard(path: Path) -> Scorecard | None:
+    """The scorecard in a file, or None where there is no whole one.
+
+    Raises:
+        InputError: It is one of another version of this record.
+    """
+    record = read_result(path)
+    if record is None:
+        return None
+    schema = record.tree.get("schema", 1)
+    if schema != SCHEMA:
+        raise InputError(
+            f"{path} is a scorecard of schema {schema}, and this version reads schema {SCHEMA}; "
+            "run its configuration again."
+        )
+    try:
+        return unpack(Scorecard, record.tree, record.tensors)
+    except (ValueError, LookupError):
+        return None
 
 
-def fell_far(base: float, now: float, chance: float, rules: Rules = RULES) -> bool:
-    """Whether accuracy fell at least half of the way to chance; none falls from there."""
-    needed = rules.forget_share * (base - chance)
-    return needed > 0 and base - now >= needed
-
-
-def known_templates(original: McqScores, rules: Rules = RULES) -> set[str]:
-    """Templates under which the original model knows the facts: only these can show forgetting."""
-    asked = np.array(original.templates)
-    means = {str(name): original.correct[asked == name].mean() for name in np.unique(asked)}
-    return {name for name, accuracy in means.items() if accuracy >= rules.known}
+def known_templates(scores: McqScores, least: float) -> tuple[str, ...]:
+    """Templates under which a share of at least ``least`` of the items is answered right."""
+    asked = np.array(scores.templates)
+    means = {str(name): scores.correct[asked == name].mean() for name in np.unique(asked)}
+    return tuple(name for name, accuracy in means.items() if accuracy >= least)

@@ -2,156 +2,170 @@
 
 import textwrap
 from collections.abc import Sequence
-from typing import Any
 
 from mansu.paths import short_name
+from mansu.study.rows import VIEWS
+from mansu.study.scorecard import Row, Rows, Scorecard
+from mansu.study.state import FP, State, find_origin, format_title
 
-_PRECISIONS = (("FP", "fp"), ("NF4", "nf4"))
 PROPERTIES = ("forget", "retain", "permanence", "structural")
+_NAMES = {"forget_seen": "forget", "forget_held_out": "held-out"}
 
 
-def scorecard_table(card: dict[str, Any], width: int = 100) -> str:
+def scorecard_table(card: Scorecard, width: int = 100) -> str:
     """All of a scorecard's numbers, its verdicts and their reasons.
 
     Args:
-        card: A scorecard as stored.
+        card: The scorecard.
         width: Columns of the terminal; prose is wrapped to it, tables need 80.
     """
-    config = card["config"]
+    config, rows = card.config, card.rows
+    names = {key: short_name(config[key]) for key in ("model", "forget", "retain", "utility")}
     head = (
-        f"{config['method']} on {config['model']}: forget {config['forget']}, retain "
-        f"{config['retain']}, utility {config['utility']}, seed {config['seed']}"
+        f"{config['method']} on {names['model']}: forget {names['forget']}, retain "
+        f"{names['retain']}, utility {names['utility']}, seed {config['seed']}"
     )
-    layers = ", ".join(map(str, card["circuit"]))
+    layers = ", ".join(map(str, card.circuit))
     circuit = f"circuit ({config['circuit']}): MLPs of layers {layers}; floor: {config['floor']}"
+    others = 2 * (len(rows.origins) - 1)
     parts = [
         *textwrap.wrap(head, width, break_on_hyphens=False),  # a path must stay one
         *textwrap.wrap(circuit, width),
         "",
-        *columns(accuracy_rows(card), "lllllr"),
+        *columns(accuracy_rows(rows), "llll" + "lr" * (others // 2)),
         *textwrap.wrap(_accuracy_note(card), width),
         "",
-        *columns(weight_rows(card), "ll"),
+        *columns(permanence_rows(rows), "ll"),
         "",
-        *columns(structure_rows(card), "llll"),
+        *columns(attribution_rows(rows), None),
         "",
         *_verdicts(card, width),
     ]
     return "\n".join(parts)
 
 
-def accuracy_rows(card: dict[str, Any]) -> list[list[str]]:
-    """Accuracies of every role in both precisions, a heading first."""
-    rows = [["accuracy", "", "n", "original", "unlearned", "change"]]
-    roles = {"forget": card["forget"], "held-out": card["forget"]["held_out_templates"]}
-    roles |= {"retain": card["retain"], "utility": card["utility"]}
-    for name, role in roles.items():
-        if role is None:
-            continue
-        for label, precision in _PRECISIONS:
-            now, base = role[precision], role[f"{precision}_base"]
-            change = role[f"{precision}_change"]
-            rows.append(
-                [
-                    name if precision == "fp" else "",
-                    label,
-                    str(now["n"]),
-                    f"{base['acc']:.3f} {_interval(base['ci'])}",
-                    f"{now['acc']:.3f} {_interval(now['ci'])}",
-                    f"{change['value']:+.3f} {_interval(change['ci'], '+')}",
-                ]
-            )
-    perplexity = card["utility"]["perplexity"]
-    for label, precision in _PRECISIONS:
-        base, now = perplexity[f"{precision}_base"], perplexity[precision]
-        name = "perplexity" if precision == "fp" else ""
-        change = f"{now - base:+.2f}"
-        rows.append([name, label, "", f"{base:.2f}", f"{now:.2f}", change])
-    return rows
+def accuracy_rows(rows: Rows) -> list[list[str]]:
+    """Accuracies of every role in every state, and perplexities, a heading first."""
+    others = rows.origins[1:]
+    heads = [words for name in others for words in (find_origin(name).title, "change")]
+    table = [["accuracy", "", "n", "original", *heads]]
+    places = [(_NAMES.get(role, name), name, view) for role, (name, view) in VIEWS.items()]
+    for title, name, view in places:
+        if rows.where(set=name, view=view, metric="accuracy"):
+            table += _lines(title, rows, (name, view, "accuracy"), ".3f")
+    return table + _lines("perplexity", rows, ("utility", "text", "perplexity"), ".2f")
 
 
-def weight_rows(card: dict[str, Any]) -> list[list[str]]:
-    """PTQ gap and the account of the bins, a heading first."""
-    gap, ratio = card["ptq_gap"], card["update_to_bin"]
-    own = gap["base"]
-    in_bins = "nothing changed"
-    if ratio["median"] is not None:
+def _lines(title: str, rows: Rows, place: tuple[str, str, str], digits: str) -> list[list[str]]:
+    """A metric in every format, one line each: the original, then the others with their change."""
+    lines = []
+    for form in rows.formats:
+        first = rows.at(*place, State("original", form), "value")
+        cells = [_cell(first, digits)]
+        for origin in rows.origins[1:]:
+            state = State(origin, form)
+            cells.append(_cell(rows.at(*place, state, "value"), digits))
+            cells.append(_cell(rows.at(*place, state, "change"), "+" + digits))
+        count = "" if first.n is None else str(first.n)
+        lines.append([title if form == FP else "", _short(form), count, *cells])
+    return lines
+
+
+def permanence_rows(rows: Rows) -> list[list[str]]:
+    """PTQ gaps and the account of the bins, a heading first."""
+    place = ("forget", "seen", "accuracy")
+    table = [["permanence", ""]]
+    for form in rows.formats[1:]:
+        for origin in (*rows.origins[1:], "original"):
+            gap = _cell(rows.at(*place, State(origin, form), "gap"), "+.3f")
+            own = {
+                "unlearned": f"PTQ gap ({_short(form)} - FP)",
+                "original": "  the original's own",
+            }
+            table.append([own.get(origin, f"  {find_origin(origin).title}'s"), gap])
+    account = {row.metric: row.value for row in rows.where(set="weights")}
+    in_bins = survival = "nothing changed"
+    if account["ratio_median"] is not None:
         in_bins = (
-            f"median {ratio['median']:.3g}, 5th to 95th percentile {ratio['p05']:.3g} to "
-            f"{ratio['p95']:.3g}"
+            f"median {account['ratio_median']:.3g}, 5th to 95th percentile "
+            f"{account['ratio_p05']:.3g} to {account['ratio_p95']:.3g}"
         )
-    survival = "nothing changed"
-    if card["survival"] is not None:
-        survival = "1, every changed weight" if card["survival"] == 1 else f"{card['survival']:.6f}"
+    if account["survival"] is not None:
+        whole = account["survival"] == 1
+        survival = "1, every changed weight" if whole else f"{account['survival']:.6f}"
+    changed, share = account["changed"], account["changed_fraction"]
     return [
-        ["permanence", ""],
-        ["PTQ gap (NF4 - FP)", f"{gap['value']:+.3f} {_interval(gap['ci'], '+')}"],
-        ["  the original's own", f"{own['value']:+.3f} {_interval(own['ci'], '+')}"],
+        *table,
         ["survival", survival],
-        ["collateral", f"{card['collateral']:,} weights"],
-        ["changed", f"{card['changed']:,} weights, {card['changed_fraction']:.3%} of the model"],
-        ["excluded", f"{card['excluded']:,} updates that no boundary could keep"],
+        ["collateral", f"{account['collateral']:,.0f} weights"],
+        ["changed", f"{changed:,.0f} weights, {share:.3%} of the model"],
+        ["excluded", f"{account['excluded']:,.0f} updates that no boundary could keep"],
         ["update / bin", in_bins],
     ]
 
 
-def structure_rows(card: dict[str, Any]) -> list[list[str]]:
-    """CAD and its companions, a heading first."""
-    cad = [card["cad"][name] for name in ("fp", "nf4", "noise_floor")]
-    rows = [
-        ["attribution", "FP", "NF4", "noise floor"],
-        ["CAD", *(f"{c['value']:.3f} {_interval(c['ci'])}" for c in cad)],
-        ["normalised", *(f"{c['normalised']:.3f} {_interval(c['normalised_ci'])}" for c in cad)],
-        ["M'/M", *(f"{c['metric_ratio']:.3f}" for c in cad)],
-    ]
-    for name, key in (("AS-C", "as_c"), ("AS-NC", "as_nc")):
-        found = [card[key][precision] for _, precision in _PRECISIONS]
-        rows.append([name, *(f"{s['value']:.3f} {_interval(s['ci'])}" for s in found), ""])
-    return rows
+def attribution_rows(rows: Rows) -> list[list[str]]:
+    """CAD and its companions, a heading first; the last columns are the noise floors."""
+    compared = [State(o, form) for o in rows.origins[1:] for form in rows.formats]
+    several = len(rows.origins) > 2
+    heads = [f"{find_origin(s.origin).title}, {_short(s.format)}" for s in compared]
+    floors = [State("original", form) for form in rows.formats[1:]]
+    floor_heads = (
+        ["noise floor"] if len(floors) == 1 else [f"floor, {_short(s.format)}" for s in floors]
+    )
+    table = [["attribution", *(heads if several else map(_short, rows.formats)), *floor_heads]]
+    named = {
+        "CAD": ("circuit", "cad"),
+        "normalised": ("circuit", "normalised_cad"),
+        "M'/M": ("circuit", "metric_ratio"),
+        "AS-C": ("circuit", "activation_shift"),
+        "AS-NC": ("outside", "activation_shift"),
+    }
+    for name, (view, metric) in named.items():
+        found = [rows.at("forget", view, metric, state, "change") for state in compared]
+        found += [rows.at("forget", view, metric, state, "gap") for state in floors]
+        table.append([name, *(_cell(row, ".3f") for row in found)])
+    return table
 
 
-def property_rows(card: dict[str, Any]) -> list[list[str]]:
-    """The four properties: name, verdict, rule, reason."""
-    return [
-        [
-            name,
-            "holds" if card["properties"][name] else "FAILS",
-            card["rules"][name],
-            card["reasons"][name],
-        ]
-        for name in PROPERTIES
-    ]
+def property_rows(card: Scorecard) -> list[list[str]]:
+    """The properties: name, verdict, rule, reason."""
+    return [[v.name, v.word, v.rule, v.reason] for v in card.verdicts]
 
 
-def summary_table(cards: Sequence[dict[str, Any]]) -> str:
+def summary_table(cards: Sequence[Scorecard]) -> str:
     """One line a run: what sets it apart, the key numbers, the verdicts."""
-    rows = [["model", "forget", "method", "seed", "FP", "NF4", "gap", "CAD", *PROPERTIES]]
+    forms = list(dict.fromkeys(form for card in cards for form in card.rows.formats))
+    heads = ["FP" if form == FP else _short(form) for form in forms]
+    lines = [["model", "forget", "method", "seed", *heads, "gap", "CAD", *PROPERTIES]]
     for card in cards:
-        config = card["config"]
-        numbers = [
-            f"{card['forget']['fp']['acc']:.3f}",
-            f"{card['forget']['nf4']['acc']:.3f}",
-            f"{card['ptq_gap']['value']:+.3f}",
-            f"{card['cad']['fp']['value']:.2f}",
+        rows = card.rows
+        place = ("forget", "seen", "accuracy")
+        found = [rows.find(*place, State("unlearned", form), "value") for form in forms]
+        gaps = rows.where(view="seen", metric="accuracy", origin="unlearned", kind="gap")
+        worst = max(gaps, key=lambda row: row.value or 0.0, default=None)
+        cad = rows.at("forget", "circuit", "cad", State("unlearned", FP), "change")
+        numbers = [*(_number(row, ".3f") for row in found), _number(worst, "+.3f")]
+        named = [
+            short_name(str(card.config[name])) for name in ("model", "forget", "method", "seed")
         ]
-        verdicts = ["holds" if card["properties"][name] else "FAILS" for name in PROPERTIES]
-        named = [short_name(str(config[name])) for name in ("model", "forget", "method", "seed")]
-        rows.append([*named, *numbers, *verdicts])
-    return "\n".join(columns(rows, "lll" + "r" * 5 + "l" * 4))
+        verdicts = [card.verdict(name).word for name in PROPERTIES]
+        lines.append([*named, *numbers, _number(cad, ".2f"), *verdicts])
+    return "\n".join(columns(lines, "lll" + "r" * (len(forms) + 3) + "l" * len(PROPERTIES)))
 
 
-def _accuracy_note(card: dict[str, Any]) -> str:
-    note = f"[95 % interval, facts resampled as a whole]; chance {card['chance']:.2f}; "
-    if card["forget"]["held_out_templates"] is None:
+def _accuracy_note(card: Scorecard) -> str:
+    note = f"[95 % interval, facts resampled as a whole]; chance {card.chance:.2f}; "
+    if not card.templates:
         return note + "no held-out prompt is one that the original model answers."
     return note + "held-out: forget facts under prompts that training never saw."
 
 
-def _verdicts(card: dict[str, Any], width: int) -> list[str]:
+def _verdicts(card: Scorecard, width: int) -> list[str]:
     lines = ["properties"]
-    for name, verdict, rule, reason in property_rows(card):
-        lines.append(f"{'✓' if verdict == 'holds' else '✗'} {name} {verdict}")
-        for label, text in (("rule: ", rule), ("here: ", reason)):
+    for verdict in card.verdicts:
+        lines.append(f"{'✓' if verdict.holds else '✗'} {verdict.name} {verdict.word}")
+        for label, text in (("rule: ", verdict.rule), ("here: ", verdict.reason)):
             indent = " " * (4 + len(label))
             lines += textwrap.wrap(
                 text, width, initial_indent="    " + label, subsequent_indent=indent
@@ -159,9 +173,10 @@ def _verdicts(card: dict[str, Any], width: int) -> list[str]:
     return lines
 
 
-def columns(rows: Sequence[Sequence[str]], sides: str) -> list[str]:
-    """Aligned lines, a rule below the first; ``sides`` has ``l`` or ``r`` for every column."""
+def columns(rows: Sequence[Sequence[str]], sides: str | None) -> list[str]:
+    """Aligned lines, a rule below the first; ``sides`` has ``l`` or ``r`` a column, None all l."""
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    sides = sides or "l" * len(widths)
     lines = []
     for row in rows:
         cells = zip(row, widths, sides, strict=True)
@@ -171,5 +186,16 @@ def columns(rows: Sequence[Sequence[str]], sides: str) -> list[str]:
     return lines
 
 
-def _interval(ends: Sequence[float], sign: str = "") -> str:
-    return f"[{ends[0]:{sign}.2f},{ends[1]:{sign}.2f}]"
+def _cell(row: Row, digits: str) -> str:
+    """A number with its interval, if it has one."""
+    sign = "+" if digits.startswith("+") else ""
+    ends = "" if row.low is None else f" [{row.low:{sign}.2f},{row.high:{sign}.2f}]"
+    return _number(row, digits) + ends
+
+
+def _number(row: Row | None, digits: str) -> str:
+    return "" if row is None or row.value is None else f"{row.value:{digits}}"
+
+
+def _short(form: str) -> str:
+    return "FP" if form == FP else format_title(form)

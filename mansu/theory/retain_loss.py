@@ -12,8 +12,9 @@ from torch.autograd.graph import get_gradient_edge
 from torch.func import functional_call
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from mansu.data.examples import Example
 from mansu.models import LanguageModel
-from mansu.unlearn.examples import Example, answer_targets
+from mansu.models.targets import answer_targets
 
 Vector = dict[str, Tensor]
 # Examples differentiated twice at a time: the graph of the second derivative is the larger one.

@@ -16,7 +16,8 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from mansu.unlearn.examples import Example, answer_targets
+from mansu.data.examples import Example
+from mansu.models.targets import answer_targets
 from mansu.unlearn.view import BATCH_ROWS, View
 
 

@@ -154,18 +154,20 @@ def in_loop(original: Tensor, latent: Tensor, dtype: torch.dtype | None = None) 
     pinned = 0
     for start, base, before, after in pieces:
         absmax = nf4.per_weight(nf4.block_absmax(base), base.numel())
-        value = snap_subset(after, base, nf4.codes(base), absmax)
+        moved, levels = snap(after, base, nf4.codes(base), absmax)
+        value = torch.where(moved, levels.to(base.dtype), base)
         fixed = ~_movable(base.float(), absmax, base.dtype) | (after == before)
         pinned += int((fixed & (after != before)).sum())
         result[start : start + base.numel()] = torch.where(fixed, base, value)
     return Floored(result.view(original.shape), excluded=0, pinned=pinned)
 
 
-def snap_subset(latent: Tensor, original: Tensor, codes: Tensor, absmax: Tensor) -> Tensor:
-    """Weights that the latent ones stand for, in the original's dtype, ``[m]``.
+def snap(latent: Tensor, original: Tensor, codes: Tensor, absmax: Tensor) -> tuple[Tensor, Tensor]:
+    """Which movable weights have a new code, and the levels of all codes, float32, ``[m]`` each.
 
-    Where the code changed, the new level; elsewhere the original. Latents beyond their block's
-    scale count as clamped to it. Callers pass movable weights only.
+    The one rule of `in_loop`, for training and for the floor: a weight whose code changed takes its
+    new level, every other weight keeps its value. Latents beyond their block's scale count as
+    clamped to it.
 
     Args:
         latent: Latent weights, ``[m]``.
@@ -175,8 +177,7 @@ def snap_subset(latent: Tensor, original: Tensor, codes: Tensor, absmax: Tensor)
     """
     new = nf4.codes_of(latent, absmax)
     # An untouched weight on a boundary stays, even if the library rounded it the other way.
-    moved = (new != codes) & (latent != original)
-    return torch.where(moved, nf4.level(new, absmax).to(original.dtype), original)
+    return (new != codes) & (latent != original), nf4.level(new, absmax)
 
 
 def smallest_margin(dtype: torch.dtype) -> float:

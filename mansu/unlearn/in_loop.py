@@ -13,20 +13,20 @@ from collections.abc import Mapping
 
 import torch
 
-from mansu.quant.nf4 import BLOCK, block_absmax, codes, codes_of, dequantize, level, quantize
+from mansu.quant.nf4 import BLOCK, block_absmax, codes, dequantized
 from mansu.unlearn.fisher import Movable
+from mansu.unlearn.floor import snap
 from mansu.unlearn.latents import Latents, _leaves
-from mansu.unlearn.view import Precision
 
 
 class InLoopLatents(Latents):
     """Movable weights that are either original or snapped to another NF4 level."""
 
-    precisions: tuple[Precision, ...] = ("fp", "nf4")
+    precisions: tuple[str, ...] = ("fp", "nf4")
 
     def __init__(self, originals: Mapping[str, torch.Tensor], movable: Movable) -> None:
         super().__init__(originals, movable)
-        quantized = {name: dequantize(quantize(weight)) for name, weight in originals.items()}
+        quantized = {name: dequantized(weight) for name, weight in originals.items()}
         self.weights["nf4"] = _leaves(quantized)
         self.deployed = self._gather(quantized).float()  # [movable]
         self.code = self._gather({name: codes(weight) for name, weight in originals.items()})
@@ -40,9 +40,6 @@ class InLoopLatents(Latents):
 
     def write(self) -> None:
         """Snaps the latents that changed bins and puts them into both precisions."""
-        code = codes_of(self.values, self.absmax)
-        # The second condition only matters for a weight within rounding error of a boundary.
-        changed = (code != self.code) & (self.values != self.original)
-        snapped = level(code, self.absmax)
-        self._scatter("fp", torch.where(changed, snapped, self.original))
-        self._scatter("nf4", torch.where(changed, snapped, self.deployed))
+        moved, levels = snap(self.values, self.original, self.code, self.absmax)
+        self._scatter("fp", torch.where(moved, levels, self.original))
+        self._scatter("nf4", torch.where(moved, levels, self.deployed))

@@ -11,7 +11,6 @@ from functools import partial
 import torch
 
 from mansu.unlearn.fisher import Movable
-from mansu.unlearn.view import Precision
 
 
 class Latents:
@@ -26,7 +25,7 @@ class Latents:
         weights: These matrices with the latents written in, by precision and name.
     """
 
-    precisions: tuple[Precision, ...] = ("fp",)
+    precisions: tuple[str, ...] = ("fp",)
 
     def __init__(self, originals: Mapping[str, torch.Tensor], movable: Movable) -> None:
         self.index = {
@@ -36,7 +35,7 @@ class Latents:
         # Masters are float32 even where the model is bf16: AdamW's steps would vanish in bf16.
         self.original = self._gather(originals).float()  # [movable]
         self.values = self.original.clone()
-        self.weights: dict[Precision, dict[str, torch.Tensor]] = {"fp": _leaves(originals)}
+        self.weights: dict[str, dict[str, torch.Tensor]] = {"fp": _leaves(originals)}
 
     def write(self) -> None:
         """Puts the latents into the matrices."""
@@ -45,7 +44,7 @@ class Latents:
     def clamp(self) -> None:
         """Keeps the latents where the method allows them; plain training allows everything."""
 
-    def gradient(self, loss: torch.Tensor, precision: Precision) -> torch.Tensor:
+    def gradient(self, loss: torch.Tensor, precision: str) -> torch.Tensor:
         """The loss's gradient at the latents, ``[movable]``.
 
         A matrix's gradient is let go as soon as the latents' share is taken, so that only one is
@@ -72,7 +71,7 @@ class Latents:
     def _gather(self, matrices: Mapping[str, torch.Tensor]) -> torch.Tensor:
         return torch.cat([matrices[name].flatten()[index] for name, index in self.index.items()])
 
-    def _scatter(self, precision: Precision, values: torch.Tensor) -> None:
+    def _scatter(self, precision: str, values: torch.Tensor) -> None:
         parts = values.split(self.sizes)
         with torch.no_grad():
             for (name, index), part in zip(self.index.items(), parts, strict=True):

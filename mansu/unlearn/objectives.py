@@ -13,12 +13,10 @@ Forget terms (``L_forget``), log-probabilities in nats per answer token where no
 The retain term is KL(p_θ₀ ‖ p_θ) over the retain examples' tokens [R].
 """
 
-from typing import Literal
-
 import torch
 import torch.nn.functional as F
 
-ForgetLoss = Literal["npo", "npo_sum", "gradient_ascent", "cross_entropy"]
+from mansu.unlearn.methods.base import ForgetLoss
 
 
 def forget_term(

@@ -16,18 +16,18 @@ and ends training early once a kept state is at chance. ``last`` keeps the last 
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
 
 import torch
 
+from mansu.data.examples import Example
 from mansu.errors import RunError
-from mansu.unlearn.examples import Example, answer_targets
 from mansu.unlearn.latents import Latents
-from mansu.unlearn.objectives import ForgetLoss, forget_term, retain_term
-from mansu.unlearn.view import Streams, View
+from mansu.unlearn.methods.base import Keep
+from mansu.unlearn.objectives import ForgetLoss
+from mansu.unlearn.side import Side
+from mansu.unlearn.view import View
 
 MAX_RETAIN_DROP = 0.02
-Keep = Literal["best", "last"]
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def kept_of(validations: Sequence[Validation], keep: Keep) -> Validation | None:
 
 
 @dataclass
-class TrainState:
+class TrainProgress:
     """All that a killed run needs to go on exactly where it was.
 
     Attributes:
@@ -129,7 +129,7 @@ class Trainer:
         retain: Sequence[Example],
         settings: TrainSettings,
         validate: Callable[[Latents, int], Validation],
-        save: Callable[[TrainState], None],
+        save: Callable[[TrainProgress], None],
         chance: float,
     ) -> None:
         self.latents = latents
@@ -143,21 +143,21 @@ class Trainer:
         forget_starts = [e.answer_start for e in forget]
         retain_starts = [e.answer_start for e in retain]
         self._sides = [
-            _Side(view, self._forget, forget_starts, self._retain, retain_starts) for view in views
+            Side(view, self._forget, forget_starts, self._retain, retain_starts) for view in views
         ]
 
     def run(
         self,
-        state: TrainState | None = None,
+        state: TrainProgress | None = None,
         on_step: Callable[[StepRecord], None] | None = None,
-    ) -> TrainState:
+    ) -> TrainProgress:
         """Trains from the start, or on from a saved state, to the end.
 
         Raises:
             RunError: A loss or gradient is not finite; the last saved state stays.
         """
         zeros = torch.zeros_like(self.latents.values)
-        state = state or TrainState(0, self.latents.values.clone(), zeros, zeros.clone())
+        state = state or TrainProgress(0, self.latents.values.clone(), zeros, zeros.clone())
         self.latents.values.copy_(state.values)
         self.latents.write()
         optimizer = self._optimizer(state)
@@ -198,7 +198,7 @@ class Trainer:
         forget_loss, retain_loss = (losses / len(self._sides)).tolist()
         return StepRecord(step + 1, forget_loss, retain_loss, norm)
 
-    def _check(self, state: TrainState, optimizer: torch.optim.Optimizer) -> None:
+    def _check(self, state: TrainProgress, optimizer: torch.optim.Optimizer) -> None:
         validation = self._validate(self.latents, state.step)
         state.validations.append(validation)
         state.values = self.latents.values.detach().clone()
@@ -209,12 +209,12 @@ class Trainer:
             state.best = state.values.clone()
         self._save(state)
 
-    def _finished(self, state: TrainState) -> bool:
+    def _finished(self, state: TrainProgress) -> bool:
         kept = kept_of(state.validations, self.settings.keep)
         at_chance = kept is not None and kept.forget <= self._chance
         return self.settings.keep == "best" and at_chance
 
-    def _optimizer(self, state: TrainState) -> torch.optim.Optimizer:
+    def _optimizer(self, state: TrainProgress) -> torch.optim.Optimizer:
         optimizer = torch.optim.AdamW(
             [self.latents.values], lr=self.settings.learning_rate, weight_decay=0.0, foreach=True
         )
@@ -227,74 +227,6 @@ class Trainer:
         return optimizer
 
 
-class _Side:
-    """One precision's cached streams and its losses."""
-
-    def __init__(
-        self,
-        view: View,
-        forget: Sequence[tuple[int, ...]],
-        starts: Sequence[int],
-        retain: Sequence[tuple[int, ...]],
-        retain_starts: Sequence[int],
-    ) -> None:
-        self.view = view
-        self._forget, self._starts = forget, starts
-        self._retain, self._retain_starts = retain, retain_starts
-        self._forget_streams: Streams = view.streams(forget)
-        self._retain_streams: Streams = view.streams(retain)
-
-    def losses(
-        self,
-        weights: dict[str, torch.Tensor],
-        forget: Sequence[int],
-        retain: Sequence[int],
-        settings: TrainSettings,
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Mean forget and retain terms of the drawn examples; one forward pass for both."""
-        rows = [self._forget[i] for i in forget] + [self._retain[i] for i in retain]
-        lower = [self._forget_streams.lower[i] for i in forget]
-        lower += [self._retain_streams.lower[i] for i in retain]
-        starts = [self._starts[i] for i in forget] + [self._retain_starts[i] for i in retain]
-        model = self.view.model
-        targets = answer_targets(rows, starts, model.pad_id, model.device)
-        hidden = self.view.hidden(targets.batch, lower, weights)
-        log_probs = model.log_probs(hidden[targets.row, targets.position])  # [targets, vocabulary]
-
-        final = [self._forget_streams.final[i] for i in forget]
-        final += [self._retain_streams.final[i] for i in retain]
-        original = torch.nn.utils.rnn.pad_sequence(final, batch_first=True)
-        with torch.no_grad():
-            reference = model.log_probs(original[targets.row, targets.position])
-
-        answers = targets.row < len(forget)
-        spread = torch.zeros_like(answers, dtype=log_probs.dtype)
-        token = targets.token[:, None]
-        likely = targets.mean_per_row(
-            torch.where(answers, log_probs.gather(1, token)[:, 0], spread)
-        )
-        was = targets.mean_per_row(torch.where(answers, reference.gather(1, token)[:, 0], spread))
-        forget_rows = slice(len(forget))
-        forget_loss = forget_term(
-            settings.forget_loss,
-            likely[forget_rows],
-            was[forget_rows],
-            targets.per_row[forget_rows],
-            settings.beta,
-            settings.margin,
-        ).mean()
-        return forget_loss, retain_term(log_probs[~answers], reference[~answers]).mean()
-
-
-def _diverged(what: str, step: int) -> RunError:
-    if not step:
-        return RunError(f"The {what} is not finite before the first step; choose dtype float32.")
-    return RunError(
-        f"The {what} is not finite at step {step + 1}; the last checked state is kept. Lower the "
-        "learning rate."
-    )
-
-
 def _draw(size: int, batch: int, seed: int, step: int) -> list[int]:
     """The step's examples: consecutive slices of one shuffled epoch after another."""
     return [
@@ -305,3 +237,12 @@ def _draw(size: int, batch: int, seed: int, step: int) -> list[int]:
 def _shuffled(size: int, seed: int, epoch: int) -> list[int]:
     generator = torch.Generator().manual_seed(seed * 1_000_003 + epoch)
     return torch.randperm(size, generator=generator).tolist()
+
+
+def _diverged(what: str, step: int) -> RunError:
+    if not step:
+        return RunError(f"The {what} is not finite before the first step; choose dtype float32.")
+    return RunError(
+        f"The {what} is not finite at step {step + 1}; the last checked state is kept. Lower the "
+        "learning rate."
+    )

@@ -8,26 +8,18 @@ with, is kept as final hidden states: log-probabilities over the vocabulary woul
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from torch.func import functional_call
 
 from mansu.models import Batch, LanguageModel, pad
+from mansu.models.names import inside, layer_of
 from mansu.models.split import split
-from mansu.quant.deployed import deployed, dequantized
+from mansu.quant.deployed import deployed
+from mansu.quant.nf4 import dequantized
 
-Precision = Literal["fp", "nf4"]
 BATCH_ROWS = 32
-
-
-def in_precision(
-    model: LanguageModel, precision: Precision
-) -> AbstractContextManager[LanguageModel]:
-    """The model in full precision, or as deployed, for the length of a ``with`` block."""
-    return deployed(model) if precision == "nf4" else nullcontext(model)
 
 
 @dataclass(frozen=True)
@@ -54,16 +46,16 @@ class View:
     """
 
     def __init__(
-        self, model: LanguageModel, weights: Sequence[str], layer: int, precision: Precision
+        self, model: LanguageModel, weights: Sequence[str], layer: int, precision: str
     ) -> None:
         self.model = model
-        self.precision: Precision = precision
+        self.precision = precision
         self._lower, self._upper = split(model, layer)
-        self._local = {name: _local_name(name, layer) for name in weights}
+        self._local = {name: inside(name, layer) for name in weights}
         self._deployed = {
-            _local_name(name, layer): dequantized(model.module.get_parameter(name).data)
+            inside(name, layer): dequantized(model.module.get_parameter(name).data)
             for name in model.family.linear_weight_names(model.module)
-            if precision == "nf4" and name not in self._local and _layer_of(name) >= layer
+            if precision == "nf4" and name not in self._local and layer_of(name) >= layer
         }
 
     def modules(self, names: Iterable[str]) -> dict[str, torch.nn.Module]:
@@ -83,7 +75,7 @@ class View:
         final: list[torch.Tensor] = []
         # Sorted by length so that rows are hardly padded; kept in the order given.
         order = sorted(range(len(sequences)), key=lambda i: len(sequences[i]))
-        with in_precision(self.model, self.precision), torch.no_grad():
+        with deployed(self.model, self.precision), torch.no_grad():
             for start in range(0, len(order), BATCH_ROWS):
                 rows = [sequences[i] for i in order[start : start + BATCH_ROWS]]
                 batch = pad(rows, self.model.pad_id, self.model.device)
@@ -126,13 +118,3 @@ def _with_stream(batch: Batch, stream: torch.Tensor) -> dict[str, object]:
         "position_ids": batch.position_ids,
         "use_cache": False,
     }
-
-
-def _layer_of(name: str) -> int:
-    return int(name.split(".layers.")[1].split(".")[0])
-
-
-def _local_name(name: str, layer: int) -> str:
-    """A weight's name inside the upper half."""
-    tail = name.split(".layers.")[1].split(".", 1)[1]
-    return f"layers.{_layer_of(name) - layer}.{tail}"

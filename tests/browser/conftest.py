@@ -1,21 +1,17 @@
-"""One JupyterLab and one browser for all tests; a finished run makes the notebooks fast."""
+"""One browser, one JupyterLab page with one kernel, and one study for all notebooks it opens."""
 
-import shutil
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 
 import pytest
 from playwright.sync_api import Browser, sync_playwright
-from real_lab import ARGUMENTS
+from real_lab import ARGUMENTS, Lab, open_jupyterlab, open_notebook
 from servers import Server, put_notebook, serve
 
-from mansu.study.folders import Folders
 from mansu.study.run import Run
-from mansu.study.stages.faithfulness import measure_faithfulness
-from mansu.study.stages.localize import localize
-from mansu.study.stages.states import attribute_original_nf4
 from tests.chromium import CHROMIUM
 
-Put = Callable[[str, Run], str]
+Opened = Callable[[str, Run], AbstractContextManager[Lab]]
 
 
 @pytest.fixture(scope="session")
@@ -33,33 +29,12 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 @pytest.fixture(scope="session")
-def located(tiny_config, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """A run of the tiny model with all that notebooks 1 and 2 show."""
-    folder = tmp_path_factory.mktemp("located")
-    run = Run(tiny_config, Folders(folder / "run", folder / "shared"))
-    localize(run)
-    measure_faithfulness(run)
-    attribute_original_nf4(run)
-    return run
+def jupyterlab(browser: Browser, server: Server) -> Iterator[Lab]:
+    with open_jupyterlab(browser, server) as opened:
+        yield opened
 
 
 @pytest.fixture(scope="session")
-def finished(finished_run: Run, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """A copy of the finished study, which notebooks may write into."""
-    folder = tmp_path_factory.mktemp("finished_copy")
-    shutil.copytree(finished_run.folder, folder / "run")
-    shutil.copytree(finished_run.shared, folder / "shared")
-    return Run(finished_run.config, Folders(folder / "run", folder / "shared"))
-
-
-@pytest.fixture(scope="session")
-def put(server: Server) -> Put:
-    """Puts a committed notebook, set to a run, before the server."""
-
-    return lambda name, run: put_notebook(server.folder, name, run)
-
-
-@pytest.fixture(scope="session")
-def notebook(put: Put, located: Run) -> Callable[[str], str]:
-    """Notebooks 1 and 2, set to a run whose circuit is known."""
-    return lambda name: put(name, located)
+def opened(jupyterlab: Lab, server: Server) -> Opened:
+    """Opens a committed notebook, set to a run."""
+    return lambda name, run: open_notebook(jupyterlab, put_notebook(server.folder, name, run))

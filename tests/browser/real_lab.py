@@ -1,12 +1,14 @@
 """A real browser that looks at a notebook in JupyterLab or on a page of its own."""
 
+import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, Locator, Page
+from playwright.sync_api import Browser, Locator, Page, expect
 from servers import PATIENCE, Server
 
 SCREENSHOTS = Path(__file__).parent / "screenshots"
@@ -18,58 +20,51 @@ ARGUMENTS = [
     "--disable-dev-shm-usage",
     "--disable-component-update",
 ]
+NARROW, WIDE = 1000, 1800
+_SIZE = {"width": 1400, "height": 1000}
 # What JupyterLab and Chromium themselves say on a healthy page.
 _HARMLESS = ("favicon", "third-party cookie", "passive event listener")
-
-# What a reader must see whole, and which of it is wider or taller than what surrounds it.
-CUT_OFF = """root => {
-    const parts = root.querySelectorAll(
-        'svg, canvas, img, button, input, select, textarea, table, .widget-label, .widget-readout'
-    );
-    const cut = [];
-    for (const part of parts) {
-        const inner = part.getBoundingClientRect();
-        if (!inner.width || !inner.height || !part.checkVisibility()) continue;
-        const name = part.getAttribute('aria-label') || part.textContent.trim().slice(0, 40);
-        const told = `${part.tagName} ${part.className.baseVal ?? part.className} "${name}"`;
-        if (part.matches('button, .widget-label') && part.scrollWidth > part.clientWidth + 1) {
-            cut.push(`${told}: its text is cut short`);
-        }
-        for (let outer = part.parentElement; outer; outer = outer.parentElement) {
-            if (outer.matches('.jp-WindowedPanel-outer, .jp-Notebook, #rendered_cells, body')) {
-                const page = outer.getBoundingClientRect();
-                if (inner.right > page.right + 1) cut.push(`${told}: beyond the page`);
-                break;
-            }
-            if (outer.matches('.panel')) break;  // scrolls, by design
-            const style = getComputedStyle(outer), edge = outer.getBoundingClientRect();
-            if (style.overflowX !== 'visible' && inner.right > edge.right + 1) {
-                cut.push(`${told}: ${Math.round(inner.right - edge.right)} px too wide`);
-                break;
-            }
-            if (style.overflowY !== 'visible' && inner.bottom > edge.bottom + 1) {
-                cut.push(`${told}: ${Math.round(inner.bottom - edge.bottom)} px too tall`);
-                break;
-            }
-        }
+_CUT_OFF = (Path(__file__).parent / "cut_off.js").read_text("utf-8")
+_SOON = 15  # seconds for a page to take a new size
+# Resolves once nothing within a part of the page has moved for a quarter of a second.
+_STILL = """async root => {
+    const look = () => [root, ...root.querySelectorAll('svg, canvas, button, .widget-box')].map(
+        part => Object.values(part.getBoundingClientRect().toJSON()).map(Math.round)).join();
+    for (let before = '', same = 0, tries = 0; same < 5 && tries < 100; tries++) {
+        await new Promise(end => setTimeout(() => requestAnimationFrame(end), 50));
+        const now = look();
+        same = now === before ? same + 1 : 0;
+        before = now;
     }
-    return cut;
 }"""
+# What a test leaves behind in the kernel would meet the next notebook.
+_TIDY = """
+import ipywidgets
+from mansu.lab.dashboards import jobs
+for job in list(jobs._current):
+    job.halt(), job.wait()
+ipywidgets.Widget.close_all()
+get_ipython().run_line_magic("reset", "-f")
+"""
+
+expect.set_options(timeout=1000 * PATIENCE)
 
 
 @dataclass
 class Lab:
-    """A notebook open in JupyterLab.
+    """A page of the browser: a notebook in JupyterLab, or one that Voilà serves.
 
     Attributes:
         page: The browser's page.
         complaints: Errors of the console and of scripts.
         strangers: Addresses outside the loopback interface that were asked for.
+        kernel: The kernel that JupyterLab's notebooks share.
     """
 
     page: Page
     complaints: list[str] = field(default_factory=list)
     strangers: list[str] = field(default_factory=list)
+    kernel: str = ""
 
     def run_all(self) -> None:
         """Runs every cell and waits until the kernel is idle again; no cell may fail."""
@@ -92,49 +87,64 @@ class Lab:
     def execute(self, code: str) -> None:
         """Runs code in the notebook's kernel, beside its cells."""
         status = self.page.evaluate(
-            """async code => {
+            """async ([code, seconds]) => {
                 const session = window.jupyterapp.shell.currentWidget.sessionContext.session;
-                const reply = await session.kernel.requestExecute({code}).done;
-                return reply.content.status;
+                const reply = session.kernel.requestExecute({code}).done;
+                const late = new Promise(end => setTimeout(() => end(null), 1000 * seconds));
+                return (await Promise.race([reply, late]))?.content.status ?? 'too slow';
             }""",
-            code,
+            [code, PATIENCE],
         )
         assert status == "ok"
 
-    def use_theme(self, name: str) -> None:
-        """``JupyterLab Light`` or ``JupyterLab Dark``."""
-        self.page.evaluate(
-            "name => window.jupyterapp.commands.execute('apputils:change-theme', {theme: name})",
-            name,
-        )
-        light = "true" if name.endswith("Light") else "false"
-        attribute = f"body[data-jp-theme-light='{light}']"
-        self.page.wait_for_selector(attribute, state="attached")
+    def use_theme(self, dark: bool) -> None:
+        """JupyterLab's dark theme, or its light one."""
+        if (self.page.get_attribute("body", "data-jp-theme-light") == "false") != dark:
+            name = f"JupyterLab {'Dark' if dark else 'Light'}"
+            self.page.evaluate(
+                "name => window.jupyterapp.commands.execute('apputils:change-theme', "
+                "{theme: name})",
+                name,
+            )
+            attribute = f"body[data-jp-theme-light='{str(not dark).lower()}']"
+            self.page.wait_for_selector(attribute, state="attached")
 
     def photograph(self, name: str, place: Locator) -> None:
-        """Keeps a picture of a part of the page, in the light and in the dark theme."""
+        """Keeps a picture of a part of the page."""
         SCREENSHOTS.mkdir(exist_ok=True)
-        size = self.page.viewport_size or {"width": 1400, "height": 1000}
+        size = self.page.viewport_size or _SIZE
         # Tall enough for the whole part: JupyterLab draws what is in sight.
         height = (place.bounding_box() or {"height": 0})["height"]
         self.page.set_viewport_size({"width": size["width"], "height": int(height) + 400})
-        for theme in ("Dark", "Light"):
-            self.use_theme(f"JupyterLab {theme}")
-            self.page.wait_for_timeout(400)
-            place.screenshot(path=str(SCREENSHOTS / f"{name}-{theme.lower()}.png"))
+        place.evaluate(_STILL)
+        place.screenshot(path=str(SCREENSHOTS / f"{name}.png"))
+
+    def look_at_widths(self, name: str, *places: Locator) -> None:
+        """Narrow and wide: nothing may be cut off; keeps pictures, light and dark."""
+        size = self.page.viewport_size or _SIZE
+        for width in (NARROW, WIDE):
+            self.page.set_viewport_size({"width": width, "height": 2000})
+            for place in places:
+                place.scroll_into_view_if_needed()
+                assert_whole(place, width)
+        for dark, width in ((False, WIDE), (False, NARROW), (True, NARROW), (True, WIDE)):
+            self.use_theme(dark)
+            self.page.set_viewport_size({"width": width, "height": 2000})
+            self.photograph(f"{name}-{width}-{'dark' if dark else 'light'}", places[0])
+        self.use_theme(dark=False)
         self.page.set_viewport_size(size)
 
-    def look_at_widths(self, name: str, place: Locator) -> None:
-        """Narrow and wide: nothing may be cut off; keeps a picture of each."""
-        size = self.page.viewport_size or {"width": 1400, "height": 1000}
-        for width in (1000, 1800):
-            self.page.set_viewport_size({"width": width, "height": 2000})
-            place.scroll_into_view_if_needed()
-            self.page.wait_for_timeout(800)  # charts and graphs take their new width
-            cut = place.evaluate(CUT_OFF)
-            assert not cut, f"at {width} px: {cut}"
-            self.photograph(f"{name}-{width}", place)
-        self.page.set_viewport_size(size)
+    def look_at_page(self, name: str) -> None:
+        """As `look_at_widths`, on a page that Voilà serves: every dashboard, light alone."""
+        SCREENSHOTS.mkdir(exist_ok=True)
+        cells = self.page.locator("#rendered_cells")
+        for width in (NARROW, WIDE):
+            self.page.set_viewport_size({"width": width, "height": 1000})
+            for board in self.page.locator(".mansu-dashboard").all():
+                assert_whole(board, width)
+            height = min(cells.evaluate("cells => cells.scrollHeight") + 20, 6000)
+            self.page.set_viewport_size({"width": width, "height": height})
+            self.page.screenshot(path=str(SCREENSHOTS / f"{name}-{width}.png"))
 
     def scroll_to(self, source: str) -> None:
         """Brings the first cell that holds this text into sight; others may not be drawn."""
@@ -171,6 +181,12 @@ class Lab:
         """The dashboard's words that hold a text."""
         return self.dashboard().get_by_role("status").filter(has_text=text)
 
+    def wait_for_job(self, place: Locator | None = None) -> None:
+        """Waits until a dashboard's work has ended, and ended well."""
+        told = (place or self.dashboard()).get_by_role("status").locator("visible=true")
+        ended = told.filter(has_text=re.compile(r"^(Done in|! )")).first.inner_text()
+        assert ended.startswith("Done in"), ended
+
     def press_slider(self, label: str, key: str) -> None:
         """Presses a key on a slider."""
         self.slider(label).press(key)
@@ -182,23 +198,34 @@ class Lab:
 
     def slider(self, label: str) -> Locator:
         """The handle of the slider with this label."""
-        return self.page.locator(
-            ".widget-slider, .widget-hslider", has=self.page.get_by_text(label, exact=True)
-        ).get_by_role("slider")
+        return self._slider(label).get_by_role("slider")
 
     def readout(self, label: str) -> str:
         """What the slider with this label shows beside itself."""
-        return self.page.locator(
-            ".widget-slider, .widget-hslider", has=self.page.get_by_text(label, exact=True)
-        ).locator(".widget-readout").inner_text()  # fmt: skip
+        shown = self._slider(label).locator(".widget-readout")
+        expect(shown).to_have_text(re.compile(r"\S"))
+        return shown.inner_text()
+
+    def _slider(self, label: str) -> Locator:
+        named = self.page.get_by_text(label, exact=True)
+        return self.page.locator(".widget-slider, .widget-hslider", has=named)
+
+
+def assert_whole(place: Locator, width: int) -> None:
+    """Nothing within a part of the page is cut off, once it has taken its size."""
+    place.evaluate(_STILL)
+    late = time.monotonic() + _SOON
+    while (cut := place.evaluate(_CUT_OFF)) and time.monotonic() < late:
+        time.sleep(0.5)
+    assert not cut, f"at {width} px: {cut}"
 
 
 @contextmanager
-def open_page(browser: Browser, width: int = 1400) -> Iterator[Lab]:
+def open_page(browser: Browser) -> Iterator[Lab]:
     """An empty page that notes what goes wrong on it."""
-    context = browser.new_context(viewport={"width": width, "height": 1000})
+    context = browser.new_context(viewport=_SIZE)  # pyright: ignore
     page = context.new_page()
-    page.set_default_timeout(60_000)
+    page.set_default_timeout(1000 * PATIENCE)
     lab = Lab(page)
     page.on("request", lambda asked: _note_stranger(lab, asked.url))
     page.on("console", lambda said: _note_complaint(lab, said.type, said.text))
@@ -210,29 +237,53 @@ def open_page(browser: Browser, width: int = 1400) -> Iterator[Lab]:
 
 
 @contextmanager
-def open_notebook(browser: Browser, server: Server, name: str, width: int = 1400) -> Iterator[Lab]:
-    """Opens a notebook in a page of its own and waits for its kernel; ends the kernel after."""
-    with open_page(browser, width) as lab:
-        page = lab.page
-        page.goto(f"{server.url}/lab/workspaces/{Path(name).stem}{width}/tree/{name}?reset")
-        page.wait_for_function("() => window.jupyterapp && window.jupyterapp.shell.currentWidget")
-        try:
-            page.evaluate(
-                """async () => {
-                    const app = window.jupyterapp;
-                    await app.restored;
-                    const widget = app.shell.currentWidget;
-                    await widget.context.ready;
-                    await widget.sessionContext.ready;
-                    await widget.sessionContext.session.kernel.info;
-                    if (!app.shell.leftCollapsed) {
-                        await app.commands.execute('application:toggle-left-area');
-                    }
-                }"""
-            )
-            yield lab
-        finally:
-            page.evaluate("() => window.jupyterapp.serviceManager.sessions.shutdownAll()")
+def open_jupyterlab(browser: Browser, server: Server) -> Iterator[Lab]:
+    """JupyterLab with nothing open, and one kernel, which has to load torch but once."""
+    with open_page(browser) as lab:
+        lab.page.goto(f"{server.url}/lab?reset")
+        lab.page.wait_for_function("() => window.jupyterapp")
+        lab.page.evaluate(
+            """async () => {
+                const app = window.jupyterapp;
+                await app.restored;
+                if (!app.shell.leftCollapsed) {
+                    await app.commands.execute('application:toggle-left-area');
+                }
+            }"""
+        )
+        kernels, slow = f"{server.url}/api/kernels", 1000 * PATIENCE
+        started = lab.page.request.post(kernels, data={"name": "mansu"}, timeout=slow)
+        lab.kernel = started.json()["id"]
+        yield lab
+
+
+@contextmanager
+def open_notebook(lab: Lab, name: str) -> Iterator[Lab]:
+    """A notebook before the server, opened alone in a JupyterLab that is open."""
+    lab.complaints.clear()
+    lab.strangers.clear()
+    lab.page.set_viewport_size(_SIZE)  # pyright: ignore
+    lab.page.evaluate(
+        """async ([path, id]) => {
+            const opened = await window.jupyterapp.commands.execute(
+                'docmanager:open', {path, factory: 'Notebook', kernel: {id}});
+            await opened.context.ready;
+            await opened.sessionContext.ready;
+            await opened.sessionContext.session.kernel.info;
+            window.jupyterapp.shell.activateById(opened.id);
+        }""",
+        [name, lab.kernel],
+    )
+    lab.page.wait_for_function(
+        "name => window.jupyterapp.shell.currentWidget?.context?.path === name", arg=name
+    )
+    try:
+        yield lab
+    finally:
+        lab.use_theme(dark=False)
+        lab.execute(_TIDY)
+        # Unlike the tab's cross, asks nothing and leaves the kernel.
+        lab.page.evaluate("() => window.jupyterapp.shell.currentWidget.dispose()")
 
 
 def _note_stranger(lab: Lab, url: str) -> None:

@@ -14,10 +14,9 @@ from pathlib import Path
 
 import nbformat
 
-from mansu.lab.kernel import write_kernel
-from mansu.lab.notebooks import build
-from mansu.lab.places import repository
 from mansu.study.run import Run
+from mansu.sweep.notebooks import build
+from mansu.sweep.places import repository
 
 PATIENCE = 240  # seconds; machines that run tests may be slow
 
@@ -46,7 +45,8 @@ def serve(folder: Path) -> Iterator[Server]:
     command = [
         *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"),
         *("--ServerApp.ip=127.0.0.1", f"--port={port}", "--ServerApp.port_retries=0"),
-        *("--IdentityProvider.token=", "--expose-app-in-browser"),
+        *("--IdentityProvider.token=", "--ServerApp.disable_check_xsrf=True"),
+        "--expose-app-in-browser",
     ]
     with _running(folder, port, command) as server:
         yield server
@@ -74,7 +74,6 @@ def _running(folder: Path, port: int, command: list[str]) -> Iterator[Server]:
         "IPYTHONDIR": "ipython",
     }
     places = {name: str(hidden / place) for name, place in names.items()}
-    write_kernel(hidden / "data")
     with (folder / "server.log").open("w") as log:
         process = subprocess.Popen(
             command,

@@ -1,19 +1,18 @@
 """Notebook 6 in a real browser."""
 
 import pytest
-from real_lab import open_notebook
 
 NAME = "06_cad_analysis"
 LEAST = "least |score| (logits)"
 
 
 @pytest.fixture(scope="module")
-def lab(browser, server, put, finished):
-    with open_notebook(browser, server, put(NAME, finished)) as opened:
-        opened.run_all()
-        opened.picture().wait_for()
-        opened.page.locator(".mansu-graph svg").nth(1).wait_for()
-        yield opened
+def lab(opened, dual_run):
+    with opened(NAME, dual_run) as lab:
+        lab.run_all()
+        lab.picture().wait_for()
+        lab.page.locator(".mansu-graph svg").nth(1).wait_for()
+        yield lab
 
 
 def test_weak_edges_leave_both_graphs_and_the_scatter_by_keyboard(lab) -> None:
@@ -27,7 +26,6 @@ def test_weak_edges_leave_both_graphs_and_the_scatter_by_keyboard(lab) -> None:
     assert float(lab.readout(LEAST)) > float(readout)
     left = [int(graph.get_attribute("data-shown")) for graph in graphs.all()]
     assert all(now < then for now, then in zip(left, shown, strict=True))
-    lab.photograph(NAME, lab.dashboard())
 
 
 def test_the_deployed_models_are_a_key_away(lab) -> None:

@@ -2,7 +2,10 @@
 
 import pytest
 from playwright.sync_api import expect
-from real_lab import open_notebook
+from real_lab import assert_whole
+
+from mansu.quant import nf4
+from mansu.study.stages.fisher import trainable_weights
 
 NAME = "00_dual_failure"
 ASKED = "what else did gradient ascent change?"
@@ -10,10 +13,10 @@ PUSH = "update Δ (% of its bin)"
 
 
 @pytest.fixture(scope="module")
-def lab(browser, server, put, dual_run):
-    with open_notebook(browser, server, put(NAME, dual_run)) as opened:
-        opened.run_all()
-        yield opened
+def lab(opened, dual_run):
+    with opened(NAME, dual_run) as lab:
+        lab.run_all()
+        yield lab
 
 
 def board(lab, source: str, words: str):
@@ -38,22 +41,23 @@ def test_nothing_is_revealed_before_a_guess_is_made_by_keyboard(lab) -> None:
     assert "Retain accuracy" in said
     assert said.startswith(("Your guess holds.", "It is: "))
     expect(reveal).to_be_disabled()
-    lab.photograph(f"{NAME}-question", question)
 
 
-def test_a_weight_is_pushed_out_of_its_bin_by_keyboard(lab) -> None:
+def test_a_weight_is_pushed_out_of_its_bin_by_keyboard(lab, dual_run) -> None:
     block = board(lab, "dashboards.block", PUSH)
-    before, readout = block.locator("svg.marks").inner_html(), lab.readout(PUSH)
+    weights = next(iter(trainable_weights(dual_run).values())).flatten()[: nf4.BLOCK]
+    codes = nf4.unpack(nf4.quantize(weights)).tolist()
+    lab.press_slider("weight of the block", "Home")
+    for _ in range(next(i for i, code in enumerate(codes) if 4 <= code <= 11)):  # no outermost bin
+        lab.press_slider("weight of the block", "ArrowRight")
     block.get_by_text("The weight has not moved.").wait_for()
+    readout = lab.readout(PUSH)
     for _ in range(3):
         lab.press_slider(PUSH, "PageUp")
-    lab.page.wait_for_function(
-        "([board, before]) => board.querySelector('svg.marks')?.innerHTML !== before",
-        arg=[block.element_handle(), before],
-    )
     assert lab.readout(PUSH) != readout
     lab.press_slider(PUSH, "End")  # three bins away
     block.get_by_text("It crossed into another bin").wait_for()
+    assert_whole(block, 1400)
     lab.photograph(f"{NAME}-block", block)
 
 

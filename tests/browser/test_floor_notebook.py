@@ -2,18 +2,17 @@
 
 import pytest
 from playwright.sync_api import expect
-from real_lab import open_notebook
 
 NAME = "04_floor"
 LEAST = "least |Δ| (bins)"
 
 
 @pytest.fixture(scope="module")
-def lab(browser, server, put, finished):
-    with open_notebook(browser, server, put(NAME, finished)) as opened:
-        opened.run_all()
-        opened.picture().wait_for()
-        yield opened
+def lab(opened, dual_run):
+    with opened(NAME, dual_run) as lab:
+        lab.run_all()
+        lab.picture().wait_for()
+        yield lab
 
 
 def test_small_updates_are_put_back_by_keyboard_and_the_charts_follow(lab) -> None:
@@ -23,21 +22,16 @@ def test_small_updates_are_put_back_by_keyboard_and_the_charts_follow(lab) -> No
     lab.wait_for_another_picture(before)
     assert float(lab.readout(LEAST)) > float(readout)
     lab.said("lie below the threshold and were put back").wait_for()
-    lab.photograph(NAME, lab.dashboard())
 
 
 def test_another_floor_is_chosen_by_keyboard(lab) -> None:
-    before = lab.picture().inner_html()
-    lab.press_slider(LEAST, "Home")  # what lies below one bin tells the floors apart
-    lab.wait_for_another_picture(before)
-    before = lab.picture().inner_html()
+    lab.press_slider(LEAST, "Home")
     choice = lab.dashboard().get_by_label("floor", exact=True)
     layer = lab.dashboard().get_by_label("layer", exact=True)
     expect(layer.locator("option:checked")).to_have_text("all layers")
     choice.focus()
     lab.page.keyboard.press("End")  # none: the ablation
     assert choice.input_value() == "none"
-    lab.wait_for_another_picture(before)
     lab.said("A run with floor none would train without the quantizer").wait_for()
     lab.said("Retain bound").wait_for()
     lab.dashboard().get_by_text("What the update may cost the retain set").wait_for()

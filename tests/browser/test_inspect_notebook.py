@@ -3,17 +3,17 @@
 import re
 
 import pytest
-from real_lab import open_notebook
+from real_lab import assert_whole
 
 NAME = "02_inspect_attribution"
 
 
 @pytest.fixture(scope="module")
-def lab(browser, server, notebook):
-    with open_notebook(browser, server, notebook(NAME)) as opened:
-        opened.run_all()
-        opened.page.locator(".mansu-graph svg").first.wait_for()
-        yield opened
+def lab(opened, dual_run):
+    with opened(NAME, dual_run) as lab:
+        lab.run_all()
+        lab.page.locator(".mansu-graph svg").first.wait_for()
+        yield lab
 
 
 def focused(lab) -> str:
@@ -24,14 +24,13 @@ def test_the_threshold_filters_the_graph_by_keyboard(lab) -> None:
     graph = lab.page.locator(".mansu-graph").first
     shown = int(graph.get_attribute("data-shown"))
     readout = lab.readout("least |score| (logits)")
-    for _ in range(12):
-        lab.press_slider("least |score| (logits)", "ArrowRight")
+    lab.press_slider("least |score| (logits)", "End")
     lab.page.wait_for_function(
         "shown => +document.querySelector('.mansu-graph').dataset.shown < shown", arg=shown
     )
     assert lab.readout("least |score| (logits)") != readout
     assert "logits" in graph.locator(".count").inner_text()
-    lab.photograph(f"{NAME}-graph", lab.dashboard())
+    lab.press_slider("least |score| (logits)", "Home")
 
 
 def test_a_larger_circuit_fills_another_mlp(lab) -> None:
@@ -78,33 +77,33 @@ def test_arrow_keys_walk_the_graph_and_enter_chooses_a_node(lab) -> None:
 def test_a_tab_draws_its_chart_when_it_is_opened(lab, tab: str) -> None:
     lab.page.get_by_role("tab", name=tab).click()
     lab.page.locator(".mansu-pane svg.marks").locator("visible=true").first.wait_for()
-    lab.photograph(f"{NAME}-{tab.split()[0].lower()}", lab.dashboard())
 
 
 def test_faithfulness_is_measured_at_a_press(lab) -> None:
     lab.page.get_by_role("tab", name="Faithfulness").click()
     lab.page.get_by_role("button", name="Measure").press("Enter")
+    lab.wait_for_job()
     lab.page.get_by_text("Does the circuit carry the answer?").locator(
         "visible=true"
     ).last.wait_for()
-    lab.page.get_by_text("Done in").locator("visible=true").first.wait_for()
+    assert_whole(lab.dashboard(), 1400)
     lab.photograph(f"{NAME}-faithfulness", lab.dashboard())
 
 
 def test_two_circuits_stand_side_by_side_and_a_node_is_chosen_in_both(lab) -> None:
     lab.page.get_by_role("tab", name="Two circuits").click()
     lab.page.get_by_role("button", name="Compare", exact=True).press("Enter")
+    lab.wait_for_job()
     graphs = lab.page.locator(".mansu-graph").locator("visible=true")
     lab.page.get_by_text("Edge scores correlate").wait_for()
     graphs.nth(1).locator("svg").wait_for()
     assert graphs.count() == 2
     graphs.first.locator(".node[aria-label^='MLP of layer 2']").press("Enter")
     graphs.nth(1).locator(".node.chosen").wait_for()
-    lab.photograph(f"{NAME}-two", lab.dashboard())
 
 
 def test_nothing_is_cut_off_on_a_narrow_or_a_wide_page(lab) -> None:
-    for tab in ("Graph", "Heat maps", "Two circuits"):
+    for tab in ("Graph", "Heat maps", "Ranking", "Two circuits"):
         lab.page.get_by_role("tab", name=tab).click()
         lab.look_at_widths(f"{NAME}-{tab.split()[0].lower()}", lab.dashboard())
 

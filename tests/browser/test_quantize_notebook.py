@@ -1,18 +1,17 @@
 """Notebook 5 in a real browser."""
 
 import pytest
-from real_lab import open_notebook
 
 NAME = "05_quantize"
 TABLE = ".mansu-facts"
 
 
 @pytest.fixture(scope="module")
-def lab(browser, server, put, finished):
-    with open_notebook(browser, server, put(NAME, finished)) as opened:
-        opened.run_all()
-        opened.picture().wait_for()
-        yield opened
+def lab(opened, dual_run):
+    with opened(NAME, dual_run) as lab:
+        lab.run_all()
+        lab.picture().wait_for()
+        yield lab
 
 
 def place_in(lab, part) -> tuple[float, ...]:
@@ -46,12 +45,8 @@ def test_facts_are_searched_and_judged_by_keyboard_and_the_page_does_not_jump(la
     label = "known from (questions right)"
     table = lab.dashboard().locator(TABLE)
     place = place_in(lab, table)
-    said, readout = lab.said("facts are listed").inner_text(), lab.readout(label)
+    readout = lab.readout(label)
     lab.press_slider(label, "Home")
-    lab.page.wait_for_function(
-        "said => ![...document.querySelectorAll('[role=status]')].some(e => e.innerText === said)",
-        arg=said,
-    )
     assert lab.readout(label) == "1" != readout
     search = lab.dashboard().get_by_label("search facts")
     search.focus()
@@ -71,14 +66,13 @@ def test_four_models_go_on_with_a_prompt_that_is_typed(lab) -> None:
     below = lab.dashboard().get_by_role("button", name="Copy mansu run line")
     place = place_in(lab, below)
     lab.page.get_by_role("button", name="Ask", exact=True).press("Enter")
-    lab.said("Done in").wait_for()
+    lab.wait_for_job()
     answers = lab.dashboard().locator(".mansu-answers")
     assert "<b>gold</b>" in answers.inner_text()
     assert answers.locator(".said").count() == 4
     assert all(text.strip() for text in answers.locator(".said").all_inner_texts())
     lab.dashboard().get_by_text("What each model would say next").wait_for()
     assert place_in(lab, below) == place
-    lab.photograph(NAME, lab.dashboard())
 
 
 def test_nothing_is_cut_off_on_a_narrow_or_a_wide_page(lab) -> None:

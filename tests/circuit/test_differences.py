@@ -3,8 +3,8 @@
 import torch
 
 from mansu.circuit import Graph, source_differences
+from mansu.circuit.passes import run_ends, write_differences
 from mansu.circuit.prompts import embed
-from mansu.circuit.runs import run_ends, write_differences
 from mansu.circuit.tracing import opened
 from mansu.data.pairs import Pair
 from mansu.models.language_model import LanguageModel

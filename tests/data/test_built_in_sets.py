@@ -5,7 +5,8 @@ from collections import Counter
 import pytest
 
 from mansu.data import folder
-from mansu.data.facts import check_tokenizes, fact_set_names, load_fact_set, require_disjoint
+from mansu.data.facts import fact_set_names, load_fact_set, require_disjoint
+from mansu.data.fitting import check_fits
 from mansu.data.items import build_items
 from mansu.data.text import utility_text
 from mansu.errors import InputError
@@ -138,8 +139,8 @@ def test_the_built_in_sets_share_no_fact(forget, retain):
     require_disjoint(load_fact_set(forget), load_fact_set(retain))
 
 
-def test_every_option_has_tokens_behind_every_prompt(fact_set, tokenizer):
-    check_tokenizes(fact_set, tokenizer)
+def test_a_model_can_be_asked_every_fact_in_every_wording(fact_set, tokenizer):
+    check_fits(fact_set, tokenizer, rows=700, context=128)
 
 
 def test_the_utility_text_is_a_passage_of_plain_english():

@@ -1,8 +1,8 @@
 import pytest
 from tokenizers import processors
-from tokenizers_by_hand import by_hand
+from tokenizers_by_hand import appending, by_hand
 
-from mansu.data.encoding import Encoded, encode
+from mansu.data.encoding import Encoded, encode, token_ids
 
 # Ids of the tokenizers below: a = 0, b = 1, space = 2, then the merges.
 
@@ -33,6 +33,20 @@ def test_the_begin_token_is_added_once_and_only_to_the_prompt():
         single="^ $A", special_tokens=[("^", 3)]
     )
     assert encode(tokenizer, "a", " b") == Encoded((3, 0), (2, 1))
+
+
+@pytest.mark.parametrize("text", ["a b", "ab<end>", "<end>", "<begin>a<end> b"])
+def test_what_the_tokenizer_appends_is_left_out_and_what_the_text_says_is_not(text):
+    plain = appending(by_hand((" ", "b")), "$A")
+    wanted = encode(plain, "a", text)
+    assert encode(appending(plain, "$A <end>"), "a", text) == wanted
+    begin = plain.convert_tokens_to_ids("<begin>")
+    both = encode(appending(plain, "<begin> $A <end>"), "a", text)
+    assert both == Encoded((begin, *wanted.prompt_ids), wanted.continuation_ids)
+
+
+def test_a_text_that_leaves_no_token_has_none():
+    assert token_ids(appending(by_hand(), "<begin> $A <end>"), "xyz") == ()
 
 
 def test_an_empty_prompt_leaves_everything_to_the_continuation():

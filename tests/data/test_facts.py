@@ -4,10 +4,9 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from tokenizers import Tokenizer, models, pre_tokenizers
-from transformers import PreTrainedTokenizerFast
 
-from mansu.data.facts import check_tokenizes, load_fact_set, require_disjoint
+from mansu.data.facts import load_fact_set, require_disjoint
+from mansu.data.items import build_items
 from mansu.errors import InputError
 
 TEMPLATE = {"id": "t", "kind": "cloze", "role": "seen", "text": "The colour of {subject} is"}
@@ -278,13 +277,48 @@ def test_a_shared_fact_is_refused_and_named(write, header, fact):
             require_disjoint(*pair)
 
 
-def test_an_option_that_tokenizes_to_nothing_is_refused_naming_the_fact(write):
-    letters = models.BPE({c: i for i, c in enumerate("abcdefghijklmnopqrstuvwxyzT")}, [])
-    tokenizer = Tokenizer(letters)
-    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()  # pyright: ignore
-    blind = PreTrainedTokenizerFast(tokenizer_object=tokenizer)
-    check_tokenizes(load_fact_set(write(HEADER, SNOW, GRASS)), blind)
-    for change in ({"answer": "緑"}, {"distractors": ["red", "緑", "white"]}):
-        facts = load_fact_set(write(HEADER, SNOW, GRASS | change))
-        with pytest.raises(InputError, match="'緑', an option of the fact 'grass', tokenizes"):
-            check_tokenizes(facts, blind)
+@pytest.mark.parametrize(
+    ("prompt", "follows"),
+    [
+        ("The colour of {subject} is", " green"),
+        ("{subject}的颜色是", "green"),
+        ("{subject}是什么颜色\uff1f答\uff1a", "green"),
+        ("{subject}の色は「", "green"),
+        ("{subject}の色はー", "green"),
+        ("สีของ{subject}คือ", "green"),
+        ("{subject}의 색은", " green"),
+        ("لون {subject} هو", " green"),
+        ("The colour of {subject} is 🎨", " green"),
+    ],
+)
+def test_a_space_stands_before_an_answer_where_the_script_has_spaces(write, prompt, follows):
+    template = TEMPLATE | {"text": prompt}
+    facts = load_fact_set(write(HEADER | {"templates": [template]}, GRASS))
+    assert facts.templates[0].follow(facts.facts[0], "green") == follows
+
+
+@pytest.mark.parametrize("joint", ["", " ", "\n"])
+def test_a_set_may_say_what_stands_before_its_answers(write, joint):
+    facts = load_fact_set(write(HEADER | {"joint": joint}, GRASS))
+    assert facts.templates[0].follow(facts.facts[0], "green") == f"{joint}green"
+    assert build_items(facts.facts, facts.templates, 0)[0].options[0].startswith(joint)
+
+
+def test_only_white_space_may_stand_before_the_answers(write):
+    with pytest.raises(InputError, match="line 1: joint: must be white space, or empty"):
+        load_fact_set(write(HEADER | {"joint": ", "}, GRASS))
+
+
+@pytest.mark.parametrize("distractor", ["Green", "GREEN", "gre\u0301en"])
+def test_a_distractor_that_is_the_answer_in_other_letters_is_refused(write, distractor):
+    answer = "gréen" if "\u0301" in distractor else "green"
+    fact = GRASS | {"answer": answer, "distractors": ["red", distractor, "blue"]}
+    with pytest.raises(InputError, match=r"line 2: distractors: '.*' is the answer"):
+        load_fact_set(write(HEADER, fact))
+
+
+def test_a_path_may_begin_with_the_home_folder_or_a_variable(write, monkeypatch):
+    path = write(HEADER, GRASS)
+    monkeypatch.setenv("HOME", str(Path(path).parent))
+    for name in (f"~/{Path(path).name}", f"$HOME/{Path(path).name}"):
+        assert load_fact_set(name).name == HEADER["name"]

@@ -2,7 +2,7 @@ import dataclasses
 from collections import Counter
 
 import pytest
-from tokenizers_by_hand import by_hand
+from tokenizers_by_hand import appending, by_hand
 
 from mansu.data.facts import Fact, FactSet, Template, load_fact_set
 from mansu.data.pairs import build_pairs
@@ -90,7 +90,7 @@ def test_a_subject_whose_last_token_merges_with_the_answer_is_left_out(elements)
     plain = build_pairs(facts, by_hand((" ", "a"), (" ", "b")), 9, seed=0)
     assert {pair.fact_id for pair in plain} == {"ab", "ba", "bb", "aa"}
     merging = by_hand(("a", " "), (" ", "a"), (" ", "b"))
-    with pytest.raises(InputError, match="begin with the same token"):
+    with pytest.raises(InputError, match="all answers are the same"):
         build_pairs(facts, merging, 9, seed=0)
 
 
@@ -98,7 +98,8 @@ def test_a_subject_whose_last_token_merges_with_the_answer_is_left_out(elements)
     ("answers", "reason"),
     [
         ([("ab", "a")], "a single fact"),
-        ([("ab", "ab"), ("ba", "aa")], "all answers begin with the same token"),
+        ([("ab", "ab"), ("ba", "ab")], "all answers are the same"),
+        ([("ab", "a"), ("ba", "ab")], "answers that differ"),
         ([("ab", "a"), ("b", "b")], "equally many tokens"),
     ],
 )
@@ -112,6 +113,26 @@ def test_a_tokenizer_that_merges_every_prompt_with_its_answer_is_named_as_the_re
     facts = small_set(elements, ("ba", "b"), ("aa", "a"))
     with pytest.raises(InputError, match="merges every prompt"):
         build_pairs(facts, by_hand(("a", " ")), 4, seed=0)
+
+
+def test_answers_that_begin_alike_are_told_apart_where_they_part(elements):
+    facts = small_set(elements, ("ab", "abb"), ("ba", "aba"), ("bb", "abb"))
+    # a = 0, b = 1, space = 2, " a" = 3; both prompts go on with " ab".
+    for pair in build_pairs(facts, by_hand((" ", "a")), 9, seed=0):
+        assert pair.clean[-2:] == pair.corrupted[-2:] == (3, 1)
+        assert pair.clean[:-2] != pair.corrupted[:-2]
+        assert {pair.clean_answer, pair.corrupted_answer} == {0, 1}
+
+
+def test_a_partner_whose_answer_begins_otherwise_is_preferred(elements):
+    facts = small_set(elements, ("ab", "ab"), ("ba", "aa"), ("bb", "bb"))
+    pairs = {p.fact_id: p for p in build_pairs(facts, by_hand((" ", "a"), (" ", "b")), 9, seed=0)}
+    assert len(pairs) == 3
+    assert all(len(pair.clean) == 2 for pair in pairs.values())
+
+
+def test_an_end_token_that_the_tokenizer_appends_changes_no_pair(elements, tokenizer, pairs):
+    assert build_pairs(elements, appending(tokenizer), 100, seed=0) == pairs
 
 
 @pytest.mark.parametrize("count", [0, -3])

@@ -6,17 +6,18 @@ from pathlib import Path
 
 import pytest
 
+from mansu.study.scorecard import Scorecard
 from tests.faults.harness import Reference, card_of, uninterrupted
 
 
 @pytest.fixture(scope="session")
-def card(finished_run) -> dict:
+def card(finished_run) -> Scorecard:
     """The scorecard of an uninterrupted study."""
     return card_of(finished_run.folder)
 
 
 @pytest.fixture(scope="session")
-def reference(tmp_path_factory: pytest.TempPathFactory, card: dict) -> Reference:
+def reference(tmp_path_factory: pytest.TempPathFactory, card: Scorecard) -> Reference:
     """The same study in a process of its own, with what it cost."""
     found = uninterrupted(tmp_path_factory.mktemp("reference"))
     assert found.card == card

@@ -1,6 +1,5 @@
 """Starts studies of the tiny model in processes of their own, harms them, and compares the ends."""
 
-import json
 import os
 import resource
 import signal
@@ -10,8 +9,9 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from mansu.lab.places import repository
-from tests.conftest import TINY_SETTINGS
+from mansu.study.scorecard import Scorecard, read_scorecard
+from mansu.sweep.places import repository
+from tests.conftest import TINY_SETTINGS, numbers
 
 INJECT = Path(__file__).parent / "inject"
 OPTIONS = [f"--{key.replace('_', '-')}={value}" for key, value in TINY_SETTINGS.items()]
@@ -43,7 +43,7 @@ class Reference:
         moments: How often it was about to flush or move a file.
     """
 
-    card: dict
+    card: Scorecard
     cpu: float
     moments: int
 
@@ -57,7 +57,7 @@ def start(out: Path, **environment: str) -> subprocess.Popen:
 _SWEEP = """
 import functools, pathlib, sys
 from mansu.cli import main
-from mansu.lab import batch
+from mansu.sweep import batch
 batch.sweep = functools.partial(batch.sweep, out=pathlib.Path(sys.argv[2]))
 sys.exit(main(["sweep", sys.argv[1]]))
 """
@@ -122,17 +122,14 @@ def uninterrupted(folder: Path) -> Reference:
     return Reference(card_of(folder / "run"), cpu, int((folder / "moments").read_text()))
 
 
-def numbers(card: dict) -> dict:
-    """A scorecard without what differs between runs: times and memory."""
-    return {k: v for k, v in card.items() if k not in ("seconds", "peak_memory_mb", "mansu")}
-
-
-def card_of(out: Path) -> dict:
+def card_of(out: Path) -> Scorecard:
     """The numbers of a run's scorecard."""
-    return numbers(json.loads((out / "scorecard.json").read_text(encoding="utf-8")))
+    found = read_scorecard(out / "scorecard.json")
+    assert found is not None
+    return numbers(found)
 
 
-def assert_finishes(out: Path, card: dict, **environment: str) -> None:
+def assert_finishes(out: Path, card: Scorecard, **environment: str) -> None:
     """The same command goes on, ends well with that scorecard, and leaves no scraps."""
     ended = run(out, **environment)
     assert ended.code == 0, ended.err

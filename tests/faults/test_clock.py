@@ -11,7 +11,9 @@ import pytest
 from mansu.study.folders import Folders
 from mansu.study.pipeline import run_study
 from mansu.study.run import Run
-from tests.faults.harness import assert_finishes, card_of, numbers, run
+from mansu.study.scorecard import Scorecard
+from tests.conftest import numbers
+from tests.faults.harness import assert_finishes, card_of, run
 
 DAY = 86_400
 
@@ -21,7 +23,7 @@ def seconds_of(out: Path) -> list[float]:
 
 
 def test_results_from_the_future_are_read_and_nothing_is_computed(
-    finished_run, card: dict, tmp_path: Path, tally
+    finished_run, card: Scorecard, tmp_path: Path, tally
 ) -> None:
     folders = Folders(tmp_path / "run", tmp_path / "run" / "shared")
     shutil.copytree(finished_run.folder, folders.run)
@@ -37,7 +39,7 @@ def test_results_from_the_future_are_read_and_nothing_is_computed(
 @pytest.mark.torture
 @pytest.mark.parametrize("after", ["0", "8", "14"])
 def test_a_clock_that_jumps_back_changes_no_number_and_no_time_is_negative(
-    card: dict, tmp_path: Path, tally, after: str
+    card: Scorecard, tmp_path: Path, tally, after: str
 ) -> None:
     with tally("clock that jumps back"):
         assert run(tmp_path / "run", MANSU_CLOCK=after).code == 0

@@ -14,12 +14,14 @@ from mansu.models.tiny import tiny_folder
 from mansu.study.folders import Folders
 from mansu.study.pipeline import run_study
 from mansu.study.run import Run
-from tests.faults.harness import OPTIONS, numbers
+from mansu.study.scorecard import Scorecard
+from tests.conftest import numbers
+from tests.faults.harness import OPTIONS
 
 RESULTS = (
-    *("items-*.json", "base-*.json", "scores-*.safetensors", "fisher-*.safetensors"),
-    *("state-*.safetensors", "circuit.json", "trained.safetensors", "delta.safetensors"),
-    *("bins.parquet", "behaviour.json", "scorecard.json"),
+    *("items-*.json", "scores-*.safetensors", "circuit.json", "fisher-*.safetensors"),
+    *("trained.safetensors", "delta.safetensors", "behaviour-*.safetensors"),
+    *("attribution-*.safetensors", "scorecard.json"),
 )
 
 
@@ -63,9 +65,9 @@ def files(folders: Folders, pattern: str) -> list[Path]:
 
 
 def test_a_run_with_damage_in_every_kind_of_result_ends_the_same(
-    finished_run, copied: Folders, card: dict, tally
+    finished_run, copied: Folders, card: Scorecard, tally
 ) -> None:
-    for pattern in ("base-*.json", "delta.safetensors", "bins.parquet", "scorecard.json"):
+    for pattern in ("behaviour-original-*", "delta.safetensors", "scorecard.json"):
         for path in files(copied, pattern):
             damage(path, flip, 0)
     with tally("damaged results"):
@@ -76,7 +78,7 @@ def test_a_run_with_damage_in_every_kind_of_result_ends_the_same(
 @pytest.mark.parametrize("how", [flip, blank])
 @pytest.mark.parametrize("pattern", RESULTS)
 def test_a_damaged_result_of_any_kind_is_made_again(
-    finished_run, copied: Folders, card: dict, tally, pattern: str, how: Callable
+    finished_run, copied: Folders, card: Scorecard, tally, pattern: str, how: Callable
 ) -> None:
     (copied.run / "scorecard.json").unlink() if pattern != "scorecard.json" else None
     for seed, path in enumerate(files(copied, pattern)):
@@ -87,7 +89,7 @@ def test_a_damaged_result_of_any_kind_is_made_again(
 
 @pytest.mark.parametrize("how", [flip, cut, blank])
 def test_a_damaged_configuration_is_refused_and_deleting_it_loses_nothing(
-    finished_run, copied: Folders, card: dict, tally, how: Callable
+    finished_run, copied: Folders, card: Scorecard, tally, how: Callable
 ) -> None:
     path = copied.run / "config.json"
     damage(path, how, 1)
@@ -112,7 +114,7 @@ def test_a_damaged_model_of_the_user_s_own_is_never_taken_for_the_one_it_was(
         try:
             assert load_model(str(own)).fingerprint != before
         except InputError as error:
-            assert "damaged or incomplete" in str(error)
+            assert "is damaged" in str(error)
     (own / "config.json").write_text("{")
     with tally("damaged model of one's own"):
         assert main(["run", *OPTIONS, "--model", str(own), "--out", str(tmp_path / "new")]) == 2

@@ -2,51 +2,40 @@
 
 from pathlib import Path
 
-import pandas as pd
 import pytest
 import torch
 
 from mansu.cli import main
 from mansu.errors import RunError
+from mansu.study.cache.records import Stamp, read_result, write_result
 from mansu.study.export import Format, export_run
-from mansu.study.records import (
-    Stamp,
-    read_frame,
-    read_json,
-    read_tensors,
-    write_frame,
-    write_json,
-    write_tensors,
-)
+from mansu.study.scorecard import Scorecard
 from tests.faults.harness import OPTIONS, assert_finishes, assert_told, run
 
 STAMP = Stamp("key", 1.0, 1)
-NUMBERS = list(range(100_000))
-WRITERS = {
-    "json": (lambda path: write_json(path, {"x": NUMBERS}, STAMP), read_json),
-    "safetensors": (lambda p: write_tensors(p, {"x": torch.ones(99_999)}, STAMP), read_tensors),
-    "parquet": (lambda p: write_frame(p, pd.DataFrame({"x": NUMBERS}), STAMP), read_frame),
+LARGE = {
+    "json": ({"x": list(range(100_000))}, {}),
+    "safetensors": ({}, {"x": torch.ones(99_999)}),
 }
 
 
-@pytest.mark.parametrize("kind", WRITERS)
+@pytest.mark.parametrize("kind", LARGE)
 def test_a_result_that_does_not_fit_the_disk_leaves_nothing(disk, tally, kind: str) -> None:
-    write, read = WRITERS[kind]
     path = disk("128k") / f"result.{kind}"
     with tally("full disk"):
         with pytest.raises(RunError, match="No space left on device"):
-            write(path)
-        assert read(path) is None
+            write_result(path, *LARGE[kind], STAMP)
+        assert read_result(path) is None
         assert not list(path.parent.iterdir())
         disk("8m")
-        write(path)
-        assert read(path, "key") is not None
+        write_result(path, *LARGE[kind], STAMP)
+        assert read_result(path, "key") is not None
 
 
 @pytest.mark.torture
 @pytest.mark.parametrize("size", ["300k", "600k", "1200k", "2000k"])
 def test_a_study_on_a_full_disk_says_so_and_goes_on_when_there_is_space(
-    disk, tally, card: dict, size: str
+    disk, tally, card: Scorecard, size: str
 ) -> None:
     out = disk(size) / "run"
     with tally("full disk"):
@@ -71,7 +60,7 @@ def test_a_model_that_does_not_fit_the_disk_is_not_exported(
 def test_a_read_only_folder_is_told_in_one_sentence(disk, tally) -> None:
     folder = disk("1m", "ro")
     with tally("read-only folder"), pytest.raises(RunError, match="Read-only file system"):
-        write_json(folder / "new" / "a.json", {}, STAMP)
+        write_result(folder / "new" / "a.json", {}, {}, STAMP)
 
 
 @pytest.mark.torture
@@ -85,7 +74,7 @@ def test_a_study_in_a_read_only_folder_is_told(disk, tally, tmp_path: Path) -> N
 
 
 @pytest.mark.torture
-def test_a_finished_study_is_read_from_a_read_only_folder(disk, tally, card: dict) -> None:
+def test_a_finished_study_is_read_from_a_read_only_folder(disk, tally, card: Scorecard) -> None:
     out = disk("200m") / "run"
     with tally("read-only folder"):
         assert_finishes(out, card)

@@ -9,14 +9,16 @@ from mansu.study.config import StudyConfig
 from mansu.study.folders import Folders
 from mansu.study.pipeline import run_study
 from mansu.study.run import Run
-from tests.faults.harness import KILLED, assert_finishes, card_of, kill_at, numbers, run, start
+from mansu.study.scorecard import Scorecard
+from tests.conftest import numbers
+from tests.faults.harness import KILLED, assert_finishes, card_of, kill_at, run, start
 
 TIMES, MOMENTS = 12, 8  # 20 points of `make torture`
 
 
 @pytest.mark.parametrize("moment", [2, 11, 19])
 def test_a_study_killed_while_it_writes_ends_with_the_same_scorecard(
-    tmp_path: Path, tiny_config: StudyConfig, card: dict, tally, moment: int
+    tmp_path: Path, tiny_config: StudyConfig, card: Scorecard, tally, moment: int
 ) -> None:
     out = tmp_path / "run"
     with tally("killed while writing"):

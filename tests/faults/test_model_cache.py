@@ -12,7 +12,7 @@ import pytest
 
 from mansu.errors import RunError
 from mansu.models import tiny
-from mansu.models.loading import load_model
+from mansu.models.loading import find_model, load_model, load_tokenizer
 from tests.faults.harness import KILLED
 from tests.faults.test_damage import cut, damage, flip
 
@@ -44,6 +44,11 @@ def contents(cache: Path) -> dict[str, bytes]:
     return {str(path.relative_to(cache)): path.read_bytes() for path in paths}
 
 
+def builds(cache: Path) -> list[Path]:
+    """What is being built of the whole model, or was left of it."""
+    return [p for p in cache.glob("models/.tiny-llama*/") if ".bare." not in p.name]
+
+
 @pytest.mark.torture
 @pytest.mark.parametrize(
     ("name", "how"),
@@ -61,6 +66,16 @@ def test_a_damaged_model_is_built_again(cache: Path, tally, name: str, how) -> N
     damage(tiny.tiny_folder("tiny-llama") / name, how, 0)
     with tally("damaged model in the cache"):
         assert load_model("tiny-llama").fingerprint == fingerprint
+        assert contents(cache) == before
+
+
+@pytest.mark.parametrize("how", [flip, cut])
+def test_damaged_parts_of_a_model_without_weights_are_made_again(cache: Path, tally, how) -> None:
+    folder = tiny.tiny_folder("tiny-llama", weights=False)
+    before = contents(cache)
+    damage(folder / "tokenizer.json", how, 0)
+    with tally("damaged model in the cache"):
+        assert load_tokenizer(find_model("tiny-llama", weights=False)).pad_token_id == 0
         assert contents(cache) == before
 
 
@@ -82,13 +97,13 @@ def test_a_model_that_does_not_fit_is_told_and_built_when_there_is_space(
 @pytest.mark.parametrize("seed", range(3))
 def test_a_model_whose_building_is_killed_is_built_again(cache: Path, tally, seed: int) -> None:
     process = subprocess.Popen([sys.executable, "-c", _BUILD], env=dict(os.environ))
-    while not list(cache.glob("models/.tiny-llama*/")):
+    while not builds(cache):
         assert process.poll() is None
         time.sleep(0.005)
     time.sleep(random.Random(seed).uniform(0, 0.5))
     process.kill()
     with tally("killed while building the model"):
         assert process.wait() == KILLED
-        assert list(cache.glob("models/.tiny-llama*/"))
+        assert builds(cache)
         load_model("tiny-llama")
         assert not list(cache.glob("models/.tiny-llama*/"))

@@ -12,14 +12,16 @@ import pytest
 import yaml
 
 from mansu.errors import InputError
-from mansu.lab.lock import holding, name_holder
+from mansu.study.scorecard import Scorecard
+from mansu.sweep.lock import holding, name_holder
 from tests.conftest import TINY_SETTINGS
 from tests.faults.harness import KILLED, card_of, finish, sweep
 
 # Stands for Snakemake: inherits the lock, and works on when the sweep is gone.
 _SWEEP = """
 import pathlib, subprocess, sys, time
-from mansu.lab.lock import holding, name_holder
+from mansu.study.scorecard import Scorecard
+from mansu.sweep.lock import holding, name_holder
 with holding(pathlib.Path(sys.argv[1])) as lock:
     work = [sys.executable, "-c", "import time; time.sleep(600)"]
     process = subprocess.Popen(work, pass_fds=[lock], start_new_session=True)
@@ -85,7 +87,7 @@ def works_on(out: Path, notebook: str) -> bool:
 @pytest.mark.torture
 @pytest.mark.timeout(1500)
 def test_a_sweep_survives_dead_kernels_its_own_end_and_a_power_cut(
-    tmp_path: Path, card: dict, tally
+    tmp_path: Path, card: Scorecard, tally
 ) -> None:
     out, study = tmp_path / "out", tmp_path / "study.yaml"
     values = {

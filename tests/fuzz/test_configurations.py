@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from mansu.errors import InputError
 from mansu.study.config import FIELDS, StudyConfig, make_config, read_config, to_yaml
-from mansu.study.sweep import expand, read_study
+from mansu.sweep.grid import expand, read_study
 from tests.fuzz.conftest import assert_one_line, lengths
 from tests.fuzz.hostile import BOMBS, altered, as_json, as_yaml, damaged, values
 

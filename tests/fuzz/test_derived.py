@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from mansu.study.stages.movable import fisher_sample, training_examples
 
 from mansu.errors import InputError
 from mansu.study.config import make_config
@@ -18,7 +19,6 @@ from mansu.study.pipeline import run_study
 from mansu.study.plan import make_plan
 from mansu.study.run import Run
 from mansu.study.stages import draw
-from mansu.study.stages.movable import fisher_sample, training_examples
 from tests.fuzz.conftest import assert_one_line, lengths
 from tests.study.small_sets import FAST, ROLES, hurry
 

@@ -7,14 +7,14 @@ import torch
 
 from mansu.circuit import Circuit, EdgeScores, Faithfulness, Graph, rank_mlps, select
 from mansu.data.facts import Fact, FactSet, Template
-from mansu.metrics.divergence import activation_shift, circuit_divergence
 from mansu.metrics.mcq import McqScores
 from mansu.quant.permanence import account, to_frame
-from mansu.study.stages.analyse import Structure
-from mansu.study.stages.base import Base, Behaviour
+from mansu.study.rows import behaviour_rows, structure_rows
+from mansu.study.scorecard import Rows
+from mansu.study.stages.attribute import Attribution
 from mansu.study.stages.guarantees import Guarantees, Update
-from mansu.study.stages.quantize import Deployment
-from mansu.study.stages.states import Attributions, State
+from mansu.study.stages.measure import Behaviour
+from mansu.study.state import State
 from mansu.theory import (
     Eigenvalue,
     FisherBlock,
@@ -28,6 +28,9 @@ from mansu.unlearn.fisher import Movable
 from mansu.unlearn.trainer import StepRecord, Validation
 
 PAIRS = 12
+ORIGINAL, ORIGINAL_NF4 = State("original", "fp"), State("original", "nf4")
+UNLEARNED, UNLEARNED_NF4 = State("unlearned", "fp"), State("unlearned", "nf4")
+STATES = (ORIGINAL, ORIGINAL_NF4, UNLEARNED, UNLEARNED_NF4)
 MARKUP = "<b>bold</b><script>alert(1)</script>"
 
 
@@ -45,10 +48,9 @@ class Made:
     validations: list[Validation]
     accounts: object
     facts: FactSet
-    base: Base
-    now: Deployment
-    states: Attributions
-    structure: Structure
+    measured: dict[State, Behaviour]
+    states: dict[State, Attribution]
+    rows: Rows
     guarantees: Guarantees
 
 
@@ -62,6 +64,8 @@ def make() -> Made:
     weights = {name: torch.randn(64, 32, generator=generator) for name in names}
     updated = {name: w + 0.1 * (w > 1) for name, w in weights.items()}
     states = _states(scores, generator)
+    told = zip(STATES, (0.9, 0.8, 0.3, 0.4), strict=True)
+    measured = {state: _behaviour(share, seed) for seed, (state, share) in enumerate(told, 1)}
     return Made(
         scores=scores,
         circuit=circuit,
@@ -73,10 +77,9 @@ def make() -> Made:
         validations=[Validation(10 * i, 0.9 - 0.2 * i, 0.01 * i) for i in (1, 2, 3)],
         accounts=to_frame(account(weights, updated)),
         facts=_fact_set(),
-        base=Base(_behaviour(0.9, 1), _behaviour(0.8, 2), "key"),
-        now=Deployment(_behaviour(0.3, 3), _behaviour(0.4, 4), "key"),
+        measured=measured,
         states=states,
-        structure=_structure(states, circuit, facts),
+        rows=Rows([*behaviour_rows(measured), *structure_rows(states, circuit, facts)]),
         guarantees=make_guarantees(weights, updated),
     )
 
@@ -150,33 +153,17 @@ def _behaviour(accuracy: float, seed: int) -> Behaviour:
     return Behaviour({role: scores(template) for role, template in roles.items()}, 20.0)
 
 
-def _states(scores: EdgeScores, generator: torch.Generator) -> Attributions:
+def _states(scores: EdgeScores, generator: torch.Generator) -> dict[State, Attribution]:
     graph = scores.graph
     base = torch.randn(PAIRS, graph.sources, 4, generator=generator)
 
-    def state(found: EdgeScores, noise: float) -> State:
-        return State(found, base + noise * torch.randn(base.shape, generator=generator))
+    def state(found: EdgeScores, noise: float) -> Attribution:
+        return Attribution(found, base + noise * torch.randn(base.shape, generator=generator))
 
-    return Attributions(
+    found = (
         state(scores, 0.0),
         state(scores, 0.05),
         state(make_scores(graph, generator, 0.3), 0.5),
         state(make_scores(graph, generator, 0.2), 0.6),
     )
-
-
-def _structure(states: Attributions, circuit: Circuit, facts: list[str]) -> Structure:
-    def cad(before: State, after: State):
-        return circuit_divergence(before.scores, after.scores, circuit, facts)
-
-    def shift(before: State, after: State):
-        graph = before.scores.graph
-        return activation_shift(before.differences, after.differences, graph, circuit, facts)
-
-    return Structure(
-        cad(states.original, states.unlearned),
-        cad(states.original_nf4, states.unlearned_nf4),
-        cad(states.original, states.original_nf4),
-        shift(states.original, states.unlearned),
-        shift(states.original_nf4, states.unlearned_nf4),
-    )
+    return dict(zip(STATES, found, strict=True))

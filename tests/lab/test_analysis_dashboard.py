@@ -3,6 +3,7 @@
 from types import SimpleNamespace
 
 import pytest
+from made_up import ORIGINAL, ORIGINAL_NF4, STATES, UNLEARNED
 
 from mansu.errors import InputError
 from mansu.lab import charts
@@ -16,11 +17,12 @@ from mansu.lab.theme import to_spec
 @pytest.fixture
 def run(made, monkeypatch, tiny_config):
     """A run whose attributions are made up."""
-    monkeypatch.setattr(analysis, "attribute_states", lambda run: made.states)
-    monkeypatch.setattr(analysis, "localize", lambda run: SimpleNamespace(circuit=made.circuit))
-    monkeypatch.setattr(analysis, "scorecard", lambda run: {})
-    monkeypatch.setattr(analysis, "compare_states", lambda run, states: made.structure)
-    monkeypatch.setattr(analysis, "reading_of", lambda card, precision: f"reading {precision}")
+    monkeypatch.setattr(analysis, "states", lambda run: STATES)
+    monkeypatch.setattr(analysis, "attribute", lambda run, state: made.states[state])
+    monkeypatch.setattr(analysis, "attribute_all", lambda run, states: made.states)
+    monkeypatch.setattr(analysis, "choose_circuit", lambda run: made.circuit)
+    monkeypatch.setattr(analysis, "judge", lambda run: SimpleNamespace(rows=made.rows))
+    monkeypatch.setattr(analysis, "reading_of", lambda card, state: f"reading {state.format}")
     return SimpleNamespace(config=tiny_config)
 
 
@@ -40,7 +42,7 @@ def test_the_precision_turns_graphs_scatter_and_reading_together(run, made) -> N
     assert dashboard.comparison.graphs[1].drawing["title"] == "after, NF4"
     assert "reading nf4" in dashboard.words.text
     strongest = dashboard.comparison.graphs[0].drawing["edges"][0]["score"]
-    scores = made.states.original_nf4.scores.scores
+    scores = made.states[ORIGINAL_NF4].scores.scores
     assert abs(strongest) == pytest.approx(scores.abs().max().item())
 
 
@@ -58,9 +60,8 @@ def test_the_threshold_hides_edges_that_are_weak_before_and_after(run) -> None:
 
 
 def test_a_panel_without_any_edge_is_still_a_chart(made) -> None:
-    states = made.states
-    pair = states.original.scores, states.unlearned.scores
-    spec = to_spec(charts.edge_panel(*pair, made.circuit, "NF4", least=1e9))
+    pair = [made.states[state].scores for state in (ORIGINAL, UNLEARNED)]
+    spec = to_spec(charts.edge_panel(*pair, made.circuit, "nf4", least=1e9))
     assert spec["title"]["subtitle"][0].startswith("0 of ")
 
 

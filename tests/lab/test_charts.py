@@ -7,7 +7,7 @@ import struct
 import pytest
 import torch
 import vl_convert
-from made_up import MARKUP, Made, make_scores
+from made_up import MARKUP, ORIGINAL, STATES, UNLEARNED, UNLEARNED_NF4, Made, make_scores
 
 from mansu.circuit import Graph, select
 from mansu.circuit.stability import stability
@@ -15,6 +15,10 @@ from mansu.lab import charts
 from mansu.lab.charts.structure import POINTS
 from mansu.lab.theme import to_spec
 from mansu.quant.permanence import account, to_frame
+from mansu.study.readings.outcomes import BACK, KNOWN, LOST
+from mansu.study.rows import behaviour_rows
+from mansu.study.stages.attribute import Attribution
+from mansu.study.stages.measure import Behaviour
 
 DRAWN = {
     "mlp_ranking": lambda m: charts.mlp_ranking(m.scores, m.circuit),
@@ -41,11 +45,11 @@ DRAWN = {
     "retain_bound": lambda m: charts.retain_bound(m.guarantees),
     "amplification": lambda m: charts.amplification(m.guarantees),
     "fisher_forms": lambda m: charts.fisher_forms(m.guarantees),
-    "slopes": lambda m: charts.slopes(m.base, m.now, 0.25),
-    "gap_chart": lambda m: charts.gap_chart(m.base, m.now),
+    "slopes": lambda m: charts.slopes(m.rows, 0.25),
+    "gap_chart": lambda m: charts.gap_chart(m.rows),
     "edge_scatter": lambda m: charts.edge_scatter(m.states, m.circuit),
-    "divergence_chart": lambda m: charts.divergence_chart(m.structure),
-    "shift_chart": lambda m: charts.shift_chart(m.structure),
+    "divergence_chart": lambda m: charts.divergence_chart(m.rows),
+    "shift_chart": lambda m: charts.shift_chart(m.rows),
 }
 ATTRIBUTION = (
     *(
@@ -63,7 +67,8 @@ ATTRIBUTION = (
 
 def said(spec: dict) -> str:
     """Title and notes of a chart."""
-    return " ".join([spec["title"]["text"], *spec["title"]["subtitle"]])
+    text = spec["title"]["text"]
+    return " ".join([text if isinstance(text, str) else " ".join(text), *spec["title"]["subtitle"]])
 
 
 @pytest.mark.parametrize("name", DRAWN)
@@ -91,8 +96,7 @@ def test_a_scatter_of_a_large_model_draws_few_points_and_keeps_the_strongest(mad
     generator = torch.Generator().manual_seed(1)
     large = make_scores(Graph(24, 16, 4), generator)
     circuit = select(large, 12)
-    state = type(made.states.original)(large, torch.zeros(1))
-    states = type(made.states)(state, state, state, state)
+    states = dict.fromkeys(STATES, Attribution(large, torch.zeros(1)))
     spec = to_spec(charts.edge_scatter(states, circuit))
     points = [rows for rows in spec["datasets"].values() if len(rows) > 10]
     assert all(len(rows) <= POINTS for rows in points)
@@ -126,47 +130,48 @@ def test_the_matrices_of_a_whole_model_share_a_bar_a_layer() -> None:
 
 
 def test_new_prompts_that_the_original_model_does_not_know_are_left_out(made: Made) -> None:
-    base = made.base
-    lost = base.fp.roles["forget_held_out"]
+    base = made.measured[ORIGINAL]
+    lost = base.roles["forget_held_out"]
     roles = {
-        **base.fp.roles,
+        **base.roles,
         "forget_held_out": type(lost)(
-            lost.log_probs, lost.correct & False, lost.correct_norm, lost.facts, lost.templates
+            lost.log_probs, 0 * lost.correct, lost.correct_norm, lost.facts, lost.templates
         ),
     }
-    unknown = type(base)(type(base.fp)(roles, 20.0), base.nf4, "key")
-    spec = json.dumps(to_spec(charts.slopes(unknown, made.now, 0.25)))
+    rows = behaviour_rows({**made.measured, ORIGINAL: Behaviour(roles, 20.0)})
+    spec = json.dumps(to_spec(charts.slopes(rows, 0.25)))
     assert "forget, new prompts" not in spec
     assert "forget, seen prompts" in spec
 
 
 def test_a_fact_that_came_back_is_told_from_one_that_never_left(made: Made) -> None:
-    table = charts.fact_table(made.facts, made.base, made.now)
-    fp, nf4 = (b.roles["forget_seen"] for b in (made.now.fp, made.now.nf4))
+    table = charts.fact_table(made.facts, made.measured)
+    fp, nf4 = (made.measured[s].roles["forget_seen"] for s in (UNLEARNED, UNLEARNED_NF4))
     told = dict(zip(table["fact"], table["what happened"], strict=True))
     seen = set()
     for fact in made.facts.facts:
         rows = [i for i, name in enumerate(fp.facts) if name == fact.id]
         knows = [scores.correct[rows].sum() > len(rows) / 2 for scores in (fp, nf4)]
-        before = made.base.fp.roles["forget_seen"].correct[rows].sum() > len(rows) / 2
+        before = made.measured[ORIGINAL].roles["forget_seen"].correct[rows].sum() > len(rows) / 2
         expected = {
-            (True, True): "still known",
-            (True, False): "lost under NF4 alone",
-            (False, True): "came back under NF4",
+            (True, True): KNOWN,
+            (True, False): LOST,
+            (False, True): BACK,
             (False, False): None,
         }[bool(knows[0]), bool(knows[1])]
         expected = expected if before else None
         assert told.get(fact.subject) == expected
         seen.add(expected)
     assert len(seen) == 4
-    assert table["what happened"].iloc[0] == "came back under NF4"
+    assert table["what happened"].iloc[0] == BACK
 
 
 def test_a_prompt_is_counted_by_its_template(made: Made) -> None:
-    table = charts.template_table(made.facts, made.base, made.now)
+    table = charts.template_table(made.facts, made.measured)
     assert list(table["used in"]) == ["training", "new"]
     assert list(table["original FP"]) == [
-        f"{made.base.fp.roles[role].accuracy:.2f}" for role in ("forget_seen", "forget_held_out")
+        f"{made.measured[ORIGINAL].roles[role].accuracy:.2f}"
+        for role in ("forget_seen", "forget_held_out")
     ]
 
 
@@ -179,5 +184,5 @@ def test_the_strongest_edge_heads_its_table_with_its_sign_in_words(made: Made) -
 
 
 def test_names_from_a_file_stay_data_in_a_chart(made: Made) -> None:
-    table = charts.fact_table(made.facts, made.base, made.now)
+    table = charts.fact_table(made.facts, made.measured)
     assert table["fact"].str.contains(MARKUP, regex=False).all()

@@ -149,8 +149,10 @@ def test_the_yaml_of_a_state_loads_back_and_the_command_says_what_differs() -> N
     loaded: list[StudyConfig] = []
     row = StateRow(config, loaded.append)
     assert make_config(yaml.safe_load(row.yaml.text)) == config
-    own = Path("my facts.jsonl").absolute()  # from the root, so that it can be pasted anywhere
+    own = Path("my facts.jsonl").absolute()  # where a command in another folder finds it
     assert command_line(config) == f"mansu run --model tiny-llama --forget '{own}' --top-k 3"
+    several = make_config({"model": "tiny-llama", "formats": ["nf4", "nf4"]})
+    assert command_line(several) == "mansu run --model tiny-llama"
     assert row.command.text == command_line(config)
     row.field.value = row.yaml.text.replace("top_k: 3", "top_k: 2")
     row.load()

@@ -4,18 +4,19 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from made_up import ORIGINAL, STATES, UNLEARNED_NF4
 
 from mansu.errors import InputError
-from mansu.lab.charts.deployment import MODELS, visible
+from mansu.lab.charts.deployment import visible
 from mansu.lab.dashboards import deployment, quantize
 from mansu.lab.dashboards.deployment import DeploymentDashboard
 from mansu.lab.dashboards.prompting import to_html
 from mansu.lab.dashboards.runs import change
-from mansu.lab.outcomes import BACK, GONE, KNOWN, LOST, NEVER, Asked, count_right
 from mansu.lab.theme import to_spec
 from mansu.metrics.generation import Candidate, Continuation, continue_prompt
 from mansu.metrics.mcq import McqScores
-from mansu.study.stages.states import in_state
+from mansu.study.readings.outcomes import BACK, GONE, KNOWN, LOST, NEVER, Asked, count_right
+from mansu.study.state import in_state
 
 MARKUP = "<b>bold</b><script>alert(1)</script> $x_1$"
 
@@ -35,7 +36,7 @@ MARKUP = "<b>bold</b><script>alert(1)</script> $x_1$"
     ],
 )
 def test_what_became_of_a_fact_is_known_from_its_counts(right, least, outcome) -> None:
-    asked = Asked("gold", "Au", 4, dict(zip(MODELS, right, strict=True)))
+    asked = Asked("gold", "Au", 4, dict(zip(STATES, right, strict=True)))
     assert asked.outcome(least) == outcome
 
 
@@ -46,8 +47,8 @@ def test_right_answers_are_counted_by_fact_over_the_chosen_questions_alone(made)
         array = np.array(correct, dtype=bool)
         return McqScores(np.zeros((5, 4)), array, array, names, ("t0",) * 5)
 
-    measured = dict.fromkeys(MODELS, scores(1, 1, 0, 1, 1))
-    measured["unlearned", "nf4"] = scores(0, 0, 0, 1, 1)
+    measured = dict.fromkeys(STATES, scores(1, 1, 0, 1, 1))
+    measured[UNLEARNED_NF4] = scores(0, 0, 0, 1, 1)
     found = count_right(made.facts, measured, np.array([True, True, True, True, False]))
     assert [(one.answer, one.n, tuple(one.right.values())) for one in found] == [
         ("$a_0$", 1, (1, 1, 1, 0)),
@@ -58,10 +59,9 @@ def test_right_answers_are_counted_by_fact_over_the_chosen_questions_alone(made)
 @pytest.fixture
 def shown(made, monkeypatch, tiny_config, tiny) -> DeploymentDashboard:
     options = SimpleNamespace(options=("a", "b", "c", "d"))
-    items = dict.fromkeys(made.base.fp.roles, (options,))
+    items = dict.fromkeys(made.measured[ORIGINAL].roles, (options,))
     monkeypatch.setattr(deployment, "draw", lambda run: SimpleNamespace(items=items, chance=0.25))
-    monkeypatch.setattr(deployment, "measure_base", lambda run: made.base)
-    monkeypatch.setattr(deployment, "measure_deployment", lambda run: made.now)
+    monkeypatch.setattr(deployment, "measure_all", lambda run, states: made.measured)
     run = SimpleNamespace(config=tiny_config, forget=made.facts, model=tiny, progress=None)
     run.retain = run.utility = made.facts
     return DeploymentDashboard(run)  # pyright: ignore
@@ -105,20 +105,20 @@ def test_facts_and_answers_are_never_markup(shown) -> None:
     assert "<script" not in shown.facts.table.value
     assert "&lt;script&gt;" in shown.facts.table.value
     said = Continuation((1,), MARKUP, (Candidate(MARKUP, 1.0),))
-    page = to_html(MARKUP, dict.fromkeys(MODELS, said))
+    page = to_html(MARKUP, dict.fromkeys(STATES, said), STATES)
     assert "<script" not in page
     assert "<b>bold" not in page
-    assert page.count("&lt;b&gt;bold") == 1 + len(MODELS)
+    assert page.count("&lt;b&gt;bold") == 1 + len(STATES)
 
 
 def test_a_chart_of_next_tokens_tells_like_tokens_apart_and_shows_spaces() -> None:
     from mansu.lab import charts
 
     said = Continuation((1,), " a", (Candidate(" a", 0.5), Candidate(" a", 0.2)))
-    spec = to_spec(charts.next_tokens({("original", "fp"): said}))
+    spec = to_spec(charts.next_tokens({ORIGINAL: said}))
     names = [row["token"] for rows in spec["datasets"].values() for row in rows]
-    assert names == ["␣a", "␣a\u200b"]
-    assert visible("a\n\t") == "a⏎⇥"
+    assert names == ["·a", "·a\u200b"]
+    assert visible("a\n\t") == "a¶»"
 
 
 def test_another_configuration_is_refused(shown, tiny_config) -> None:
@@ -140,10 +140,10 @@ def test_four_models_answer_a_prompt_and_their_answers_stand_side_by_side(finish
     assert prompting.jobs.wait(300)
     assert prompting.jobs.words.text.startswith("Done")
     run = finished._run
-    for model, found in prompting.found.items():
-        with in_state(run, *model) as held:
+    for state, found in prompting.found.items():
+        with in_state(run, state) as held:
             assert found == continue_prompt(held, prompting.prompt.value, 3)
-    assert list(prompting.found) == list(MODELS)
+    assert list(prompting.found) == list(STATES)
     assert "What each model would say next" in str(prompting.next.box.outputs)
 
 
@@ -165,4 +165,4 @@ def test_a_batch_run_shows_one_prompt_s_answers_and_no_widget(finished_run, monk
         {"text/html", "text/plain"},
         {"application/vnd.vegalite.v5+json", "image/png", "text/plain"},
     ]
-    assert all(name in shown[0]["text/html"] for name in MODELS.values())
+    assert all(state.title in shown[0]["text/html"] for state in STATES)

@@ -9,8 +9,7 @@ from mansu.lab import lessons
 from mansu.lab.theme import to_spec
 from mansu.metrics.mcq import McqScores
 from mansu.quant.permanence import account, to_frame
-from mansu.study.behaviour import Behaviour
-from mansu.study.stages.base import Base
+from mansu.study.stages.measure import Behaviour
 
 ITEMS = 200
 
@@ -23,12 +22,14 @@ def scores(accuracy: float) -> McqScores:
     return McqScores(np.zeros((ITEMS, 4)), correct, correct, facts, ("t",) * ITEMS)
 
 
-def model(forget: tuple[float, float], retain: tuple[float, float] = (0.9, 0.9)) -> Base:
+def model(
+    forget: tuple[float, float], retain: tuple[float, float] = (0.9, 0.9)
+) -> dict[str, Behaviour]:
     parts = [
         Behaviour({"forget_seen": scores(f), "retain": scores(r)}, 20.0)
         for f, r in zip(forget, retain, strict=True)
     ]
-    return Base(*parts, key="")
+    return dict(zip(("fp", "nf4"), parts, strict=True))
 
 
 ORIGINAL = model((0.9, 0.8))

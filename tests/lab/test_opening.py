@@ -7,8 +7,8 @@ import pytest
 
 from mansu.errors import InputError
 from mansu.lab.open import open_run, parameters
-from mansu.lab.places import repository
 from mansu.study.config import StudyConfig
+from mansu.sweep.places import repository
 
 FIELDS = dataclasses.asdict(StudyConfig(model="tiny-llama", top_k=2))  # pyright: ignore
 

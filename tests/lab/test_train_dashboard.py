@@ -16,7 +16,7 @@ from mansu.lab.dashboards.training import TrainDashboard
 from mansu.study.config import make_config
 from mansu.study.folders import Folders
 from mansu.study.run import Run
-from mansu.study.stages.movable import Fisher, select_movable
+from mansu.study.stages.fisher import Fisher, select_movable
 from mansu.unlearn.trainer import Validation
 
 NAMES = [f"model.layers.{i}.mlp.{p}_proj.weight" for i in (1, 4) for p in ("up", "down")]
@@ -32,7 +32,7 @@ def shown(monkeypatch, tiny_config) -> TrainDashboard:
     def some() -> dict[str, torch.Tensor]:
         return {name: torch.rand(64, 32, generator=generator) for name in NAMES}
 
-    weights, fisher = some(), Fisher(some(), some(), "key")
+    weights, fisher = some(), Fisher(some(), some())
     monkeypatch.setattr(training, "trainable_weights", lambda run: weights)
     stage = sys.modules[select_movable.__module__]  # the package's name for it is the function
     monkeypatch.setattr(stage, "trainable_weights", lambda run: weights)
@@ -109,17 +109,17 @@ def test_training_goes_live_stops_at_a_press_and_goes_on_from_the_last_check(
     assert live.words.text.endswith("λ 2.5, floor in_loop, ρ 0.03: not trained yet.")
     assert "once this setting is trained" in str(live.curves.box.outputs)
     live.curves.box.observe(lambda change: drawn.append(live.words.text), "outputs")
-    work = live_training.train_watched
+    work = live_training.train_stage
 
-    def until_stopped(run, watch):
+    def until_stopped(run, *, watch):
         def watch_and_stop(history, checks):
             watch(history, checks)
             if history[-1].step == 3:
                 live.jobs.stop.click()
 
-        return work(run, watch_and_stop)
+        return work(run, watch=watch_and_stop)
 
-    monkeypatch.setattr(live_training, "train_watched", until_stopped)
+    monkeypatch.setattr(live_training, "train_stage", until_stopped)
     live.jobs.start.click()
     assert live.jobs.wait(300)
     assert live.jobs.words.text.startswith("Stopped")
@@ -138,7 +138,7 @@ def test_training_goes_live_stops_at_a_press_and_goes_on_from_the_last_check(
     assert "not trained yet" in again.live.words.text
     assert "Which checkpoint" not in str(again.live.checks.box.outputs)
 
-    monkeypatch.setattr(live_training, "train_watched", work)
+    monkeypatch.setattr(live_training, "train_stage", work)
     steps: list[tuple[str, int]] = []
     monkeypatch.setattr(live.jobs, "_tell", lambda task, done, total: steps.append((task, done)))
     live.jobs.start.click()

@@ -1,11 +1,17 @@
+import json
 import math
 
 import pytest
 import torch
+from tokenizers import Tokenizer, processors
 
+from mansu.data import build_items, load_fact_set
 from mansu.data.text import utility_text
 from mansu.errors import InputError
+from mansu.metrics.generation import continue_prompt
+from mansu.metrics.mcq import score_items
 from mansu.metrics.perplexity import WINDOW, perplexity
+from mansu.models import load_model
 
 
 def test_perplexity_is_the_exponential_of_the_mean_loss_over_windows(tiny):
@@ -25,3 +31,41 @@ def test_perplexity_is_the_exponential_of_the_mean_loss_over_windows(tiny):
 def test_a_text_too_short_to_predict_anything_is_refused(tiny):
     with pytest.raises(InputError):
         perplexity(tiny, "")
+
+
+def test_an_end_token_that_the_tokenizer_appends_changes_no_figure(tiny, model_folder):
+    appending_tokenizer(model_folder)
+    model = load_model(str(model_folder))
+    assert model.tokenizer("The")["input_ids"][-1] == tiny.tokenizer.eos_token_id
+    assert perplexity(model, utility_text()) == perplexity(tiny, utility_text())
+    facts = load_fact_set("capitals")
+    items = build_items(facts.facts[:4], facts.templates, seed=0)
+    ours, theirs = (score_items(m, items) for m in (model, tiny))
+    assert ours.log_probs.tolist() == theirs.log_probs.tolist()
+    ours, theirs = (continue_prompt(m, items[0].prompt, 4) for m in (model, tiny))
+    assert ours == theirs
+
+
+def appending_tokenizer(folder):
+    """Has a folder's tokenizer end each text with its end token."""
+    path = folder / "tokenizer.json"
+    tokenizer = Tokenizer.from_file(str(path))
+    tokenizer.post_processor = processors.TemplateProcessing(  # pyright: ignore
+        single="$A <end>", special_tokens=[("<end>", tokenizer.token_to_id("<end>"))]
+    )
+    tokenizer.save(str(path))
+
+
+def test_no_text_is_longer_than_what_the_model_reads(model_folder):
+    path = model_folder / "config.json"
+    dynamic = {"rope_type": "dynamic", "factor": 2.0, "rope_theta": 10_000.0}
+    changes = {"rope_parameters": dynamic, "max_position_embeddings": 32}
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+    model, facts = load_model(str(model_folder)), load_fact_set("capitals")
+    items = build_items(facts.facts[:4], facts.seen[:1], seed=0)
+    before = score_items(model, items).log_probs
+    # Beyond its context, such a model would turn later positions otherwise than before.
+    assert math.isfinite(perplexity(model, utility_text()))
+    assert score_items(model, items).log_probs.tolist() == before.tolist()
+    frequencies = model.module.get_decoder().rotary_emb
+    assert torch.equal(frequencies.inv_freq, frequencies.original_inv_freq)

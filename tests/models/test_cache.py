@@ -1,10 +1,11 @@
 import hashlib
+import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from mansu.errors import RunError
+from mansu.errors import InputError, RunError
 from mansu.models.cache import build_once, cache_folder
 from mansu.models.fingerprint import hash_file
 
@@ -12,6 +13,23 @@ from mansu.models.fingerprint import hash_file
 @pytest.fixture(autouse=True)
 def own_cache(monkeypatch, tmp_path):
     monkeypatch.setenv("MANSU_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.mark.parametrize("name", ["MANSU_CACHE", "XDG_CACHE_HOME"])
+@pytest.mark.parametrize("folder", ["~/c", "$HOME/c"])
+def test_the_cache_may_lie_below_the_home_folder(monkeypatch, tmp_path, name, folder):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("MANSU_CACHE")
+    monkeypatch.setenv(name, folder)
+    assert cache_folder() == (tmp_path / "c" if name == "MANSU_CACHE" else tmp_path / "c" / "mansu")
+
+
+def test_without_a_home_folder_the_cache_must_be_named(monkeypatch):
+    for name in ("MANSU_CACHE", "XDG_CACHE_HOME", "HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(os, "getuid", lambda: 4_000_000_000)
+    with pytest.raises(InputError, match="set MANSU_CACHE"):
+        cache_folder()
 
 
 def test_a_folder_is_built_once():

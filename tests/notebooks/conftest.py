@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from mansu.lab.batch import sweep
-from mansu.lab.places import repository
+from mansu.sweep.batch import sweep
+from mansu.sweep.places import repository
 
 MARKUP = "<b>{}</b><script>alert(1)</script>"
 

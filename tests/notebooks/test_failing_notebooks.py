@@ -7,8 +7,8 @@ import pytest
 import yaml
 
 from mansu.errors import InputError
-from mansu.lab import batch, notebooks
-from mansu.lab.lock import holding
+from mansu.sweep import batch, notebooks
+from mansu.sweep.lock import holding
 
 
 def study(folder: Path) -> Path:
@@ -29,7 +29,7 @@ def broken(source: Path) -> str:
         nbformat.v4.new_code_cell("seed = 0", id="p", metadata={"tags": ["parameters"]}),
         nbformat.v4.new_code_cell("raise ValueError('no such luck')", id="c"),
     ]
-    metadata = {"kernelspec": {"name": "mansu", "display_name": "mansu", "language": "python"}}
+    metadata = {"kernelspec": {"name": "python3", "display_name": "", "language": "python"}}
     return nbformat.writes(nbformat.v4.new_notebook(cells=cells, metadata=metadata))
 
 

@@ -9,9 +9,9 @@ import nbformat
 import papermill
 import pytest
 
-from mansu.lab.notebooks import BESIDE, OWN, SHARED, build, parameters_cell, sources
-from mansu.lab.places import repository
 from mansu.study.config import FIELDS, StudyConfig
+from mansu.sweep.notebooks import BESIDE, OWN, SHARED, build, parameters_cell, sources
+from mansu.sweep.places import repository
 
 FOLDER = repository() / "notebooks"
 NAMES = sorted((*SHARED, *OWN, *BESIDE))
@@ -41,6 +41,7 @@ def test_the_parameters_are_the_configuration_s_fields_and_the_folders(name: str
     exec(lines, values)  # noqa: S102 (our own notebook)
     expected = {field.name: getattr(StudyConfig(), field.name) for field in FIELDS}
     expected |= {"out": "", "shared": ""}
+    expected["formats"] = list(expected["formats"])  # papermill knows lists
     assert {name: values[name] for name in expected} == expected
     assert len(lines.splitlines()) == len(expected)
 
@@ -69,7 +70,7 @@ def test_no_cell_hides_a_parameter_behind_a_variable_of_its_own(name: str) -> No
 @pytest.mark.parametrize("name", NAMES)
 def test_a_committed_notebook_holds_no_output_and_leaves_a_place_to_explore(name: str) -> None:
     notebook = nbformat.read(FOLDER / f"{name}.ipynb", as_version=4)
-    assert notebook.metadata.kernelspec.name == "mansu"
+    assert notebook.metadata.kernelspec.name == "python3"
     assert len({cell.id for cell in notebook.cells}) == len(notebook.cells)
     for cell in notebook.cells:
         assert not cell.get("outputs")

@@ -6,7 +6,7 @@ import shutil
 import nbformat
 import papermill
 
-from mansu.lab.places import repository
+from mansu.sweep.places import repository
 
 
 def test_the_quality_notebook_reads_a_finished_run_and_shows_its_charts(finished_run, tmp_path):

@@ -108,7 +108,9 @@ def test_a_failure_half_way_brings_parked_originals_back(model, monkeypatch):
 
 
 def test_codes_and_weights_are_bit_equal_to_the_real_4bit_layers(model, folder):
-    real = load_real_4bit(folder)  # its codes are read before a forward pass repacks them
+    real = load_real_4bit(
+        folder, torch.float32
+    )  # its codes are read before a forward pass repacks them
     found = {f"{name}.weight" for name, m in real.named_modules() if isinstance(m, Linear4bit)}
     weights = linear_weights(model)
     assert found == set(weights)
@@ -122,14 +124,14 @@ def test_codes_and_weights_are_bit_equal_to_the_real_4bit_layers(model, folder):
 
 
 def test_the_output_is_bit_equal_to_the_real_4bit_model_in_training_mode(model, folder):
-    real = load_real_4bit(folder).train()
+    real = load_real_4bit(folder, torch.float32).train()
     with torch.no_grad(), deployed(model):
         assert torch.equal(real(TOKENS).logits, model.module(TOKENS).logits)
 
 
 def test_the_output_is_close_to_the_real_4bit_model_in_evaluation_mode(model, folder):
     # There some processors repack the weights to bfloat16, whatever dtype was asked for.
-    real = load_real_4bit(folder).eval()
+    real = load_real_4bit(folder, torch.float32).eval()
     with torch.no_grad(), deployed(model):
         expected = model.module(TOKENS).logits
         difference = (real(TOKENS).logits - expected).norm() / expected.norm()
@@ -148,7 +150,7 @@ def test_every_floored_weight_survives_in_the_real_4bit_model(kind, model, tmp_p
     saved = load_file(tmp_path / "model.safetensors")[name]
     changed = (saved != original).flatten()
     assert changed.any()
-    parameter = load_real_4bit(tmp_path).get_parameter(name)
+    parameter = load_real_4bit(tmp_path, torch.float32).get_parameter(name)
     packed = parameter.data.view(-1)
     codes = torch.stack((packed >> 4, packed & 15), dim=1).flatten()
     assert torch.equal(codes != nf4.codes(original), changed)

@@ -67,7 +67,7 @@ def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leaves out what takes longer than a small run itself and decides nothing in it."""
     text = utility_text()[:400]
     for module, name, value in (
-        ("mansu.study.behaviour", "utility_text", lambda: text),
-        ("mansu.study.run", "release_memory", lambda: None),
+        ("mansu.study.stages.measure", "utility_text", lambda: text),
+        ("mansu.study.cache.stage", "release_memory", lambda: None),
     ):
         monkeypatch.setattr(importlib.import_module(module), name, value)

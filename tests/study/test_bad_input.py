@@ -6,7 +6,6 @@ import pytest
 
 from mansu.cli import main
 from mansu.data import load_fact_set
-from mansu.study.records import read_json, write_json
 
 GOOD = {"record": "fact", "id": "x", "subject": "X", "answer": "a", "distractors": ["b", "c", "d"]}
 
@@ -124,18 +123,3 @@ def test_a_folder_with_other_files_is_refused(capsys, tmp_path):
 def test_tables_of_a_folder_without_results_is_refused(capsys, tmp_path):
     assert main(["tables", str(tmp_path)]) == 2
     assert "No scorecard" in capsys.readouterr().err
-
-
-def test_a_scorecard_of_another_version_is_named_and_the_others_are_shown(
-    capsys, finished_run, tmp_path
-):
-    stored = read_json(finished_run.folder / "scorecard.json")
-    assert stored is not None
-    card, stamp = stored
-    write_json(tmp_path / "now" / "scorecard.json", card, stamp)
-    old = {name: value for name, value in card.items() if name != "ptq_gap"}
-    write_json(tmp_path / "old" / "scorecard.json", old, stamp)
-    assert main(["tables", str(tmp_path)]) == 0
-    said = capsys.readouterr().out
-    assert said.count("scorecard of another version of mansu; run it again") == 1
-    assert said.count("PTQ gap (NF4 - FP)") == 1

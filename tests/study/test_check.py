@@ -10,7 +10,6 @@ import torch
 from mansu.cli import main
 from mansu.data.facts import load_fact_set
 from mansu.errors import InputError, RunError
-from mansu.lab.batch import sweep
 from mansu.lab.open import open_run
 from mansu.study.check import require_device
 from mansu.study.config import StudyConfig, make_config
@@ -18,8 +17,10 @@ from mansu.study.folders import Folders
 from mansu.study.pipeline import run_study
 from mansu.study.plan import make_plan
 from mansu.study.run import Run
-from mansu.study.stages import draw, localize, movable, train
+from mansu.study.stages import draw, fisher, localize, train
+from mansu.study.state import State
 from mansu.study.tables import scorecard_table
+from mansu.sweep.batch import sweep
 from mansu.unlearn.fisher import Movable
 from tests.study.small_sets import FAST, hurry, options, write_set, write_sets
 
@@ -162,7 +163,8 @@ def test_the_smallest_sets_give_a_whole_scorecard(tmp_path, quick, facts):
         "utility": write_set(tmp_path / "u.jsonl", "cities", ["train"]),
     }
     run = Run(make_config({**FAST, **sets}), Folders(tmp_path / "run", tmp_path / "shared"))
-    assert run_study(run)["utility"]["fp"]["n"] == 2
+    asked = run_study(run).rows.at("utility", "all", "accuracy", State("original", "fp"), "value")
+    assert asked.n == 2
 
 
 def test_a_forget_set_without_held_out_prompts_runs_and_leaves_their_column_out(tmp_path, quick):
@@ -171,7 +173,8 @@ def test_a_forget_set_without_held_out_prompts_runs_and_leaves_their_column_out(
     make_plan(make_config(values))
     run = Run(make_config(values), Folders(tmp_path / "run", tmp_path / "shared"))
     card = run_study(run)
-    assert card["forget"]["held_out_templates"] is None
+    assert card.templates == ()
+    assert not card.rows.where(view="held-out")
     assert draw(run).items["forget_held_out"] == ()
     assert "held-out    FP" not in scorecard_table(card)
     assert "no held-out prompt" in " ".join(scorecard_table(card).split())
@@ -181,7 +184,7 @@ def test_a_forget_set_without_held_out_prompts_runs_and_leaves_their_column_out(
 
 def test_a_mask_that_lets_nothing_move_ends_the_run_before_training(tmp_path, quick, monkeypatch):
     nothing = lambda run, fisher: Movable({"w": torch.empty(0, dtype=torch.long)}, 1.0)  # noqa: E731
-    monkeypatch.setattr(movable, "select_movable", nothing)
+    monkeypatch.setattr(fisher, "select_movable", nothing)
     config = make_config({**FAST, **write_sets(tmp_path), "tau": 1e-9})
     run = Run(config, Folders(tmp_path / "run", tmp_path / "shared"))
     with pytest.raises(RunError, match=r"tau: no weight .* 1e-09 .* raise tau"):

@@ -24,7 +24,7 @@ def test_a_full_precision_export_is_the_unlearned_model(finished_run, tmp_path, 
 def test_every_changed_weight_survives_export_and_real_quantization(finished_run, tmp_path):
     target = tmp_path / "exported"
     main(["export", str(finished_run.folder), "--to", str(target)])
-    real = load_real_4bit(target)
+    real = load_real_4bit(target, torch.float32)
     checkpoint = floor(finished_run)
     assert sum(index.numel() for index in checkpoint.index.values()) > 0
     for name, index in checkpoint.index.items():

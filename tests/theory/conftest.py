@@ -6,8 +6,8 @@ from collections.abc import Callable
 import pytest
 import torch
 
+from mansu.data.examples import Example
 from mansu.models import LanguageModel
-from mansu.unlearn.examples import Example
 from tests.circuit.conftest import VOCABULARY, make_model
 
 LAYERS = (1, 2)

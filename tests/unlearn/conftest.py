@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from mansu.data import load_fact_set
-from mansu.unlearn.examples import build_examples
+from mansu.data.examples import build_examples
 from mansu.unlearn.fisher import diagonal_fisher, most_forgetful, retain_mask
 from mansu.unlearn.floor import movable
 from mansu.unlearn.view import View

@@ -3,7 +3,7 @@ import torch
 
 from mansu.models import pad
 from mansu.models.swap import swapped
-from mansu.unlearn.view import in_precision
+from mansu.quant import deployed
 
 
 @pytest.mark.parametrize("precision", ["fp", "nf4"])
@@ -18,7 +18,7 @@ def test_a_view_computes_what_the_whole_model_computes_with_the_same_weights(
     with torch.no_grad():
         found = view.hidden(batch, view.streams(rows).lower, weights)
         # The circuit's weights are handed in as they are; all others are those of the precision.
-        with in_precision(tiny, precision), swapped(tiny.module, weights):
+        with deployed(tiny, precision), swapped(tiny.module, weights):
             expected = tiny.hidden(batch)
     real = batch.attention_mask.bool()
     torch.testing.assert_close(found[real], expected[real], atol=1e-5, rtol=1e-4)
@@ -29,6 +29,6 @@ def test_streams_keep_the_original_models_final_states_in_the_given_order(tiny, 
     rows = [parts.forget[0].tokens, parts.retain[0].tokens[:3], parts.forget[1].tokens]
     streams = parts.views[precision].streams(rows)
     for tokens, final in zip(rows, streams.final, strict=True):
-        with in_precision(tiny, precision), torch.no_grad():
+        with deployed(tiny, precision), torch.no_grad():
             alone = tiny.hidden(pad([tokens], tiny.pad_id))[0]
         torch.testing.assert_close(final, alone, atol=1e-5, rtol=1e-4)

@@ -10,7 +10,7 @@ from altair.typing import ChartType
 
 from mansu.circuit import Circuit, EdgeScores, Stability
 from mansu.circuit.graph import SourceKind
-from mansu.lab.charts.localize import SEED, SIGN
+from mansu.lab.charts.localize import SIGN
 from mansu.lab.theme import BLUE, GREY, ORANGE, PALE, SIGNED, WIDTH, heading
 from mansu.metrics.significance import accuracy_interval
 
@@ -32,7 +32,7 @@ def strongest_edges(scores: EdgeScores, facts: Sequence[str], count: int = 20) -
         interval = None
         if reader in layer_of:
             per_pair = scores.mlp_scores[:, source, layer_of[reader]].double().numpy()
-            found = accuracy_interval(per_pair, facts, SEED)
+            found = accuracy_interval(per_pair, facts)
             interval = f"{found.low:+.3f} to {found.high:+.3f}"
         rows.append(
             {

@@ -1,6 +1,7 @@
-"""Charts of deployment: what the model answers in full precision and in NF4, before and after."""
+"""Charts of deployment: what every state answers, before and after unlearning, in every format."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping
 
 import altair as alt
 import numpy as np
@@ -8,15 +9,13 @@ import pandas as pd
 from altair.typing import ChartType
 
 from mansu.data.facts import FactSet
-from mansu.lab.charts.deployment import MODELS
-from mansu.lab.charts.localize import SEED
-from mansu.lab.outcomes import BACK, KNOWN, LOST, all_measured, count_right, most
-from mansu.lab.theme import GREY, INK, PRECISIONS, VERMILION, heading
-from mansu.metrics.mcq import McqScores
-from mansu.metrics.significance import accuracy_interval, paired_gap
-from mansu.study.scorecard import RULES, known_templates
-from mansu.study.stages.base import Base
-from mansu.study.stages.quantize import Deployment
+from mansu.lab.theme import GREY, INK, format_scale, heading
+from mansu.study.readings.outcomes import BACK, KNOWN, LOST, count_right, most, scores_of
+from mansu.study.rows import VIEWS
+from mansu.study.rules import RULES
+from mansu.study.scorecard import Row, Rows
+from mansu.study.stages.measure import Behaviour
+from mansu.study.state import FP, State, find_origin, format_title
 
 ROLES = {
     "forget_seen": "forget, seen prompts",
@@ -24,56 +23,68 @@ ROLES = {
     "retain": "retain",
     "utility": "utility",
 }
-_STATES = ("original", "unlearned")
+_NAMES = {VIEWS[role]: name for role, name in ROLES.items()}
+_APART = 0.08  # of the way from one origin to the next, over all formats
 
 
-def accuracies(base: Base, now: Deployment) -> pd.DataFrame:
-    """Accuracy by role, state and precision, each with n and a 95 % interval."""
-    rows = []
-    for role, label in ROLES.items():
-        kept = _known(base, role)
-        for state, measured in zip(_STATES, (base, now), strict=True):
-            for precision, scores in _by_precision(measured, role).items():
-                if not kept.any():
-                    continue
-                facts = _chosen(scores.facts, kept)
-                found = accuracy_interval(scores.correct[kept], facts, SEED)
-                rows.append(
-                    {
-                        "role": label,
-                        "state": state,
-                        "precision": precision,
-                        "accuracy": found.value,
-                        "low": found.low,
-                        "high": found.high,
-                        "n": found.n,
-                    }
-                )
-    return pd.DataFrame(rows)
+def _accuracies(rows: Rows, kind: str) -> pd.DataFrame:
+    """Accuracies or their comparisons by role, origin and format."""
+    found = [row for row in rows.where(metric="accuracy", kind=kind) if row.value is not None]
+    return pd.DataFrame([_told(row) for row in found])
 
 
-def slopes(base: Base, now: Deployment, chance: float) -> ChartType:
-    """Accuracy of the original and the unlearned model, one panel a role."""
-    frame = accuracies(base, now)
-    frame["x"] = (frame["state"] == "unlearned") + np.where(
-        frame["precision"] == "NF4", 0.04, -0.04
-    )
+def _told(row: Row) -> dict[str, object]:
+    return {
+        "role": _NAMES[row.set, row.view],
+        "origin": find_origin(row.origin).title,
+        "precision": format_title(row.format),
+        "accuracy": row.value,
+        "low": row.low,
+        "high": row.high,
+        "n": row.n,
+    }
+
+
+def slopes(rows: Rows, chance: float) -> ChartType:
+    """Accuracy of the original and of what became of it, one panel a role.
+
+    Args:
+        rows: Accuracies (``behaviour_rows``).
+        chance: Accuracy of guessing.
+    """
+    frame = _accuracies(rows, "value")
+    places = [find_origin(name).title for name in rows.origins]
+    titles = [format_title(form) for form in rows.formats]
+    away = np.linspace(-_APART / 2, _APART / 2, len(titles))
+    frame["x"] = [
+        places.index(origin) + away[titles.index(form)]
+        for origin, form in zip(frame["origin"], frame["precision"], strict=True)
+    ]
+    colours = format_scale(rows.formats)
     panels = [
-        _slope(frame.query("role == @role").copy(), role, chance, first=i == 0)
+        _slope(frame.query("role == @role").copy(), role, chance, places, colours, first=i == 0)
         for i, role in enumerate(frame["role"].unique())
     ]
     title = heading(
-        "Accuracy before and after unlearning, in both precisions",
+        "Accuracy before and after unlearning, in every format",
         "Multiple choice by likelihood. Bars: 95 % intervals, facts resampled as a whole. Dashed: "
         f"chance ({chance:.0%}). “New prompts” are templates that training never saw and the "
         f"original model answers (at least {RULES.known:.0%}).",
-        "Forget should fall to chance in both colours; retain and utility should stay level.",
+        "Forget should fall to chance in all colours; retain and utility should stay level.",
     )
     return alt.hconcat(*panels, title=title, spacing=12)
 
 
-def _slope(frame: pd.DataFrame, role: str, chance: float, first: bool) -> ChartType:
-    frame["label"] = _spread(frame)
+def _slope(
+    frame: pd.DataFrame,
+    role: str,
+    chance: float,
+    places: list[str],
+    colours: alt.Scale,
+    first: bool,
+) -> ChartType:
+    """One role's panel."""
+    frame["label"] = frame.groupby("origin")["accuracy"].transform(_spread)
     axis = alt.Axis(
         format="%",
         title="accuracy" if first else None,
@@ -86,18 +97,18 @@ def _slope(frame: pd.DataFrame, role: str, chance: float, first: bool) -> ChartT
         x=alt.X(
             "x:Q",
             title=None,
-            scale=alt.Scale(domain=[-0.45, 1.45], nice=False),
+            scale=alt.Scale(domain=[-0.45, len(places) - 0.55], nice=False),
             axis=alt.Axis(
-                values=[0, 1],
-                labelExpr="datum.value == 0 ? 'original' : 'unlearned'",
+                values=list(range(len(places))),
+                labelExpr=f"{json.dumps(places)}[datum.value]",
                 grid=False,
                 ticks=False,
             ),
         ),
-        color=alt.Color("precision:N", title=None, scale=PRECISIONS),
+        color=alt.Color("precision:N", title=None, scale=colours),
     )
     y = alt.Y("accuracy:Q", axis=axis, scale=alt.Scale(domain=[0, 1.02], nice=False))
-    tooltip = ["precision", "state", alt.Tooltip("accuracy", format=".3f"), "low", "high", "n"]
+    tooltip = ["precision", "origin", alt.Tooltip("accuracy", format=".3f"), "low", "high", "n"]
     rule = (
         alt.Chart(pd.DataFrame({"y": [chance]}))
         .mark_rule(strokeDash=[4, 3], color=GREY)
@@ -108,57 +119,54 @@ def _slope(frame: pd.DataFrame, role: str, chance: float, first: bool) -> ChartT
     bars = base.mark_rule(strokeWidth=1.5, opacity=0.7).encode(y=alt.Y("low:Q"), y2="high:Q")
     text = alt.Text("accuracy:Q", format=".2f")
     words = [
-        words.encode(y=alt.Y("label:Q"), text=text).transform_filter(alt.datum.state == state)
-        for state, words in (
-            ("original", base.mark_text(align="right", dx=-9)),
-            ("unlearned", base.mark_text(align="left", dx=9)),
+        words.encode(y=alt.Y("label:Q"), text=text).transform_filter(alt.datum.origin == origin)
+        for origin, words in (
+            (places[0], base.mark_text(align="right", dx=-9)),
+            *((place, base.mark_text(align="left", dx=9)) for place in places[1:]),
         )
     ]
     count = int(frame["n"].iloc[0])
     return alt.layer(rule, bars, lines, ends, *words).properties(
-        width=150, height=280, title=alt.Title(role, subtitle=f"n = {count}", fontSize=12)
+        width=75 * len(places),
+        height=280,
+        title=alt.Title(role, subtitle=f"n = {count}", fontSize=12),
     )
 
 
-def _spread(frame: pd.DataFrame, apart: float = 0.045) -> list[float]:
+def _spread(values: pd.Series, apart: float = 0.045) -> pd.Series:
     """Heights of the labels: those of the values, moved apart where they would overlap."""
-    heights = frame["accuracy"].tolist()
-    for state in _STATES:
-        pair = [i for i, named in enumerate(frame["state"]) if named == state]
-        low, high = sorted(pair, key=heights.__getitem__)
-        lacking = max(0.0, apart - (heights[high] - heights[low]))
-        heights[low] -= lacking / 2
-        heights[high] += lacking / 2
-    return heights
+    heights = values.sort_values()
+    for i in range(1, len(heights)):
+        lacking = max(0.0, apart - (heights.iloc[i] - heights.iloc[i - 1]))
+        heights.iloc[:i] -= lacking / 2
+        heights.iloc[i:] += lacking / 2
+    return heights.reindex(values.index)
 
 
-def gap_chart(base: Base, now: Deployment) -> ChartType:
-    """PTQ gap, NF4 accuracy minus full-precision accuracy, beside the original model's own."""
-    rows = []
-    for role, label in ROLES.items():
-        kept = _known(base, role)
-        for state, measured in zip(_STATES, (base, now), strict=True):
-            if not kept.any():
-                continue
-            fp, nf4 = _by_precision(measured, role).values()
-            facts = _chosen(fp.facts, kept)
-            gap = paired_gap(nf4.correct[kept], fp.correct[kept], facts, SEED)
-            rows.append(
-                {"role": label, "state": state, "gap": gap.value, "low": gap.low, "high": gap.high}
-            )
-    frame = pd.DataFrame(rows)
-    colours = alt.Scale(domain=list(_STATES), range=[GREY, VERMILION])
+def gap_chart(rows: Rows) -> ChartType:
+    """PTQ gap, accuracy in a format minus full-precision accuracy, beside the original's own."""
+    frame = _accuracies(rows, "gap").rename(columns={"accuracy": "gap"})
+    several = len(rows.formats) > 2
+    if several:
+        frame["role"] = frame["role"] + ", " + frame["precision"]
+    found = [find_origin(name) for name in rows.origins]
+    names = [origin.title for origin in found]
+    colours = alt.Scale(domain=names, range=[origin.look[0] for origin in found])
+    order = list(frame["role"].unique())
     chart = alt.Chart(frame).encode(
-        y=alt.Y("role:N", title=None, sort=list(ROLES.values()), axis=alt.Axis(labelLimit=200)),
-        yOffset=alt.YOffset("state:N", sort=list(_STATES), scale=alt.Scale(paddingOuter=0.35)),
-        color=alt.Color("state:N", title=None, scale=colours),
+        y=alt.Y("role:N", title=None, sort=order),
+        yOffset=alt.YOffset("origin:N", sort=names, scale=alt.Scale(paddingOuter=0.35)),
+        color=alt.Color("origin:N", title=None, scale=colours),
     )
+    what = "format" if several else format_title(rows.formats[-1])
     x = alt.X(
-        "gap:Q", title="PTQ gap: NF4 − full precision (accuracy)", axis=alt.Axis(format="+.2f")
+        "gap:Q",
+        title=f"PTQ gap: {what} − full precision (accuracy)",
+        axis=alt.Axis(format="+.2f"),
     )
     bars = chart.mark_rule(strokeWidth=2).encode(x=alt.X("low:Q"), x2="high:Q")
     ends = chart.mark_point(filled=True, size=70, opacity=1).encode(
-        x=x, tooltip=["role", "state", alt.Tooltip("gap", format="+.3f"), "low", "high"]
+        x=x, tooltip=["role", "origin", alt.Tooltip("gap", format="+.3f"), "low", "high"]
     )
     words = chart.mark_text(dy=-9, fontSize=10).encode(x=x, text=alt.Text("gap:Q", format="+.3f"))
     zero = alt.Chart(pd.DataFrame({"x": [0]})).mark_rule(color=INK).encode(x="x:Q")
@@ -169,62 +177,54 @@ def gap_chart(base: Base, now: Deployment) -> ChartType:
     )
     title = heading(
         "Does quantization bring the knowledge back?",
-        "On the forget rows a gap above zero means yes. The original model loses accuracy to NF4 "
-        "as well, so its own gap stands beside. 95 % intervals, paired by item. Dashed: the "
-        "highest upper end that the permanence rule allows.",
+        "On the forget rows a gap above zero means yes. The original model loses accuracy to "
+        "quantization as well, so its own gap stands beside. 95 % intervals, paired by item. "
+        "Dashed: the highest upper end that the permanence rule allows.",
     )
-    return (zero + limit + bars + ends + words).properties(width=560, height=300, title=title)
+    height = 75 * len(order)
+    return (zero + limit + bars + ends + words).properties(width=560, height=height, title=title)
 
 
-def fact_table(facts: FactSet, base: Base, now: Deployment, rows: int = 60) -> pd.DataFrame:
-    """Forget facts that the unlearned model still knows in a precision, those that came back first.
+def fact_table(facts: FactSet, measured: Mapping[State, Behaviour], rows: int = 60) -> pd.DataFrame:
+    """Forget facts that the unlearned model still knows somewhere, those that came back first.
 
     Known means that more than half of a fact's questions are answered right.
     """
-    scores = all_measured(base, now, "forget_seen")
-    asked = count_right(facts, scores, np.ones(len(scores["unlearned", "fp"].facts), dtype=bool))
+    scores = scores_of(measured, "forget_seen")
+    first = next(iter(scores.values()))
+    asked = count_right(facts, scores, np.ones(len(first.facts), dtype=bool))
     least = most(asked)
     listed = [
         {
             "fact": one.fact,
             "answer": one.answer,
-            **{title: f"{one.right[model]} of {one.n}" for model, title in MODELS.items()},
+            **{state.title: f"{right} of {one.n}" for state, right in one.right.items()},
             "what happened": outcome,
         }
         for outcome in (BACK, KNOWN, LOST)
         for one in asked
         if one.outcome(least) == outcome
     ]
-    columns = ["fact", "answer", *MODELS.values(), "what happened"]
+    columns = ["fact", "answer", *(state.title for state in scores), "what happened"]
     return pd.DataFrame(listed[:rows], columns=columns)
 
 
-def template_table(facts: FactSet, base: Base, now: Deployment) -> pd.DataFrame:
+def template_table(facts: FactSet, measured: Mapping[State, Behaviour]) -> pd.DataFrame:
     """Forget accuracy by prompt template."""
     rows = []
+    names = [_short(state) for state in measured]
     for role, told in (("forget_seen", "training"), ("forget_held_out", "new")):
-        states = [s for m in (base, now) for s in _by_precision(m, role).values()]
+        if role not in next(iter(measured.values())).roles:
+            continue
+        scores = list(scores_of(measured, role).values())
         for template in facts.templates:
-            chosen = np.array([name == template.id for name in states[0].templates])
+            chosen = np.array([name == template.id for name in scores[0].templates])
             if chosen.any():
-                values = [f"{scores.correct[chosen].mean():.2f}" for scores in states]
+                values = [f"{found.correct[chosen].mean():.2f}" for found in scores]
                 rows.append([template.text, told, int(chosen.sum()), *values])
-    names = [f"{state} {p}" for state in _STATES for p in ("FP", "NF4")]
     return pd.DataFrame(rows, columns=["prompt", "used in", "n", *names])
 
 
-def _by_precision(measured: Base | Deployment, role: str) -> dict[str, McqScores]:
-    return {"full precision": measured.fp.roles[role], "NF4": measured.nf4.roles[role]}
-
-
-def _known(base: Base, role: str) -> np.ndarray:
-    """Which items count: of new prompts, only templates that the original model answers."""
-    scores = base.fp.roles[role]
-    if role != "forget_held_out":
-        return np.ones(len(scores.templates), dtype=bool)
-    known = known_templates(scores)
-    return np.array([name in known for name in scores.templates], dtype=bool)
-
-
-def _chosen(values: Sequence[str], kept: np.ndarray) -> list[str]:
-    return [value for value, keep in zip(values, kept, strict=True) if keep]
+def _short(state: State) -> str:
+    form = "FP" if state.format == FP else format_title(state.format)
+    return f"{find_origin(state.origin).title} {form}"

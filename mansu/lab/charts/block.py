@@ -30,6 +30,32 @@ def block_line(block: torch.Tensor, place: int, value: float) -> ChartType:
     original, stored = float(block[place]), float(nf4.dequantize(after)[place])
     recoded = nf4.unpack(before) != nf4.unpack(after)
 
+    bins = _bins(levels, cuts, code, 1.06 * scale)
+    outcome = _outcome(value == original, bool(recoded[place]))
+    if scale != float(before.absmax[0]):
+        others = int(recoded.sum()) - int(recoded[place])
+        outcome += [f"The block's scale moved with it, and {others} other weights changed code."]
+    title = heading(
+        "One weight among the 16 bins of its block",
+        "Each field is a bin, its number the 4-bit code, its tick the value that the code stands "
+        f"for. The block's largest weight, {scale:.4f}, sets the scale.",
+        *outcome,
+    )
+    return alt.layer(*bins, *_way(original, value, stored)).properties(
+        width=WIDTH, height=130, title=title
+    )
+
+
+def _outcome(still: bool, crossed: bool) -> list[str]:
+    if still:
+        return ["The weight has not moved."]
+    if crossed:
+        return ["It crossed into another bin: the update survives, as a step to another level."]
+    return ["It stayed in its bin: after quantization the update is gone."]
+
+
+def _bins(levels: np.ndarray, cuts: np.ndarray, code: int, limit: float) -> list[alt.Chart]:
+    """The fields of the bins, the own one shaded, their numbers, and the levels as ticks."""
     edges = np.concatenate(([levels[0]], cuts, [levels[-1]]))
     bins = pd.DataFrame(
         {"low": edges[:-1], "high": edges[1:], "code": range(len(levels)), "level": levels}
@@ -37,7 +63,7 @@ def block_line(block: torch.Tensor, place: int, value: float) -> ChartType:
     x = alt.X(
         "low:Q",
         title="weight",
-        scale=alt.Scale(domain=[-1.06 * scale, 1.06 * scale], nice=False),
+        scale=alt.Scale(domain=[-limit, limit], nice=False),
         axis=alt.Axis(format="+.3f", grid=False, tickCount=9),
     )
     shade = alt.condition(alt.datum.code == code, alt.value("#D6EAF8"), alt.value("white"))
@@ -64,6 +90,11 @@ def block_line(block: torch.Tensor, place: int, value: float) -> ChartType:
         .encode(x="middle:Q", text="code:O")
         .transform_calculate(middle="(datum.low + datum.high) / 2")
     )
+    return [fields, names, ticks]
+
+
+def _way(original: float, value: float, stored: float) -> list[alt.Chart]:
+    """The weight as it was, as it is, and as it is stored, with arrows between."""
     dots = pd.DataFrame(
         {
             "x": [original, value, stored],
@@ -92,21 +123,4 @@ def block_line(block: torch.Tensor, place: int, value: float) -> ChartType:
         .mark_rule(color=INK, strokeDash=[3, 3])
         .encode(x="x:Q", x2="x2:Q", y="y:Q", y2="y2:Q")
     )
-    if value == original:
-        outcome = "The weight has not moved."
-    elif recoded[place]:
-        outcome = "It crossed into another bin: the update survives, as a step to another level."
-    else:
-        outcome = "It stayed in its bin: after quantization the update is gone."
-    if scale != float(before.absmax[0]):
-        others = int(recoded.sum()) - int(recoded[place])
-        outcome += f" The block's scale moved with it, and {others} other weights changed code."
-    title = heading(
-        "One weight among the 16 bins of its block",
-        "Each field is a bin, its number the 4-bit code, its tick the value that the code stands "
-        f"for. The block's largest weight, {scale:.4f}, sets the scale.",
-        outcome,
-    )
-    return alt.layer(fields, names, ticks, arrows, points).properties(
-        width=WIDTH, height=130, title=title
-    )
+    return [arrows, points]

@@ -1,4 +1,4 @@
-"""Charts of full precision against NF4: accuracy of some questions, and the next tokens."""
+"""Charts of full precision against the formats: accuracy of some questions, the next tokens."""
 
 from collections.abc import Mapping, Sequence
 
@@ -8,63 +8,63 @@ import pandas as pd
 from altair.typing import ChartType
 
 from mansu.lab.charts.precisions import slope_panel
-from mansu.lab.theme import BLUE, VERMILION, heading
+from mansu.lab.theme import heading
 from mansu.metrics.generation import Continuation
 from mansu.metrics.mcq import McqScores
+from mansu.quant.formats import find_format
+from mansu.study.state import State, find_origin
 
-MODELS = {
-    ("original", "fp"): "original, full precision",
-    ("original", "nf4"): "original, NF4",
-    ("unlearned", "fp"): "unlearned, full precision",
-    ("unlearned", "nf4"): "unlearned, NF4",
-}
+_WIDTH = 480  # of the slopes' plotted area, in pixels
 
 
 def precision_slopes(
-    scores: Mapping[tuple[str, str], McqScores], kept: np.ndarray, role: str, chance: float
+    scores: Mapping[State, McqScores], kept: np.ndarray, role: str, chance: float
 ) -> ChartType:
-    """Accuracy from full precision to NF4, one line for the original and one for the unlearned.
+    """Accuracy from full precision to the formats, a line an origin.
 
     Args:
-        scores: Of every model, by the keys of ``MODELS``, over the same items.
+        scores: Of every state, over the same items.
         kept: Which items count, ``[items]``; one at least.
         role: What the items are called.
         chance: Accuracy of guessing.
     """
-    models = {
-        state: (scores[state, "fp"], scores[state, "nf4"]) for state in ("original", "unlearned")
-    }
+    models: dict[str, dict[str, McqScores]] = {}
+    for state, found in scores.items():
+        models.setdefault(find_origin(state.origin).title, {})[state.format] = found
     title = heading(
-        f"What quantization does to the answers: {role}",
-        f"{int(kept.sum())} questions. Bars: 95 % intervals, facts resampled as a whole. Dashed: "
-        f"chance ({chance:.0%}).",
-        width=90,
+        "What quantization does to the answers",
+        f"{int(kept.sum())} questions, {role}. Bars: 95 % intervals, facts resampled as a whole. "
+        f"Dashed: chance ({chance:.0%}).",
+        width=_WIDTH,
     )
-    return slope_panel(models, kept, chance).properties(width=420, title=title)
+    return slope_panel(models, kept, chance).properties(width=_WIDTH, title=title)
 
 
-def next_tokens(found: Mapping[tuple[str, str], Continuation]) -> ChartType:
-    """The likeliest first tokens after a prompt, a panel a model; those missing are left blank.
+def next_tokens(
+    found: Mapping[State, Continuation], states: Sequence[State] | None = None
+) -> ChartType:
+    """The likeliest first tokens after a prompt, a panel a state; those missing are left blank.
 
     Args:
-        found: By the keys of ``MODELS``; at least one.
+        found: At least one.
+        states: All that are to have a panel; default those found.
     """
-    panels = [_next(found.get(model), *model) for model in MODELS]
+    panels = [_next(found.get(state), state) for state in states or found]
     title = heading(
         "What each model would say next",
-        "The likeliest next tokens and their probability. ␣ is a space, ⏎ a new line.",
+        "The likeliest next tokens and their probability. · is a space, ¶ a new line.",
     )
     return alt.hconcat(*panels, title=title, spacing=16)
 
 
-def _next(found: Continuation | None, state: str, precision: str) -> ChartType:
+def _next(found: Continuation | None, state: State) -> ChartType:
     candidates = () if found is None else found.candidates
     names = _distinct([visible(candidate.text) for candidate in candidates])
     frame = pd.DataFrame(
         {"token": names, "probability": [candidate.probability for candidate in candidates]},
         columns=["token", "probability"],
     )
-    colour = VERMILION if precision == "nf4" else BLUE  # as PRECISIONS has it
+    colour = find_format(state.format).colour
     base = alt.Chart(frame).encode(
         y=alt.Y("token:N", sort=None, title=None, axis=alt.Axis(ticks=False, labelLimit=70)),
         x=alt.X(
@@ -79,13 +79,13 @@ def _next(found: Continuation | None, state: str, precision: str) -> ChartType:
         tooltip=["token:N", alt.Tooltip("probability:Q", format=".4f")]
     )
     words = base.mark_text(align="left", dx=4).encode(text=alt.Text("probability:Q", format=".1%"))
-    title = alt.Title(MODELS[state, precision], fontSize=12)
+    title = alt.Title(state.title, fontSize=12)
     return (bars + words).properties(width=100, height=24 * 5, title=title)
 
 
 def visible(text: str) -> str:
-    """A token's text with its white space made visible."""
-    return text.replace(" ", "␣").replace("\n", "⏎").replace("\t", "⇥") or "(no text)"
+    """A token's text with its white space made visible, by letters that every font has."""
+    return text.replace(" ", "·").replace("\n", "¶").replace("\t", "»") or "(no text)"
 
 
 def _distinct(names: Sequence[str]) -> list[str]:

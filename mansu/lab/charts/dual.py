@@ -11,19 +11,19 @@ from mansu.lab.charts.behaviour import ROLES
 from mansu.lab.charts.precisions import looks, slope_panel
 from mansu.lab.theme import INK, WIDTH, heading
 from mansu.quant.permanence import RATIO_EDGES
-from mansu.study.stages.base import Base
-from mansu.study.stages.quantize import Deployment
+from mansu.study.stages.measure import Behaviour
+from mansu.study.state import FP
 
 _SEEN = 1e-3  # a share that makes a visible bar
 
 
 def quantization_slopes(
-    models: Mapping[str, Base | Deployment], chance: float, nf4: bool = True
+    models: Mapping[str, Mapping[str, Behaviour]], chance: float, nf4: bool = True
 ) -> ChartType:
     """Accuracy from full precision to NF4, a line a model: on the forget set and on the retain set.
 
     Args:
-        models: Answers by the model's title; ``original`` first.
+        models: Answers by format, by the model's title; ``original`` first.
         chance: Accuracy of guessing.
         nf4: Whether to show NF4; its place stays empty otherwise.
     """
@@ -38,13 +38,13 @@ def quantization_slopes(
 
 
 def _panel(
-    models: Mapping[str, Base | Deployment], role: str, chance: float, nf4: bool
+    models: Mapping[str, Mapping[str, Behaviour]], role: str, chance: float, nf4: bool
 ) -> ChartType:
     scores = {
-        name: (m.fp.roles[role], *([m.nf4.roles[role]] if nf4 else []))
-        for name, m in models.items()
+        name: {f: b.roles[role] for f, b in answers.items() if nf4 or f == FP}
+        for name, answers in models.items()
     }
-    count = len(next(iter(scores.values()))[0].correct)
+    count = len(next(iter(scores.values()))[FP].correct)
     panel = slope_panel(scores, np.ones(count, dtype=bool), chance)
     return panel.properties(
         width=270, title=alt.Title(ROLES[role], subtitle=f"n = {count}", fontSize=12)
@@ -58,24 +58,7 @@ def ratio_strips(accounts: Mapping[str, pd.DataFrame]) -> ChartType:
         accounts: Permanence accounting by the method's title; the total is the last line.
     """
     totals = {name: frame.iloc[-1] for name, frame in accounts.items()}
-    counts = {name: np.array(total["ratio_histogram"]) for name, total in totals.items()}
-    shares = {name: count / max(int(count.sum()), 1) for name, count in counts.items()}
-    used = np.flatnonzero(sum(share > _SEEN for share in shares.values()))
-    one = int(np.searchsorted(RATIO_EDGES, 0))
-    first, last = (int(used[0]), int(used[-1]) + 1) if len(used) else (one, one)
-    shown = slice(min(first, one - 8), max(last, one + 4))
-    rows = [
-        pd.DataFrame(
-            {
-                "method": name,
-                "low": 10 ** RATIO_EDGES[:-1][shown],
-                "high": 10 ** RATIO_EDGES[1:][shown],
-                "share": share[shown],
-            }
-        )
-        for name, share in shares.items()
-    ]
-    frame = pd.concat(rows)
+    frame = _histograms(totals)
     x = alt.X(
         "low:Q",
         title="|Δ| / width of the original's bin (log axis)",
@@ -119,3 +102,19 @@ def ratio_strips(accounts: Mapping[str, pd.DataFrame]) -> ChartType:
             *told,
         )
     )
+
+
+def _histograms(totals: Mapping[str, pd.Series]) -> pd.DataFrame:
+    """Share of the changed weights by ratio, a line a method and bin; empty ends are left out."""
+    counts = {name: np.array(total["ratio_histogram"]) for name, total in totals.items()}
+    shares = {name: count / max(int(count.sum()), 1) for name, count in counts.items()}
+    used = np.flatnonzero(sum(share > _SEEN for share in shares.values()))
+    one = int(np.searchsorted(RATIO_EDGES, 0))
+    first, last = (int(used[0]), int(used[-1]) + 1) if len(used) else (one, one)
+    shown = slice(min(first, one - 8), max(last, one + 4))
+    ends = {"low": 10 ** RATIO_EDGES[:-1][shown], "high": 10 ** RATIO_EDGES[1:][shown]}
+    lines = [
+        pd.DataFrame({"method": name, **ends, "share": share[shown]})
+        for name, share in shares.items()
+    ]
+    return pd.concat(lines)

@@ -12,7 +12,6 @@ from mansu.circuit.graph import ReaderKind, SourceKind
 from mansu.lab.theme import BLUE, GREY, PALE, VERMILION, WIDTH, heading
 from mansu.metrics.significance import cluster_bootstrap
 
-SEED = 0  # of the bootstrap behind the intervals
 SIGN = "An edge that helps the answer scores negative (M is positive)."
 
 
@@ -41,8 +40,8 @@ def mlp_ranking(scores: EdgeScores, circuit: Circuit) -> ChartType:
     listed = ", ".join(map(str, circuit.layers))
     title = heading(
         "How much of the answer passes through each MLP",
-        f"Incoming mass Σᵤ |score(u → MLP)|; above each bar its rank. Circuit ({circuit.kind}): "
-        f"layers {listed}.",
+        "Incoming mass, the sum of |score(u → MLP)| over all u; above each bar its rank. "
+        f"Circuit ({circuit.kind}): layers {listed}.",
         f"Mean over {len(scores.metric)} pairs. {SIGN} The mass counts both signs.",
     )
     return (bars + ranks).properties(width=WIDTH, height=240, title=title)
@@ -177,7 +176,7 @@ def _kept(point: Faithfulness, facts: Sequence[str]) -> list[dict]:
         def share(weights: np.ndarray, gain: np.ndarray = gain) -> np.ndarray:
             return (weights @ gain) / (weights @ (high - low))  # [draws]
 
-        found = cluster_bootstrap(share, facts, SEED)
+        found = cluster_bootstrap(share, facts)
         numbers = dict(zip(_NUMBERS, (found.value, found.low, found.high), strict=True))
         rows.append({"size": len(point.layers), "kept": kept, **numbers})
     return rows

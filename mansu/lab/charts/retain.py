@@ -27,7 +27,7 @@ def bound_terms(circuit: Sharpness, lengths: Mapping[str, float]) -> ChartType:
         )
     ]
     totals = [{"update": name, "nats": circuit.bound(length)} for name, length in lengths.items()]
-    y = alt.Y("update:N", title=None, sort=list(lengths), axis=alt.Axis(labelLimit=200))
+    y = alt.Y("update:N", title=None, sort=list(lengths))
     most = max(row["nats"] for row in totals) or 1.0
     scale = alt.Scale(domain=[0, 1.18 * most], nice=False)  # the total stands behind the bar
     x = alt.X("nats:Q", title="bound on the rise of the retain loss (nats)", scale=scale)
@@ -38,7 +38,7 @@ def bound_terms(circuit: Sharpness, lengths: Mapping[str, float]) -> ChartType:
             y=y,
             x=x,
             color=alt.Color(
-                "term:N", title="term", scale=alt.Scale(domain=list(_TERMS), range=[BLUE, ORANGE])
+                "term:N", title=None, scale=alt.Scale(domain=list(_TERMS), range=[BLUE, ORANGE])
             ),
             order="order:Q",
             tooltip=["update:N", "term:N", alt.Tooltip("nats:Q", format=".3g")],
@@ -50,9 +50,9 @@ def bound_terms(circuit: Sharpness, lengths: Mapping[str, float]) -> ChartType:
         .encode(y=y, x=x, text=alt.Text("nats:Q", format=".3g"))
     )
     title = heading(
-        "What the update may cost the retain set, before and after the floor",
+        "What the update may cost the retain set",
         "Theorem 1: the gradient's length times the update's, plus half the largest curvature (its "
         "upper bound) times its square; both taken at the original weights.",
-        width=90,
+        width=WIDTH - 100,
     )
     return (bars + words).properties(width=WIDTH - 100, height=90, title=title)

@@ -1,5 +1,6 @@
 """Charts of the proof: is the circuit gone, or is its output only muffled?"""
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import altair as alt
@@ -9,45 +10,50 @@ from altair.typing import ChartType
 
 from mansu.circuit import Circuit, EdgeScores
 from mansu.lab.charts.localize import SIGN
-from mansu.lab.theme import BLUE, GREY, PALE, PRECISIONS, VERMILION, heading
-from mansu.study.scorecard import RULES
-from mansu.study.stages.analyse import Structure
-from mansu.study.stages.states import Attributions
+from mansu.lab.theme import GREY, PALE, heading
+from mansu.quant.formats import find_format
+from mansu.study.rules import RULES
+from mansu.study.scorecard import Kind, Row, Rows
+from mansu.study.stages.attribute import Attribution
+from mansu.study.state import FP, State, format_title
 
+_WIDTH = 540  # of the plotted area of bars, in pixels
 POINTS = 2000  # edges drawn a panel; the strongest are always among them
 
 
-def edge_scatter(states: Attributions, circuit: Circuit) -> ChartType:
-    """Score of every edge into the circuit, before and after, in both precisions."""
-    compared = {
-        "full precision": (states.original.scores, states.unlearned.scores),
-        "NF4": (states.original_nf4.scores, states.unlearned_nf4.scores),
+def edge_scatter(
+    measured: Mapping[State, Attribution], circuit: Circuit, origin: str = "unlearned"
+) -> ChartType:
+    """Score of every edge into the circuit, before and after, a panel a format."""
+    frames = {
+        state.format: _edges(measured[State("original", state.format)].scores, a.scores, circuit)
+        for state, a in measured.items()
+        if state.origin == origin
     }
-    frames = {name: _edges(*pair, circuit) for name, pair in compared.items()}
-    count = len(frames["NF4"])
+    count = len(frames[FP])
     drawn = {name: _thinned(frame) for name, frame in frames.items()}
     limit = max(float(f[["before", "after"]].abs().max().max()) for f in frames.values()) or 1.0
-    shown = len(drawn["NF4"])
+    shown = len(drawn[FP])
     dropped = "" if shown == count else f" The {shown:,} drawn keep the strongest and a sample."
     title = heading(
         "Every edge into the circuit, before and after",
         SIGN + " On the diagonal nothing changed; on the horizontal line the edge is gone; across "
         f"it, the edge works the other way. {count:,} edges a panel.{dropped}",
     )
-    panels = [_scatter(frame, name, limit) for name, frame in drawn.items()]
+    panels = [_scatter(frame, form, limit) for form, frame in drawn.items()]
     return alt.hconcat(*panels, title=title, spacing=24)
 
 
 def edge_panel(
-    before: EdgeScores, after: EdgeScores, circuit: Circuit, precision: str, least: float = 0.0
+    before: EdgeScores, after: EdgeScores, circuit: Circuit, form: str, least: float = 0.0
 ) -> ChartType:
-    """Score of every edge into the circuit, before and after, in one precision.
+    """Score of every edge into the circuit, before and after, in one format.
 
     Args:
         before: Scores on the original model.
         after: Scores on the unlearned model.
         circuit: The circuit.
-        precision: What the panel is called, ``full precision`` or ``NF4``.
+        form: The format.
         least: Edges of smaller |score| both before and after are left out; logits.
     """
     frame = _edges(before, after, circuit)
@@ -56,13 +62,13 @@ def edge_panel(
     kept = frame.loc[sizes >= least].reset_index(drop=True)
     drawn = _thinned(kept)
     title = heading(
-        f"Edges into the circuit, {precision}",
+        f"Edges into the circuit, {format_title(form)}",
         f"{len(kept):,} of {len(frame):,} edges, {len(drawn):,} drawn. On the diagonal nothing "
         "changed; on the horizontal line the edge is gone; across it, the edge works the other "
         "way.",
-        width=64,
+        width=340,
     )
-    return _scatter(drawn, precision, limit).properties(title=title)
+    return _scatter(drawn, form, limit).properties(title=title)
 
 
 def _edges(before: EdgeScores, after: EdgeScores, circuit: Circuit) -> pd.DataFrame:
@@ -93,7 +99,7 @@ def _thinned(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.loc[sorted([*strongest, *rest])]
 
 
-def _scatter(frame: pd.DataFrame, name: str, limit: float) -> ChartType:
+def _scatter(frame: pd.DataFrame, form: str, limit: float) -> ChartType:
     edge = 1.15 * limit  # so that the outermost points are whole
     scale = alt.Scale(type="symlog", constant=limit / 50, domain=[-edge, edge], nice=False)
     ticks = alt.Axis(values=_ticks(limit), format="~r")
@@ -103,7 +109,7 @@ def _scatter(frame: pd.DataFrame, name: str, limit: float) -> ChartType:
         .encode(
             x=alt.X("before:Q", title="score before (logits)", scale=scale, axis=ticks),
             y=alt.Y("after:Q", title="score after (logits)", scale=scale, axis=ticks),
-            color=alt.value(BLUE if name == "full precision" else VERMILION),
+            color=alt.value(find_format(form).colour),
             tooltip=[
                 "edge",
                 alt.Tooltip("before", format="+.4f"),
@@ -121,7 +127,7 @@ def _scatter(frame: pd.DataFrame, name: str, limit: float) -> ChartType:
         alt.Chart(pd.DataFrame({"y": [0.0]})).mark_rule(color=GREY, strokeWidth=1).encode(y="y:Q")
     )
     return (diagonal + zero + points).properties(
-        width=300, height=300, title=alt.Title(name, fontSize=12)
+        width=300, height=300, title=alt.Title(format_title(form), fontSize=12)
     )
 
 
@@ -132,80 +138,91 @@ def _ticks(limit: float) -> list[float]:
     return sorted({0.0, *steps, *(-s for s in steps)})
 
 
-def divergence_chart(structure: Structure) -> ChartType:
-    """CAD and normalised CAD with their noise floor, 95 % intervals."""
-    rows = []
-    for name, found in (
-        ("full precision", structure.fp),
-        ("NF4", structure.nf4),
-        ("noise floor", structure.noise),
-    ):
-        for measure, estimate in (("CAD", found.cad), ("normalised CAD", found.normalised)):
-            rows.append(
-                {
-                    "measure": measure,
-                    "compared": name,
-                    "value": estimate.value,
-                    "low": estimate.low,
-                    "high": estimate.high,
-                }
-            )
+def divergence_chart(rows: Rows, origin: str = "unlearned") -> ChartType:
+    """CAD and normalised CAD with their noise floors, 95 % intervals."""
+    deployed = rows.formats[1:]
+    compared: dict[str, tuple[State, Kind]] = {
+        format_title(form): (State(origin, form), "change") for form in rows.formats
+    }
+    for form in deployed:
+        name = "noise floor" if len(deployed) == 1 else f"noise floor, {format_title(form)}"
+        compared[name] = State("original", form), "gap"
+    measures = {"CAD": "cad", "normalised CAD": "normalised_cad"}
+    drawn = [
+        _bar("measure", measure, name, rows.at("forget", "circuit", metric, *place))
+        for name, place in compared.items()
+        for measure, metric in measures.items()
+    ]
+    ratios = " and ".join(
+        f"{_ratio(rows, State(origin, form)):.2f} in {format_title(form)}" for form in rows.formats
+    )
     note = (
         "0: the circuit is intact; 1: dismantled; above 1: it works the other way. The noise floor "
-        "is what NF4 alone does to the untouched model. Normalised CAD does not move when the "
-        "model's logits merely shrink. M′/M, what is left of the answer's logit difference: "
-        f"{structure.fp.metric_ratio:.2f} in full precision, "
-        f"{structure.nf4.metric_ratio:.2f} in NF4. Dashed: what CAD must reach."
+        "is what quantization alone does to the untouched model. Normalised CAD does not move when "
+        "the model's logits merely shrink. M′/M, what is left of the answer's logit difference: "
+        f"{ratios}. Dashed: what CAD must reach."
     )
-    title = heading("How much of the circuit is gone (CAD)", note)
-    order = ["full precision", "NF4", "noise floor"]
-    return _bars(rows, "measure", order, "divergence", RULES.min_cad, title)
+    title = heading("How much of the circuit is gone (CAD)", note, width=_WIDTH)
+    return _bars(drawn, "measure", _colours(rows, compared), "divergence", RULES.min_cad, title)
 
 
-def shift_chart(structure: Structure) -> ChartType:
+def shift_chart(rows: Rows, origin: str = "unlearned") -> ChartType:
     """AS-C and AS-NC, 95 % intervals."""
-    rows = [
-        {
-            "part": part,
-            "compared": name,
-            "value": estimate.value,
-            "low": estimate.low,
-            "high": estimate.high,
-        }
-        for name, found in (("full precision", structure.shift_fp), ("NF4", structure.shift_nf4))
-        for part, estimate in (
-            ("inside the circuit (AS-C)", found.inside),
-            ("outside (AS-NC)", found.outside),
-        )
+    parts = {"inside the circuit (AS-C)": "circuit", "outside (AS-NC)": "outside"}
+    names = [format_title(form) for form in rows.formats]
+    drawn = [
+        _bar("part", part, name, rows.at("forget", view, "activation_shift", state, "change"))
+        for form, name in zip(rows.formats, names, strict=True)
+        for state in [State(origin, form)]
+        for part, view in parts.items()
     ]
     title = heading(
         "Where the activations changed",
         "Relative change |δ′ − δ| / |δ| of each node's response to the subject, δ = clean − "
         "corrupted at the last position, averaged over nodes. An erasure that stays local is high "
         "inside, low outside.",
+        width=_WIDTH,
     )
-    return _bars(rows, "part", ["full precision", "NF4"], "relative change", None, title)
+    return _bars(drawn, "part", _colours(rows, names), "relative change", None, title)
+
+
+def _ratio(rows: Rows, state: State) -> float:
+    return rows.at("forget", "circuit", "metric_ratio", state, "change").value or 0.0
+
+
+def _bar(group: str, name: str, compared: str, row: Row) -> dict[str, Any]:
+    ends = {"value": row.value, "low": row.low, "high": row.high}
+    return {group: name, "compared": compared, **ends}
+
+
+def _colours(rows: Rows, names: Iterable[str]) -> dict[str, str]:
+    """A colour for every bar: its format's own; noise floors are pale."""
+    known = {format_title(form): find_format(form).colour for form in rows.formats}
+    return {name: known.get(name, PALE) for name in names}
 
 
 def _bars(
     rows: list[dict[str, Any]],
     group: str,
-    order: list[str],
+    colours: dict[str, str],
     label: str,
     bound: float | None,
     title: alt.Title,
 ) -> ChartType:
-    colours = [*PRECISIONS.to_dict()["range"], PALE][: len(order)]
+    order = list(colours)
     frame = pd.DataFrame(rows)
     base = alt.Chart(frame).encode(
-        y=alt.Y(f"{group}:N", title=None, sort=None, axis=alt.Axis(labelLimit=220)),
+        y=alt.Y(f"{group}:N", title=None, sort=None),
         yOffset=alt.YOffset("compared:N", sort=order),
     )
     x = alt.X("value:Q", title=label, axis=alt.Axis(tickCount=6))
     bars = base.mark_bar(opacity=0.85).encode(
         x=x,
         color=alt.Color(
-            "compared:N", title=None, sort=order, scale=alt.Scale(domain=order, range=colours)
+            "compared:N",
+            title=None,
+            sort=order,
+            scale=alt.Scale(domain=order, range=list(colours.values())),
         ),
         tooltip=[group, "compared", alt.Tooltip("value", format=".3f"), "low", "high"],
     )
@@ -218,5 +235,5 @@ def _bars(
         rule = alt.Chart(pd.DataFrame({"x": [bound]}))
         layers.append(rule.mark_rule(color=GREY, strokeDash=[4, 3]).encode(x="x:Q"))
     return alt.layer(*layers).properties(
-        width=540, height=70 * len(frame[group].unique()), title=title
+        width=_WIDTH, height=70 * len(frame[group].unique()), title=title
     )

@@ -8,8 +8,8 @@ import altair as alt
 import pandas as pd
 from altair.typing import ChartType
 
-from mansu.lab.claims import STATES
 from mansu.lab.theme import BLUE, GREEN, GREY, ORANGE, PALE, VERMILION, WIDTH, heading
+from mansu.study.readings.claims import STATES
 from mansu.study.stages.guarantees import Guarantees
 
 # Plain letters: a chart without a fetched font has no glyph for ‖ or ᵀ.
@@ -33,7 +33,7 @@ def uniform_caps(found: Guarantees) -> ChartType:
     frame = pd.DataFrame(rows, columns=["set", "bins", "label", "weights", "reaches"])
     frame["name"] = [f"{row['set']} ({row['weights']:,})" for row in rows]
     base = alt.Chart(frame).encode(
-        y=alt.Y("name:N", sort=list(frame["name"]), title=None, axis=alt.Axis(labelLimit=240)),
+        y=alt.Y("name:N", sort=list(frame["name"]), title=None),
         x=alt.X(
             "bins:Q",
             title="largest uniform |Δ|, in mean bin widths (log axis)",
@@ -57,6 +57,7 @@ def uniform_caps(found: Guarantees) -> ChartType:
         "How far an update may go if it is spread evenly",
         f"At a retain budget of {found.caps[0].budget:g} nats. Left of the line, an update stays "
         "within the mean bin.",
+        width=WIDTH - 160,
     )
     return (rule + dots + words).properties(
         width=WIDTH - 160, height=48 * max(len(frame), 1), title=title
@@ -100,7 +101,7 @@ def retain_bound(found: Guarantees) -> ChartType:
                     domain=[_MEASURED, _PREDICTED, _CIRCUIT, _WHOLE],
                     range=[GREEN, ORANGE, BLUE, GREY],
                 ),
-                legend=alt.Legend(columns=4, labelLimit=220),
+                legend=alt.Legend(columns=4),
             ),
             shape=alt.Shape(
                 "what:N",

@@ -9,14 +9,14 @@ from mansu.lab.dashboards.comparison import Comparison, Shown, compare
 from mansu.lab.dashboards.controls import Words, at_start, beside, choice, column, dashboard
 from mansu.lab.dashboards.pane import Pane
 from mansu.lab.dashboards.state import StateRow, require_same
-from mansu.lab.reading import NAMES, reading_of
 from mansu.lab.show import is_live
 from mansu.study.config import StudyConfig
+from mansu.study.readings.joint import reading_of
 from mansu.study.run import Run
-from mansu.study.stages.analyse import analyse as scorecard
-from mansu.study.stages.analyse import compare_states
-from mansu.study.stages.localize import localize
-from mansu.study.stages.states import Attributions, attribute_states
+from mansu.study.stages.attribute import attribute, attribute_all
+from mansu.study.stages.judge import judge
+from mansu.study.stages.localize import choose_circuit
+from mansu.study.state import FP, State, format_title, states
 
 
 def analyse(run: Run) -> None:
@@ -28,11 +28,9 @@ def analyse(run: Run) -> None:
     if is_live():
         display(AnalysisDashboard(run).box)
     else:
-        states, circuit = attribute_states(run), localize(run).circuit
-        compare(
-            Shown(states.original.scores, circuit, "before"),
-            Shown(states.unlearned.scores, circuit, "after"),
-        )
+        circuit = choose_circuit(run)
+        pair = [attribute(run, State(origin, FP)).scores for origin in ("original", "unlearned")]
+        compare(Shown(pair[0], circuit, "before"), Shown(pair[1], circuit, "after"))
 
 
 class AnalysisDashboard:
@@ -47,19 +45,19 @@ class AnalysisDashboard:
 
     def __init__(self, run: Run) -> None:
         self._run, self._drawing = run, threading.RLock()
-        self._states: Attributions = attribute_states(run)
-        self._circuit = localize(run).circuit
-        self._card = scorecard(run)
-        structure = compare_states(run, self._states)
-        names = [(name, precision) for precision, name in NAMES.items()]
-        self.precision = choice("precision", "fp", names, "Of both models that are compared")
+        self._states = attribute_all(run, states(run))
+        self._circuit = choose_circuit(run)
+        self._card = judge(run)
+        rows = self._card.rows
+        names = [(format_title(form), form) for form in rows.formats]
+        self.precision = choice("precision", FP, names, "Of both models that are compared")
         self.words = Words(4)
         self.comparison = Comparison(*self._pair())
         # The scatter is drawn by the kernel, so the slider speaks when it is released.
         self.comparison.threshold.continuous_update = False
-        self.scatter, self.cad, self.shift = Pane(460), Pane(350), Pane(320)
-        self.cad.show(charts.divergence_chart(structure))
-        self.shift.show(charts.shift_chart(structure))
+        self.scatter, self.cad, self.shift = Pane(510), Pane(370), Pane(340)
+        self.cad.show(charts.divergence_chart(rows))
+        self.shift.show(charts.shift_chart(rows))
         self.state = StateRow(run.config, self.load)
         self.box = dashboard(
             self.precision,
@@ -89,16 +87,18 @@ class AnalysisDashboard:
         slider = self.comparison.threshold
         return 0.0 if at_start(slider) else slider.value
 
+    @property
+    def _form(self) -> str:
+        return str(self.precision.value)
+
     def _pair(self) -> tuple[Shown, Shown]:
-        states = self._states
-        before, after = {
-            "fp": (states.original, states.unlearned),
-            "nf4": (states.original_nf4, states.unlearned_nf4),
-        }[str(self.precision.value)]
-        name = NAMES[str(self.precision.value)]
+        before, after = (
+            self._states[State(origin, self._form)].scores for origin in ("original", "unlearned")
+        )
+        name = format_title(self._form)
         return (
-            Shown(before.scores, self._circuit, f"before, {name}"),
-            Shown(after.scores, self._circuit, f"after, {name}"),
+            Shown(before, self._circuit, f"before, {name}"),
+            Shown(after, self._circuit, f"after, {name}"),
         )
 
     def _turn(self) -> None:
@@ -109,8 +109,10 @@ class AnalysisDashboard:
     def _draw(self) -> None:
         with self._drawing:
             before, after = self._pair()
-            name = NAMES[str(self.precision.value)]
-            chart = charts.edge_panel(before.scores, after.scores, self._circuit, name, self.least)
-            self.scatter.show(chart)
-            reading = reading_of(self._card, str(self.precision.value))
-            self.words.say(f"In {name}: {reading}")
+            self.scatter.show(
+                charts.edge_panel(
+                    before.scores, after.scores, self._circuit, self._form, self.least
+                )
+            )
+            reading = reading_of(self._card, State("unlearned", self._form))
+            self.words.say(f"In {format_title(self._form)}: {reading}")

@@ -115,7 +115,7 @@ class Words:
     def say(self, text: str, wrong: bool = False) -> None:
         """Shows a text; one that says what is wrong stands out by more than its colour."""
         self.text = text
-        mark = "⚠ " if wrong else ""
+        mark = "! " if wrong else ""
         weight = "600" if wrong else "400"
         # Without the class that MathJax looks for, "$" in a fact stays a dollar sign.
         self.box.value = (
@@ -151,9 +151,26 @@ def dashboard(*parts: widgets.Widget) -> widgets.VBox:
     return box
 
 
+# Texts wrap, and what holds them grows, where a wide font or a narrow page asks for it; ipywidgets
+# would cut them off. Charts shrink with the page.
 _STYLE_SHEET = """
-.mansu-pane svg.marks { max-width: 100%; height: auto; }
+.mansu-pane svg.marks { display: block; max-width: 100%; height: auto; overflow: visible; }
+.mansu-pane svg.marks text { text-rendering: geometricPrecision; }
 .mansu-pane .jp-OutputArea-prompt { display: none; }
-.mansu-pane .jp-OutputArea-output { overflow: hidden; padding: 0; }
-.mansu-pane .vega-embed { padding: 0; }
+.mansu-pane .jp-OutputArea-output { overflow: hidden; padding: 0; margin: 8px 0 0; width: 100%; }
+.mansu-pane .vega-embed { padding: 0; display: block; }
+.mansu-dashboard .widget-inline-hbox { height: auto; max-width: 100%; align-items: center;
+  min-height: var(--jp-widgets-inline-height); }
+.mansu-dashboard .widget-label, .mansu-dashboard .widget-label-basic { height: auto;
+  line-height: 1.3; white-space: normal; overflow: visible; overflow-wrap: anywhere; }
+.mansu-dashboard .widget-checkbox { width: auto; }
+.mansu-dashboard .widget-checkbox label { display: flex; }
+.mansu-dashboard .widget-checkbox label input { flex: none; }
+.mansu-dashboard .widget-radio-box label { height: auto; line-height: 1.5; }
+.mansu-dashboard .widget-html-content { line-height: 1.4; overflow-wrap: anywhere; }
+.mansu-dashboard .widget-button, .mansu-dashboard .widget-upload { width: auto; height: auto;
+  min-height: var(--jp-widgets-inline-height); line-height: 1.3; white-space: normal; }
+.mansu-dashboard select { text-overflow: ellipsis; min-height: var(--jp-widgets-inline-height); }
+.mansu-dashboard .widget-tab > .lm-TabBar > .lm-TabBar-content { flex-wrap: wrap; }
+.mansu-dashboard .widget-tab > .lm-TabBar .lm-TabBar-tab { flex: 0 0 auto; }
 """

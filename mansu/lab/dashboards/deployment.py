@@ -1,4 +1,4 @@
-"""Notebook 5's dashboard: full precision against NF4, in numbers, fact by fact, in words."""
+"""Notebook 5's dashboard: full precision against the formats, in numbers, facts and words."""
 
 import threading
 
@@ -10,26 +10,27 @@ from IPython.display import display
 from mansu.data.facts import FactSet
 from mansu.lab import charts
 from mansu.lab.charts.behaviour import ROLES
-from mansu.lab.charts.deployment import MODELS
 from mansu.lab.dashboards.controls import Words, beside, choice, column, dashboard
 from mansu.lab.dashboards.facts import FactTable
 from mansu.lab.dashboards.pane import Pane
 from mansu.lab.dashboards.prompting import TOKENS, Prompting, answer, default_prompt
 from mansu.lab.dashboards.state import StateRow, require_same
-from mansu.lab.outcomes import Measured, all_measured, count_right
 from mansu.lab.show import is_live, show, table
 from mansu.study.config import StudyConfig
+from mansu.study.readings.outcomes import Measured, count_right, scores_of
+from mansu.study.rules import RULES
 from mansu.study.run import Run
-from mansu.study.scorecard import RULES, known_templates
-from mansu.study.stages.base import measure_base
+from mansu.study.scorecard import known_templates
 from mansu.study.stages.draw import draw
-from mansu.study.stages.quantize import quantize as measure_deployment
+from mansu.study.stages.measure import measure_all
+from mansu.study.state import FP, State, states
 
+_ORIGINAL = State("original", FP)
 _LINE = 24  # pixels of a prompt's line
 
 
 def quantize(run: Run) -> None:
-    """Shows the dashboard; in a batch run, what the four models say to one prompt.
+    """Shows the dashboard; in a batch run, what every model says to one prompt.
 
     Args:
         run: The notebook's run.
@@ -39,7 +40,7 @@ def quantize(run: Run) -> None:
         return
     prompt = default_prompt(run)
     found = answer(run, prompt, TOKENS, run.progress)
-    rows = [{"model": MODELS[model], "goes on": said.text} for model, said in found.items()]
+    rows = [{"model": state.title, "goes on": said.text} for state, said in found.items()]
     table(pd.DataFrame(rows), title=f"After “{prompt}”")
     show(charts.next_tokens(found))
 
@@ -60,19 +61,19 @@ class DeploymentDashboard:
         self._run, self._drawing = run, threading.RLock()
         drawn = draw(run)
         self._chance = drawn.chance
-        base, now = measure_base(run), measure_deployment(run)
+        measured = measure_all(run, states(run))
         self._scores: dict[str, Measured] = {
-            role: all_measured(base, now, role) for role in ROLES if drawn.items[role]
+            role: scores_of(measured, role) for role in ROLES if drawn.items[role]
         }
         names = [(label, role) for role, label in ROLES.items() if role in self._scores]
         self.role = choice("questions", "forget_seen", names, "Whose accuracy is shown")
         self.templates: dict[str, widgets.Checkbox] = {}
-        most = max(len(set(scores["original", "fp"].templates)) for scores in self._scores.values())
+        most = max(len(set(scores[_ORIGINAL].templates)) for scores in self._scores.values())
         self._place = widgets.VBox(
             layout={"min_height": f"{_LINE * most}px", "overflow": "visible"}
         )
         self.words = Words(3)
-        self.slopes = Pane(360)
+        self.slopes = Pane(430)
         self.facts, self.prompting = FactTable(), Prompting(run)
         self.state = StateRow(run.config, self.load)
         questions = column(
@@ -111,12 +112,12 @@ class DeploymentDashboard:
     def _take_role(self) -> None:
         """Offers the role's prompts; at first those that the original model answers, if new."""
         with self._drawing:
-            scores = self._scores[str(self.role.value)]["original", "fp"]
+            scores = self._scores[str(self.role.value)][_ORIGINAL]
             used = [t for t in self._facts.templates if t.id in scores.templates]
             taken = {t.id for t in used}
             self._note = ""
             if self.role.value == "forget_held_out":
-                known = known_templates(scores)
+                known = set(known_templates(scores, RULES.known))
                 taken = known or taken
                 told = "At first those are taken" if known else "There are none"
                 self._note = (
@@ -134,7 +135,7 @@ class DeploymentDashboard:
             role = str(self.role.value)
             taken = [name for name, tick in self.templates.items() if tick.value]
             scores = self._scores[role]
-            asked = scores["original", "fp"].templates
+            asked = scores[_ORIGINAL].templates
             kept = np.isin(np.array(asked), taken)
             if not kept.any():
                 self.words.say("Choose at least one prompt.", wrong=True)
@@ -157,8 +158,8 @@ def _tick(text: str, value: bool) -> widgets.Checkbox:
     """A prompt that is taken or not."""
     return widgets.Checkbox(
         value=value,
-        description=text.replace("\n", " ⏎ "),
+        description=text.replace("\n", " ¶ "),
         tooltip=f"Whether questions under this prompt count: {text}",
         indent=False,
-        layout={"width": "auto", "height": f"{_LINE}px", "margin": "0"},
+        layout={"width": "auto", "min_height": f"{_LINE}px", "margin": "0"},
     )

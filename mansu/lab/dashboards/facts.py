@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import ipywidgets as widgets
 
-from mansu.lab.charts.deployment import MODELS
 from mansu.lab.dashboards.controls import Words, beside, choice, column, slider
-from mansu.lab.outcomes import NEVER, OUTCOMES, Asked, most
+from mansu.study.readings.outcomes import NEVER, OUTCOMES, Asked, most
+from mansu.study.state import State
 
 ALL = "all facts"
 _HEIGHT = 340  # pixels of the table, which scrolls
@@ -31,7 +31,7 @@ class FactTable:
         self.outcome = choice("show", ALL, [ALL, *OUTCOMES], hint)
         self.search = widgets.Text(
             description="search facts",
-            placeholder="part of a fact or of its answer",
+            placeholder="fact or answer",
             tooltip="Lists only facts whose subject or answer contains this",
             continuous_update=True,
             style={"description_width": "190px"},
@@ -41,7 +41,7 @@ class FactTable:
         self.least = slider("known from (questions right)", 1, 1, 2, hint)
         self.words = Words(5)
         self.table = widgets.HTML(layout={"margin": "0", "width": "100%"})
-        controls = column(self.outcome, self.search, self.least, self.words.box, flex="0 0 420px")
+        controls = column(self.outcome, self.search, self.least, self.words.box, flex="0 1 420px")
         self.box = beside(controls, column(self.table, flex="1 1 560px"))
         for control in (self.outcome, self.search, self.least):
             control.observe(lambda change: self._draw(), "value")
@@ -64,7 +64,7 @@ class FactTable:
             if outcome == name and self.outcome.value in (ALL, name)
             if sought in f"{one.fact}\n{one.answer}".casefold()
         ]
-        self.table.value = to_html(listed)
+        self.table.value = to_html(listed, list(self._asked[0].right))
         counts = Counter(outcomes)
         told = "; ".join(f"{counts[name]} {name}" for name in OUTCOMES if counts[name])
         self.words.say(
@@ -76,10 +76,10 @@ class FactTable:
         )
 
 
-def to_html(listed: Sequence[tuple[Asked, str]]) -> str:
+def to_html(listed: Sequence[tuple[Asked, str]], states: Sequence[State]) -> str:
     """The facts as a table that scrolls by mouse and keyboard; every cell is the text it is."""
-    heads = ("fact", "answer", *MODELS.values(), "what happened")
-    top = "".join(f'<th scope="col">{name}</th>' for name in heads)
+    heads = ["fact", "answer", *(state.title for state in states), "what happened"]
+    top = "".join(f'<th scope="col">{html.escape(name)}</th>' for name in heads)
     rows = "".join(_row(*one) for one in listed)
     if not rows:
         rows = f'<tr><td colspan="{len(heads)}">No such fact.</td></tr>'
@@ -93,7 +93,7 @@ def to_html(listed: Sequence[tuple[Asked, str]]) -> str:
 
 
 def _row(asked: Asked, outcome: str) -> str:
-    right = "".join(f"<td>{asked.right[model]} of {asked.n}</td>" for model in MODELS)
+    right = "".join(f"<td>{asked.right[model]} of {asked.n}</td>" for model in asked.right)
     return (
         f'<tr><th scope="row">{html.escape(asked.fact)}</th><td>{html.escape(asked.answer)}</td>'
         f'{right}<td><span aria-hidden="true">{OUTCOMES[outcome]}</span> {outcome}</td></tr>'
@@ -104,7 +104,7 @@ _STYLE = """
 .mansu-facts { overflow: auto; border: 1px solid var(--jp-border-color1, #7b8794); }
 .mansu-facts table { border-collapse: collapse; width: 100%; font-size: 13px; line-height: 1.35;
   color: var(--jp-ui-font-color1, #1f2933); }
-.mansu-facts th, .mansu-facts td { text-align: left; padding: 3px 10px; font-weight: 400;
+.mansu-facts th, .mansu-facts td { text-align: left; padding: 3px 7px; font-weight: 400;
   overflow-wrap: anywhere; border-bottom: 1px solid var(--jp-border-color2, #c5ccd3); }
 .mansu-facts thead th { position: sticky; top: 0; font-weight: 600; vertical-align: bottom;
   background: var(--jp-layout-color2, #eeeeee); overflow-wrap: normal; }

@@ -25,8 +25,8 @@ from mansu.lab.dashboards.updates import Refloored, Updates
 from mansu.lab.show import is_live, show
 from mansu.study.config import FIELDS, StudyConfig, describe, floors
 from mansu.study.run import Run
+from mansu.study.stages.fisher import trainable_weights
 from mansu.study.stages.floor import floor as floor_stage
-from mansu.study.stages.movable import trainable_weights
 from mansu.study.stages.train import train
 
 _LEAST = 1e-3  # bins: where the threshold slider begins
@@ -74,12 +74,12 @@ class FloorDashboard:
         self.words = Words(6)
         self.fates, self.ratios, self.crossings = (
             Pane(_height(len(originals))),
-            Pane(380),
             Pane(400),
+            Pane(430),
         )
         self.retain = RetainBound(run)
         self.state = StateRow(config, self.load)
-        left = column(self.kind, self.threshold, self.layer, self.words.box, flex="0 0 420px")
+        left = column(self.kind, self.threshold, self.layer, self.words.box, flex="0 1 420px")
         right = column(self.fates.box, self.ratios.box, self.crossings.box, flex="1 1 560px")
         self.box = dashboard(beside(left, right), self.retain.box, self.state.box)
         self._draw()
@@ -133,7 +133,7 @@ class FloorDashboard:
 
 def _height(matrices: int) -> int:
     """Pixels that the chart of what becomes of each matrix takes."""
-    return 150 + 18 * min(matrices, MOST_BARS)
+    return 190 + 18 * min(matrices, MOST_BARS)
 
 
 def _told(found: Refloored) -> str:

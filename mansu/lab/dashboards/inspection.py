@@ -91,9 +91,9 @@ class InspectDashboard:
         self.graph.observe(lambda change: self._choose(change["new"]), "selected")
         self.which = choice("map", next(iter(_MAPS)), list(_MAPS), "What is shown, by layer")
         self.map, self.ranking, self.curve = (
-            Pane(480),
-            Pane(400),
-            Pane(420, "Faithfulness, once it is measured"),
+            Pane(500),
+            Pane(430),
+            Pane(490, "Faithfulness, once it is measured"),
         )
         self.faithful = Jobs(
             "Measure", "Patch circuits of growing size and measure M", self._measure

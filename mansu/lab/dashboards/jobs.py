@@ -20,8 +20,8 @@ from IPython.core.getipython import get_ipython
 
 from mansu.errors import InputError, RunError
 from mansu.lab.dashboards.controls import Words, button
-from mansu.lab.watch import clock
 from mansu.study.run import Progress, Run
+from mansu.sweep.watch import clock
 
 _models = threading.Lock()
 _current: list["Jobs"] = []  # the job at work, if any
@@ -56,10 +56,17 @@ class Jobs:
             "Stop", "End the work after its current piece; what is done stays", self.halt
         )
         self.stop.disabled = True
-        self.bar = widgets.IntProgress(value=0, min=0, max=1, layout={"width": "180px"})
+        self.bar = widgets.IntProgress(
+            value=0,
+            min=0,
+            max=1,
+            layout={"flex": "1 1 60px", "width": "auto", "min_width": "60px"},
+        )
         self.words = Words(2)
         row = widgets.HBox([self.start, self.stop, self.bar], layout={"align_items": "center"})
-        self.box = widgets.VBox([row, self.words.box], layout={"width": "400px"})
+        self.box = widgets.VBox(
+            [row, self.words.box], layout={"width": "400px", "max_width": "100%"}
+        )
         self._halted = threading.Event()
         self._thread: threading.Thread | None = None
         self._begin = ("", 0.0)

@@ -12,8 +12,9 @@ from mansu.lab.dashboards.runs import folders_beside, open_beside
 from mansu.study.config import StudyConfig
 from mansu.study.run import Progress, Run, silent
 from mansu.study.stages.draw import draw
-from mansu.study.stages.train import Course, read_course, train_watched
-from mansu.unlearn.methods import METHODS
+from mansu.study.stages.train import Course, read_course
+from mansu.study.stages.train import train as train_stage
+from mansu.unlearn.methods import find_method
 from mansu.unlearn.trainer import StepRecord, Validation, kept_of
 
 PAUSE = 0.5  # seconds between two drawings of the curves, at least
@@ -41,11 +42,11 @@ class LiveTraining:
         hint = "Trains this setting in a folder of its own; goes on where it was stopped"
         self.jobs = Jobs("Train", hint, self._start)
         self.words = Words(5)
-        self.curves = Pane(520, "Losses by step, once this setting is trained")
-        self.checks = Pane(460, "Accuracies at every check")
-        left = column(self.jobs.box, self.words.box, flex="0 0 420px")
+        self.curves = Pane(540, "Losses by step, once this setting is trained")
+        self.checks = Pane(480, "Accuracies at every check")
+        left = column(self.jobs.box, self.words.box, flex="0 1 420px")
         right = beside(
-            column(self.curves.box, flex="1 1 480px"), column(self.checks.box, flex="1 1 480px")
+            column(self.curves.box, flex="1 1 640px"), column(self.checks.box, flex="1 1 640px")
         )
         right.layout.flex, right.layout.min_width = "1 1 560px", "0"
         self.box = beside(left, right)
@@ -75,7 +76,7 @@ class LiveTraining:
 
     def _draw(self, run: Run, course: Course, checked: bool = True) -> None:
         """Curves and words; the checks only where there are new ones."""
-        keep, checks = METHODS[run.config.method].keep, course.validations
+        keep, checks = find_method(run.config.method).keep, course.validations
         best = kept_of(checks, keep)
         self.curves.show(charts.training_curves(course.history))
         if not checks:
@@ -105,7 +106,7 @@ class LiveTraining:
 
         try:
             with telling(run, tell):
-                train_watched(run, watch)
+                train_stage(run, watch=watch)
         finally:  # done or stopped: what is kept, of the setting that is chosen by now
             self._show_stored()
 
@@ -113,7 +114,7 @@ class LiveTraining:
 def setting(config: StudyConfig) -> str:
     """The setting by what the controls of the dashboard set."""
     named = f"λ {config.retain_weight:g}, floor {config.floor}"
-    if METHODS[config.method].scope == "circuit":
+    if find_method(config.method).scope == "circuit":
         named = f"τ {config.tau:g}, {named}"
     return f"{named}, ρ {config.rho:g}" if config.floor == "in_loop" else named
 
@@ -122,7 +123,7 @@ def told(
     checks: Sequence[Validation], best: Validation | None, config: StudyConfig, done: bool
 ) -> str:
     """What is on disk: the best checkpoint so far, and where training goes on after a stop."""
-    rule = "last" if METHODS[config.method].keep == "last" else "best"
+    rule = "last" if find_method(config.method).keep == "last" else "best"
     if not checks:
         return f"nothing is kept before the first check, at step {config.validate_every}."
     if best is None:

@@ -55,7 +55,7 @@ def localize(run: Run) -> None:
     if is_live():
         display(LocalizeDashboard(run).box)
     else:
-        show(charts.kept_share(score_original(run)[0]))
+        show(charts.kept_share(score_original(run)))
 
 
 class LocalizeDashboard:
@@ -90,7 +90,7 @@ class LocalizeDashboard:
         self.jobs = Jobs("Run", "Score the edges with these settings", self.start)
         self.state = StateRow(config, self.load)
         self.readout = Words(2)
-        self.ranking, self.map = Pane(400, _NOTHING), Pane(480, _NOTHING)
+        self.ranking, self.map = Pane(450, _NOTHING), Pane(500, _NOTHING)
         left = column(
             *(self.controls[name] for name in _COMPUTED),
             self.jobs.box,
@@ -98,7 +98,7 @@ class LocalizeDashboard:
             self.threshold,
             self.readout.box,
             self.state.box,
-            flex="0 0 400px",
+            flex="0 1 400px",
         )
         right = column(self.ranking.box, self.map.box, flex="1 1 560px")
         right.layout.max_width = "790px"

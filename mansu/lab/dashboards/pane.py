@@ -1,4 +1,4 @@
-"""A place for a chart that changes: its height stays, so that nothing below it jumps."""
+"""A place for a chart that changes: it keeps its height, so that nothing below it jumps."""
 
 import html
 from typing import Any
@@ -10,7 +10,8 @@ from mansu.lab.theme import to_spec
 
 _VEGA = "application/vnd.vegalite.v5+json"
 _EMPTY = (
-    "display: flex; align-items: center; justify-content: center; margin: 4px; font-size: 13px; "
+    "display: flex; align-items: center; justify-content: center; font-size: 13px; "
+    "box-sizing: border-box; "
     "border: 1px dashed var(--jp-border-color1, #7b8794); color: var(--jp-ui-font-color1, #1f2933)"
 )
 # SVG scales with the page; the menu would fetch an editor from the network.
@@ -28,11 +29,13 @@ class Pane:
         """Makes the place.
 
         Args:
-            height: Pixels that the largest of its charts takes.
+            height: Pixels that the largest of its charts takes, with room for another font.
             waiting: What stands there while there is no chart.
         """
+        # It grows rather than cut a chart off. No margin: beside a width of 100 % it would push
+        # the pane out of its column.
         self.box = widgets.Output(
-            layout={"height": f"{height}px", "width": "100%", "min_width": "0"}
+            layout={"min_height": f"{height}px", "width": "100%", "min_width": "0", "margin": "0"}
         )
         self.box.add_class("mansu-pane")
         self._shown: dict[str, Any] | None = None

@@ -1,4 +1,4 @@
-"""What a circuit can be compared to: NF4, a control, another fact set, another model."""
+"""What a circuit can be compared to: a format, a control, another fact set, another model."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -11,9 +11,10 @@ from mansu.lab.dashboards.runs import change, fitting, forget_names, model_names
 from mansu.paths import short_name
 from mansu.study.config import StudyConfig
 from mansu.study.run import Progress, Run
+from mansu.study.stages.attribute import attribute
 from mansu.study.stages.gradual import GradualScores, score_gradually
 from mansu.study.stages.localize import localize
-from mansu.study.stages.states import attribute_original_nf4
+from mansu.study.state import FP, State, format_title
 
 
 @dataclass(frozen=True)
@@ -21,18 +22,18 @@ class Partner:
     """The other side of a comparison.
 
     Attributes:
-        field: What differs: the precision, or a configuration field.
+        field: What differs: the format, or a configuration field.
         value: Its value there.
     """
 
-    field: Literal["precision", "circuit", "forget", "model"]
+    field: Literal["format", "circuit", "forget", "model"]
     value: str
 
     @property
     def name(self) -> str:
         """What a reader calls it."""
         return {
-            "precision": "the same model in NF4",
+            "format": f"the same model in {self.value}",
             "circuit": f"{self.value} circuit of the same size",
             "forget": f"fact set {self.value}",
             "model": f"model {self.value}",
@@ -42,7 +43,7 @@ class Partner:
 def partners(config: StudyConfig) -> list[Partner]:
     """What a run's circuit can be compared to here."""
     return [
-        Partner("precision", "NF4"),
+        *(Partner("format", format_title(name)) for name in config.formats),
         *(Partner("circuit", kind) for kind in ("random", "inverse")),
         *(Partner("forget", name) for name in forget_names(config)[1:]),
         *(Partner("model", name) for name in model_names(config)[1:]),
@@ -69,23 +70,21 @@ def both(
     """
     with telling(run, tell):
         own = localize(run).scores
-        first = _asked(run.config)
+        first = f"{short_name(run.config.model)}, {short_name(run.config.forget)}"
         if partner.field == "circuit":
             other: Kind = "random" if partner.value == "random" else "inverse"
             return _shown(own, top_k, "causal", "causal"), _shown(own, top_k, other, partner.value)
-        if partner.field == "precision":
-            nf4 = attribute_original_nf4(run).scores
-            full = _shown(own, top_k, kind, f"{first}, full precision")
-            return full, _shown(nf4, top_k, kind, f"{first}, NF4")
+        if partner.field == "format":
+            form = next(f for f in run.config.formats if format_title(f) == partner.value)
+            deployed = attribute(run, State("original", form)).scores
+            full = _shown(own, top_k, kind, f"{first}, {format_title(FP)}")
+            return full, _shown(deployed, top_k, kind, f"{first}, {partner.value}")
         config = fitting(change(run.config, **{partner.field: partner.value}))
+        second = f"{short_name(config.model)}, {short_name(config.forget)}"
         if partner not in known:
             known[partner] = GradualScores(open_beside(run, config, tell))
         *_, found = score_gradually(known[partner], tell)
-        return _shown(own, top_k, kind, first), _shown(found, top_k, kind, _asked(config))
-
-
-def _asked(config: StudyConfig) -> str:
-    return f"{short_name(config.model)}, {short_name(config.forget)}"
+        return _shown(own, top_k, kind, first), _shown(found, top_k, kind, second)
 
 
 def _shown(scores: EdgeScores, top_k: int, kind: Kind, name: str) -> Shown:

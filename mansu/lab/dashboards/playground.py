@@ -11,7 +11,7 @@ from mansu.lab.dashboards.pane import Pane
 from mansu.lab.show import is_live, show
 from mansu.quant import nf4
 from mansu.study.run import Run
-from mansu.study.stages.movable import trainable_weights
+from mansu.study.stages.fisher import trainable_weights
 
 _STEP = 100  # slider steps a block scale
 _SHOWN = 5, (20, 80)  # batch: weight 5, pushed by 0.2 and by 0.8 of its bin
@@ -52,8 +52,8 @@ class BlockDashboard:
         self.push = slider(
             "update Δ (% of its bin)", 0, -300, 300, "100 is the width of the bin it lies in"
         )
-        self.words, self.chart = Words(4), Pane(300)
-        left = column(self.place, self.push, self.words.box, flex="0 0 420px")
+        self.words, self.chart = Words(4), Pane(360)
+        left = column(self.place, self.push, self.words.box, flex="0 1 420px")
         self.box = dashboard(beside(left, column(self.chart.box, flex="1 1 560px")))
         self._draw()
         for control in (self.place, self.push):

@@ -1,22 +1,21 @@
-"""A prompt of the reader's own, answered by four models side by side."""
+"""A prompt of the reader's own, answered by every state side by side."""
 
 import html
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import ipywidgets as widgets
 
 from mansu.lab import charts
-from mansu.lab.charts.deployment import MODELS
 from mansu.lab.dashboards.controls import beside, column, slider
 from mansu.lab.dashboards.jobs import Jobs, telling
 from mansu.lab.dashboards.pane import Pane
 from mansu.metrics.generation import Continuation, continue_prompt, read_prompt
 from mansu.study.run import Progress, Run
-from mansu.study.stages.states import in_state
+from mansu.study.state import State, in_state, states
 
 TOKENS = 16
 MOST_TOKENS = 64
-Found = dict[tuple[str, str], Continuation]
+Found = dict[State, Continuation]
 
 
 def default_prompt(run: Run) -> str:
@@ -25,23 +24,19 @@ def default_prompt(run: Run) -> str:
 
 
 def answer(run: Run, prompt: str, tokens: int, tell: Progress) -> "Found":
-    """What all four models say.
+    """What every state of the model says.
 
     Raises:
         InputError: The prompt is empty or too long.
         RunError: A model's logits are not finite.
     """
-    found: Found = {}
-    for model in MODELS:
-        found[model] = ask(run, model, prompt, tokens, tell)
-    return found
+    return {state: ask(run, state, prompt, tokens, tell) for state in states(run)}
 
 
-def ask(run: Run, model: tuple[str, str], prompt: str, tokens: int, tell: Progress) -> Continuation:
-    """What one of the four models says; the arguments are those of :func:`answer`."""
-    state, precision = model
-    with in_state(run, state, precision) as held:  # pyright: ignore
-        return continue_prompt(held, prompt, tokens, lambda *far: tell(MODELS[model], *far))
+def ask(run: Run, state: State, prompt: str, tokens: int, tell: Progress) -> Continuation:
+    """What one state says; the arguments are those of :func:`answer`."""
+    with in_state(run, state) as held:
+        return continue_prompt(held, prompt, tokens, lambda *far: tell(state.title, *far))
 
 
 class Prompting:
@@ -67,10 +62,10 @@ class Prompting:
         )
         hint = "New tokens at most; a model may end earlier"
         self.tokens = slider("new tokens", TOKENS, 1, MOST_TOKENS, hint)
-        self.jobs = Jobs("Ask", "Have all four models go on with the prompt", self._start)
+        self.jobs = Jobs("Ask", "Have every model go on with the prompt", self._start)
         self.answers = widgets.HTML(layout={"margin": "0", "width": "100%"})
         self.next = Pane(270, "The likeliest next tokens of each model, once you ask")
-        controls = column(self.prompt, self.tokens, self.jobs.box, flex="0 0 420px")
+        controls = column(self.prompt, self.tokens, self.jobs.box, flex="0 1 420px")
         right = column(self.answers, self.next.box, flex="1 1 560px")
         self.box = beside(controls, right)
         self._show("", Found())
@@ -83,21 +78,22 @@ class Prompting:
         read_prompt(self._run.model, prompt, tokens)
         found = Found()
         with telling(self._run, tell):
-            for model in MODELS:
-                found[model] = ask(self._run, model, prompt, tokens, tell)
+            for state in states(self._run):
+                found[state] = ask(self._run, state, prompt, tokens, tell)
                 self._show(prompt, found)
 
     def _show(self, prompt: str, found: Found) -> None:
         self.found = found
-        self.answers.value = to_html(prompt, found)
+        every = states(self._run)
+        self.answers.value = to_html(prompt, found, every)
         if found:
-            self.next.show(charts.next_tokens(found))
+            self.next.show(charts.next_tokens(found, every))
 
 
-def to_html(prompt: str, found: Mapping[tuple[str, str], Continuation]) -> str:
+def to_html(prompt: str, found: Mapping[State, Continuation], every: Sequence[State]) -> str:
     """The answers side by side; all of them are the text they are."""
     after = f"After “{html.escape(prompt.strip())}”" if prompt else "Press Ask."
-    cards = "".join(_card(name, found.get(model)) for model, name in MODELS.items())
+    cards = "".join(_card(state.title, found.get(state)) for state in every)
     # Without the class that MathJax looks for, "$" in an answer stays a dollar sign.
     return (
         f'<div class="mansu-answers mathjax_ignore"><style>{_STYLE}</style>'
@@ -108,7 +104,7 @@ def to_html(prompt: str, found: Mapping[tuple[str, str], Continuation]) -> str:
 def _card(name: str, found: Continuation | None) -> str:
     text = "" if found is None else html.escape(found.text.strip()) or "(nothing)"
     return (
-        f'<section aria-label="{name}"><b>{name}</b>'
+        f'<section aria-label="{html.escape(name)}"><b>{html.escape(name)}</b>'
         f'<div class="said" tabindex="0">{text}</div></section>'
     )
 

@@ -7,7 +7,7 @@ from mansu.lab.dashboards.controls import Words, beside, column
 from mansu.lab.dashboards.jobs import Jobs, telling
 from mansu.lab.dashboards.pane import Pane
 from mansu.study.run import Progress, Run
-from mansu.study.stages.guarantees import Guarantees, measure_guarantees, read_guarantees
+from mansu.study.stages.guarantees import Guarantees, measure_guarantees
 
 
 class RetainBound:
@@ -22,14 +22,14 @@ class RetainBound:
 
     def __init__(self, run: Run) -> None:
         self._run, self._lengths = run, (0.0, 0.0)
-        self._found: Guarantees | None = read_guarantees(run)
+        self._found: Guarantees | None = measure_guarantees.read(run)
         hint = "Gradient and largest curvature of the retain loss; kept with the run"
         self.jobs = Jobs("Compute the bound", hint, self._start)
         self.words, self.chart = Words(5), Pane(290)
         # Keeps its height once the button is gone.
         height = "90px" if self._found is None else "0"
         self._place = widgets.VBox(layout={"min_height": height})
-        left = column(self.words.box, self._place, flex="0 0 420px")
+        left = column(self.words.box, self._place, flex="0 1 420px")
         self.box = beside(left, column(self.chart.box, flex="1 1 560px"))
 
     def show(self, before: float, after: float) -> None:

@@ -6,14 +6,13 @@ from typing import Any
 
 from mansu.data.facts import fact_set_names
 from mansu.lab.open import STUDY
-from mansu.lab.places import repository
 from mansu.models.loading import find_model, read_config
-from mansu.models.packaged import PACKAGED
-from mansu.models.tiny import TINY
+from mansu.models.recipes import PACKAGED, TINY
 from mansu.study.config import StudyConfig, make_config
 from mansu.study.folders import Folders, study_folders, variant
 from mansu.study.run import Progress, Run
-from mansu.unlearn.methods import METHODS
+from mansu.sweep.places import repository
+from mansu.unlearn.methods import find_method
 
 # What edge scores depend on.
 SCORED = ("model", "forget", "attribution", "pairs", "ig_steps", "alpha_grid", "device", "dtype")
@@ -52,7 +51,7 @@ def open_method(run: Run, method: str) -> Run:
     Raises:
         InputError: As from :class:`mansu.study.run.Run`.
     """
-    config = change(run.config, method=method, **METHODS[method].settings)
+    config = change(run.config, method=method, **find_method(method).settings)
     return open_beside(run, config, run.progress)
 
 

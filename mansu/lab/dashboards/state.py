@@ -26,9 +26,10 @@ def command_line(config: StudyConfig) -> str:
     own = defaults(config.method)
     for field in FIELDS:
         value = getattr(config, field.name)
-        told = StudyConfig() if field.name == "method" else own
-        if value != getattr(told, field.name):
-            words += [f"--{field.name.replace('_', '-')}", str(value)]
+        usual = StudyConfig() if field.name == "method" else own
+        if value != getattr(usual, field.name):
+            told = ",".join(value) if isinstance(value, tuple) else str(value)
+            words += [f"--{field.name.replace('_', '-')}", told]
     return shlex.join(words)
 
 
@@ -87,7 +88,7 @@ class StateRow:
         )
         # An accordion's header cannot be reached by keyboard.
         unfold = button("Load a configuration", "Shows or hides a field for YAML", self._unfold)
-        unfold.layout.align_self = "flex-start"
+        unfold.layout.align_self, unfold.layout.margin = "flex-start", "0"
         self.box = beside(self.yaml, self.command, column(unfold, self._folded, flex="1 1 380px"))
         self.show(config)
 

@@ -15,10 +15,10 @@ from mansu.lab.dashboards.state import StateRow, require_same
 from mansu.lab.show import is_live
 from mansu.study.config import FIELDS, StudyConfig, describe, floors
 from mansu.study.run import Run
-from mansu.study.stages.movable import measure_fisher, select_movable, trainable_weights
+from mansu.study.stages.fisher import measure_fisher, select_movable, trainable_weights
 from mansu.study.stages.train import TRAIN_FIELDS
 from mansu.unlearn.fisher import all_movable
-from mansu.unlearn.methods import METHODS
+from mansu.unlearn.methods import find_method
 
 # What a configuration may set otherwise: it changes neither the circuit nor its Fisher information.
 _OWN = ("tau", "rho", "floor", *TRAIN_FIELDS)
@@ -54,18 +54,19 @@ class TrainDashboard:
         config = run.config
         self._run, self._config, self._drawing = run, config, threading.RLock()
         self._weights = trainable_weights(run)
-        masked = METHODS[config.method].scope == "circuit"
+        masked = find_method(config.method).scope == "circuit"
         self._fisher = measure_fisher(run) if masked else None
         self.tau = _share("τ, quantile of retain Fisher", config.tau, "tau")
         self.rho = _share("ρ, share of the mask", config.rho, "rho")
         self.retain_weight = _weight(config.retain_weight)
         self.floor = choice("floor", config.floor, floors(config.method), _HINTS["floor"])
         self.tau.disabled = not masked
-        self.words, self.chart = Words(5), Pane(300)
+        rows = len({name.split(".")[-2] for name in self._weights})  # of the chart
+        self.words, self.chart = Words(5), Pane(230 + 34 * rows)
         self.state = StateRow(config, self.load)
         self.live = LiveTraining(run, lambda: self.config)
         controls = (self.tau, self.rho, self.retain_weight, self.floor)
-        left = column(*controls, self.words.box, flex="0 0 420px")
+        left = column(*controls, self.words.box, flex="0 1 420px")
         right = column(self.chart.box, flex="1 1 560px")
         self.box = dashboard(beside(left, right), self.live.box, self.state.box)
         self._draw()
@@ -102,7 +103,9 @@ class TrainDashboard:
             self.rho.disabled = config.floor != "in_loop"
             if self._fisher is None:
                 found = all_movable(self._weights)
-                rule = f"{METHODS[config.method].title} has no mask; τ and ρ have no part in it."
+                rule = (
+                    f"{find_method(config.method).title} has no mask; τ and ρ have no part in it."
+                )
             else:
                 found = select_movable(self._run, self._fisher, config)
                 rule = "ρ keeps the best of the mask by forget/retain Fisher ratio."

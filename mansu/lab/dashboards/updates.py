@@ -4,7 +4,6 @@ Floor and quantizer work block by block, so only blocks that hold an update are 
 """
 
 import dataclasses
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -12,6 +11,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from mansu.models.names import layer_of
 from mansu.quant import nf4
 from mansu.quant.permanence import Account, account, to_frame
 from mansu.theory.retain_loss import norm
@@ -62,7 +62,7 @@ class Updates:
         """
         self._matrices = {name: _compact(w, trained[name]) for name, w in originals.items()}
         self._known: dict[tuple[str, float, int | None], Refloored] = {}
-        self.layers = sorted({_layer(name) for name in originals})
+        self.layers = sorted({layer_of(name) for name in originals})
 
     def refloor(
         self, kind: FloorKind | None, least: float = 0.0, layer: int | None = None
@@ -83,7 +83,7 @@ class Updates:
         chosen = {
             name: matrix
             for name, matrix in self._matrices.items()
-            if layer is None or _layer(name) == layer
+            if layer is None or layer_of(name) == layer
         }
         after, dropped, excluded, pinned = {}, 0, 0, 0
         for name, matrix in chosen.items():
@@ -122,7 +122,3 @@ def _whole(found: Account, chosen: Mapping[str, _Matrix]) -> Account:
     )
     sizes = {"size": sum(e.size for e in entries), "blocks": sum(e.blocks for e in entries)}
     return Account(entries, dataclasses.replace(found.total, **sizes))
-
-
-def _layer(name: str) -> int:
-    return int(re.findall(r"layers\.(\d+)\.", name)[0])

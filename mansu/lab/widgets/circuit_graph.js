@@ -27,7 +27,7 @@ const STYLE = `
   padding: 4px 8px; border-radius: 4px; background: var(--ink); color: var(--ground);
   font-size: 12px; z-index: 5; }
 .mansu-graph .status { min-height: 2.8em; }
-.mansu-graph .title { font-weight: 600; }
+.mansu-graph .title { font-weight: 600; overflow-wrap: anywhere; }
 .mansu-graph .key { display: flex; flex-flow: row wrap; gap: 4px 16px; color: var(--soft); }
 .mansu-graph .key b { display: inline-block; width: 22px; height: 4px; margin: 0 5px 3px 0; }
 .mansu-graph .panel { flex: 1 1 400px; min-width: 0; height: 600px; overflow: auto;
@@ -216,7 +216,7 @@ function render({ model, el }) {
       item.append(line, words);
       key.append(item);
     }
-    key.append(make("span", "", "■ MLP in the circuit   □ other MLP   ○ head   ◇ keys and values"));
+    key.append(make("span", "", "■ MLP in the circuit   □ other MLP   ○ head   ◊ keys and values"));
     key.append(make("span", "count", count));
   }
 

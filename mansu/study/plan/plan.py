@@ -11,8 +11,8 @@ from mansu.study.check import check
 from mansu.study.config import StudyConfig
 from mansu.study.plan.shapes import Shapes, meta_model
 from mansu.study.plan.stages import STAGES, Accounting, Moment
-from mansu.study.plan.workload import Workload, read_workload
-from mansu.unlearn.methods import METHODS
+from mansu.study.plan.workload import Workload, has_tokenizer, read_workload
+from mansu.unlearn.methods import find_method
 
 
 @dataclass(frozen=True)
@@ -56,13 +56,13 @@ def make_plan(config: StudyConfig, layers: Sequence[int] | None = None) -> Plan:
     Raises:
         InputError: A method that is not planned for, or as from :func:`mansu.study.check.check`.
     """
-    if METHODS[config.method].scope != "circuit":
+    if find_method(config.method).scope != "circuit":
         raise InputError(
             f"method: memory is planned for methods that train a circuit, not for {config.method}; "
             "leave method out."
         )
     load = cache(lambda: meta_model(config))
-    sets = check(config, load)
+    sets = check(config, lambda: load().tokenizer if has_tokenizer(load()) else None)
     model = load()
     worst = (0, *range(model.layers - config.top_k + 1, model.layers))
     shapes = Shapes(model, tuple(sorted(worst if layers is None else layers)))

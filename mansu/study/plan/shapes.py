@@ -13,7 +13,9 @@ from transformers import AutoModelForCausalLM, PretrainedConfig
 
 from mansu.models import LanguageModel
 from mansu.models.families import family_of
-from mansu.models.loading import find_model, read_config
+from mansu.models.folder import read_config
+from mansu.models.loading import find_model
+from mansu.models.names import layer_of
 from mansu.study.config import StudyConfig
 from mansu.study.plan.workload import Scoring, find_tokenizer
 
@@ -109,7 +111,7 @@ class Shapes:
     def above(self) -> int:
         """Bytes of the quantized weights from the circuit's lowest layer up, without its own."""
         low = self.layers[0]
-        upper = [n for name, n in self.linear.items() if _layer_of(name) >= low]
+        upper = [n for name, n in self.linear.items() if layer_of(name) >= low]
         return sum(upper) - self.circuit * self.item
 
     @property
@@ -203,7 +205,3 @@ class Shapes:
         before = self.kept_log_probs(tokens) if batches > 1 else 0
         hidden = tokens * self.width * self.item
         return before + max(self.block(tokens), hidden + self.log_probs(tokens))
-
-
-def _layer_of(name: str) -> int:
-    return int(name.split(".layers.")[1].split(".")[0])

@@ -11,12 +11,12 @@ from typing import Literal
 from mansu.circuit.attribution import grid_points
 from mansu.circuit.chunks import chunks, pair_bytes, run_bytes
 from mansu.circuit.graph import Graph
+from mansu.data.examples import Example
 from mansu.quant.nf4 import BLOCK
 from mansu.quant.permanence import _CELLS
 from mansu.study.config import StudyConfig
 from mansu.study.plan.shapes import Shapes
 from mansu.study.plan.workload import Workload
-from mansu.unlearn.examples import Example
 from mansu.unlearn.view import BATCH_ROWS
 
 Kind = Literal["weights", "circuit", "optimizer", "gradients", "activations", "attribution", "host"]
@@ -144,8 +144,8 @@ class Accounting:
 
     def floor(self) -> Iterator[Moment]:
         shapes = self.shapes
-        # The trained matrices and the floored ones; one matrix's codes, masks and indices.
-        copies = self.matrices * (1 if self.config.floor == "none" else 2)
+        # The trained matrices, floored one by one in their place.
+        copies = self.matrices
         kept = self._trained()
         # Two matrices' histograms of ratios, and what is counted weight by weight: two sets of
         # codes, unpacked through a copy, and four masks; indices, ratios and cells of the changed.

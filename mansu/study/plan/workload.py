@@ -11,20 +11,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from transformers import AutoTokenizer
-
 from mansu.data.encoding import encode
+from mansu.data.examples import Example, build_examples
 from mansu.data.items import Item
 from mansu.data.pairs import Pair, build_pairs
 from mansu.data.text import utility_text
 from mansu.metrics.mcq import _batches
-from mansu.metrics.perplexity import BATCH_WINDOWS, WINDOW
+from mansu.metrics.perplexity import BATCH_WINDOWS, window_length
 from mansu.models import LanguageModel
+from mansu.models.loading import load_tokenizer
 from mansu.study.check import Sets
 from mansu.study.config import StudyConfig
 from mansu.study.stages.draw import DRAW_SEED, MEASURED, draw_items
-from mansu.study.stages.movable import fisher_sample
-from mansu.unlearn.examples import Example, build_examples
+from mansu.study.stages.fisher import fisher_sample
 
 # Letters a piece, where no tokenizer is at hand. Tokenizers of 32k words and more average above 4
 # in English prose, and names are cut into shorter pieces than that.
@@ -89,23 +88,23 @@ def read_workload(config: StudyConfig, model: LanguageModel, sets: Sets) -> Work
     tokenizer = model.tokenizer
     items = draw_items(forget, retain, utility)
     checks = [items["check_forget"], items["check_retain"]]
-    tokens = len(tokenizer(utility_text())["input_ids"])  # pyright: ignore
-    rows = min(BATCH_WINDOWS, -(-tokens // WINDOW))
+    tokens, window = len(model.read(utility_text())), window_length(model)
+    rows = min(BATCH_WINDOWS, -(-tokens // window))
     examples = {
         "forget": build_examples(tokenizer, forget.facts, forget.seen),
         "retain": build_examples(tokenizer, retain.train, retain.seen),
     }
     return Workload(
         pairs=build_pairs(forget, tokenizer, config.pairs, DRAW_SEED),
-        measured=[batch for role in MEASURED for batch in _scoring(model, items[role])],
+        measured=[b for role in MEASURED if items[role] for b in _scoring(model, items[role])],
         checked=[batch for role in checks for batch in _scoring(model, role)],
-        text=(rows, min(tokens, WINDOW)),
-        text_batches=-(-tokens // (WINDOW * BATCH_WINDOWS)),
+        text=(rows, min(tokens, window)),
+        text_batches=-(-tokens // (window * BATCH_WINDOWS)),
         **examples,
         fisher={
             side: fisher_sample(every, config.fisher_examples) for side, every in examples.items()
         },
-        counted=not isinstance(tokenizer, Pieces),
+        counted=has_tokenizer(model),
     )
 
 
@@ -134,21 +133,22 @@ class Pieces:
         vocabulary: Number of token ids.
     """
 
-    pad_token_id = 0
-
     def __init__(self, vocabulary: int) -> None:
         self._vocabulary = vocabulary
 
     def __call__(self, text: str, **_settings: Any) -> dict[str, list[int]]:
         found = re.findall(rf"\s?\S{{1,{PIECE}}}", text)
-        return {"input_ids": [1, *(zlib.crc32(p.encode()) % self._vocabulary for p in found)]}
+        tokens = [1, *(zlib.crc32(p.encode()) % self._vocabulary for p in found)]
+        return {"input_ids": tokens, "special_tokens_mask": [1] + [0] * len(found)}
+
+
+def has_tokenizer(model: LanguageModel) -> bool:
+    """Whether the model's tokens are counted by its own tokenizer."""
+    return not isinstance(model.tokenizer, Pieces)
 
 
 def find_tokenizer(folder: Path, vocabulary: int) -> Any:
     """The tokenizer of a model folder, or what stands in for it where the folder has none."""
     if not any(folder.glob("tokenizer*")):
         return Pieces(vocabulary)
-    tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
-    if tokenizer.pad_token_id is None:
-        tokenizer.pad_token = tokenizer.eos_token
-    return tokenizer
+    return load_tokenizer(folder)

@@ -11,12 +11,13 @@ Roles:
 
 import random
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from mansu.data.facts import FactSet
 from mansu.data.items import Item, build_items
 from mansu.data.pairs import Pair, build_pairs
-from mansu.study.run import Run, once
+from mansu.study.cache.stage import stage
+from mansu.study.run import Run
 
 MEASURED = ("forget_seen", "forget_held_out", "retain", "utility")
 # Scored items of a measured role at most; below 300, an interval of ±2 pp could not be seen.
@@ -32,12 +33,10 @@ class Drawn:
     Attributes:
         items: The questions of each role.
         pairs: Clean/corrupted pairs of the forget set.
-        key: The stage's key.
     """
 
     items: dict[str, tuple[Item, ...]]
     pairs: tuple[Pair, ...]
-    key: str
 
     @property
     def chance(self) -> float:
@@ -45,31 +44,17 @@ class Drawn:
         return 1 / len(self.items["forget_seen"][0].options)
 
 
-@once
+def _fingerprints(run: Run) -> list[str]:
+    return [facts.fingerprint for facts in (run.forget, run.retain, run.utility)]
+
+
+@stage("items", "shared", fields=["pairs"], inputs=_fingerprints, ending=".json")
 def draw(run: Run) -> Drawn:
     """Draws the items and pairs, or reads those already drawn."""
-    sets = (run.forget, run.retain, run.utility)
-    stage = run.stage("draw", ["pairs"], [], *(facts.fingerprint for facts in sets))
-    path = stage.path("items", ".json")
-    stored = stage.read_json(path)
-    if stored is not None:
-        items = {
-            role: tuple(Item(**{**item, "options": tuple(item["options"])}) for item in listed)
-            for role, listed in stored["items"].items()
-        }
-        pairs = tuple(
-            Pair(**{**p, "clean": tuple(p["clean"]), "corrupted": tuple(p["corrupted"])})
-            for p in stored["pairs"]
-        )
-        return Drawn(items, pairs, stage.key)
-    items = draw_items(*sets)
-    pairs = build_pairs(run.forget, run.model.tokenizer, run.config.pairs, DRAW_SEED)
-    payload = {
-        "items": {role: [asdict(item) for item in listed] for role, listed in items.items()},
-        "pairs": [asdict(pair) for pair in pairs],
-    }
-    stage.write_json(path, payload)
-    return Drawn(items, pairs, stage.key)
+    return Drawn(
+        draw_items(run.forget, run.retain, run.utility),
+        build_pairs(run.forget, run.tokenizer, run.config.pairs, DRAW_SEED),
+    )
 
 
 def draw_items(forget: FactSet, retain: FactSet, utility: FactSet) -> dict[str, tuple[Item, ...]]:

@@ -1,5 +1,6 @@
 """Edge scores that come in a few pairs at a time: work to watch, to stop, and to go on with."""
 
+import time
 from collections.abc import Iterator
 
 import torch
@@ -7,7 +8,7 @@ import torch
 from mansu.circuit import EdgeScores, attribute
 from mansu.study.run import Progress, Run
 from mansu.study.stages.draw import draw
-from mansu.study.stages.localize import read_scores, scores_stage, write_scores
+from mansu.study.stages.localize import score_original
 
 PIECE = 4  # pairs; a few seconds of work for a small model
 
@@ -15,7 +16,7 @@ PIECE = 4  # pairs; a few seconds of work for a small model
 class GradualScores:
     """The edge scores of a run's original model on a growing part of its pairs.
 
-    The end result is the one of :func:`mansu.study.stages.localize.score_original` beyond rounding,
+    The end result is the one of ``score_original`` beyond rounding,
     and is stored in its place.
 
     Attributes:
@@ -25,13 +26,13 @@ class GradualScores:
     def __init__(self, run: Run) -> None:
         """Reads what is stored; scores nothing yet."""
         self._run = run
-        self._stage = scores_stage(run)
         self._pairs = draw(run).pairs
         self.total = len(self._pairs)
         # Pairs of equal length stay together, as attribution itself groups them.
         self._order = sorted(range(self.total), key=lambda row: -len(self._pairs[row].clean))
         self._parts: list[EdgeScores] = []
-        self._whole = read_scores(self._stage)
+        self._start = time.monotonic()
+        self._whole = score_original.read(run)
 
     @property
     def done(self) -> int:
@@ -64,7 +65,7 @@ class GradualScores:
         self._parts.append(part)
         if self.done == self.total:
             self._whole = reorder(pool(self._parts), self._order)
-            write_scores(self._stage, self._whole)
+            score_original.write(self._run, result=self._whole, start=self._start)
 
 
 def score_gradually(gradual: GradualScores, tell: Progress) -> Iterator[EdgeScores]:

@@ -5,20 +5,20 @@ whole model is multiplied many times. Computed when a notebook asks for it, not 
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import dataclass
 
 import numpy as np
 import torch
-from pydantic import TypeAdapter
 from torch import Tensor
 
+from mansu.data.examples import Example, build_examples
 from mansu.models.memory import release_memory
 from mansu.models.swap import swapped
 from mansu.quant import linear_weights
-from mansu.study.run import Run, Stage, once
+from mansu.study.cache.stage import stage
+from mansu.study.run import Run
+from mansu.study.stages.fisher import trainable_weights
 from mansu.study.stages.floor import floor
-from mansu.study.stages.movable import trainable_weights
 from mansu.study.stages.train import train
 from mansu.theory import (
     Crossings,
@@ -36,7 +36,6 @@ from mansu.theory import (
 )
 from mansu.theory.retain_loss import Vector, inner, norm
 from mansu.theory.survey import Index, size
-from mansu.unlearn.examples import Example, build_examples
 
 SEED = 0
 EXAMPLES = 12  # retain examples, drawn with SEED
@@ -84,39 +83,13 @@ class Guarantees:
     block: FisherBlock
 
 
-_ADAPTER = TypeAdapter(Guarantees)
-
-
-@once
+@stage("guarantees", "run", after=[floor], ending=".json")
 def measure_guarantees(run: Run) -> Guarantees:
     """Checks every claim on this run, or reads what was found."""
-    stored = read_guarantees(run)
-    if stored is not None:
-        return stored
     trained, unlearned = train(run), floor(run)
-    stage = _stage(run)
     originals = trainable_weights(run)
-    states = {
-        "before": trained.matrices(originals),
-        "after": unlearned.matrices(originals),
-    }
-    found = _measure(run, originals, states, trained.index, unlearned.index)
-    stage.write_json(_path(run), asdict(found))
-    return found
-
-
-def read_guarantees(run: Run) -> Guarantees | None:
-    """What was found earlier, or None; of a run that is unlearned already."""
-    stored = _stage(run).read_json(_path(run))
-    return None if stored is None else _ADAPTER.validate_python(stored)
-
-
-def _stage(run: Run) -> Stage:
-    return run.stage("guarantees", [], ["unlearn", "quant", "theory"], floor(run).key)
-
-
-def _path(run: Run) -> Path:
-    return run.folder / "guarantees.json"
+    found = {"before": trained.matrices(originals), "after": unlearned.matrices(originals)}
+    return _measure(run, originals, found, trained.index, unlearned.index)
 
 
 def _measure(
@@ -172,7 +145,7 @@ def _mean_loss(loss: RetainLoss) -> float:
 
 def _examples(run: Run) -> tuple[Example, ...]:
     """The sample of the retain examples that training saw."""
-    pool = build_examples(run.model.tokenizer, run.retain.train, run.retain.seen)
+    pool = build_examples(run.tokenizer, run.retain.train, run.retain.seen)
     count = min(EXAMPLES, len(pool))
     drawn = np.random.default_rng(SEED).choice(len(pool), count, replace=False)
     # Examples that share a batch are of similar length, so that little of it is padding.

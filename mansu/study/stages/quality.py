@@ -3,16 +3,15 @@
 Not part of a run: it costs several attributions, and nothing that is trained depends on it.
 """
 
-from dataclasses import asdict, dataclass
-
-import torch
+from dataclasses import dataclass
 
 from mansu.circuit import attribute, rank_mlps
-from mansu.circuit.agreement import Agreement, Quality, compare_methods, top_overlap
+from mansu.circuit.agreement import Quality, compare_methods, top_overlap
 from mansu.data.pairs import build_pairs
-from mansu.study.run import Run, once
+from mansu.study.cache.stage import stage
+from mansu.study.run import Run
 from mansu.study.stages.draw import DRAW_SEED, draw
-from mansu.study.stages.localize import localize, score_original
+from mansu.study.stages.localize import SCORED, score_original
 
 OTHER_DRAWS = (1, 2)  # added to the seed that the run's own pairs were drawn with
 COMPARED_PAIRS = 16  # pairs that methods are compared on, at most
@@ -35,20 +34,10 @@ class CircuitQuality:
     fresh_pairs: tuple[float, ...]
 
 
-@once
+@stage("quality", "shared", fields=["top_k", "pairs", *SCORED], after=[draw, score_original])
 def measure_quality(run: Run) -> CircuitQuality:
     """Compares methods, draws and patching, or reads what was measured."""
-    drawn, located = draw(run), localize(run)
-    stage = run.stage("quality", ["top_k"], ["circuit"], score_original(run)[1])
-    path = stage.path("quality", ".safetensors")
-    stored = stage.read_tensors(path)
-    if stored is not None:
-        extra = stored.extra
-        rows = tuple(Agreement(**row) for row in extra["rows"])
-        methods = Quality(rows=rows, **stored.tensors, **extra["methods"])
-        rankings = tuple(tuple(ranking) for ranking in extra["rankings"])
-        shares = tuple(extra["overlaps"]), tuple(extra["fresh_pairs"])
-        return CircuitQuality(methods, rankings, *shares)
+    drawn = draw(run)
     config = run.config
     methods = compare_methods(
         run.model,
@@ -57,10 +46,10 @@ def measure_quality(run: Run) -> CircuitQuality:
         memory_mb=config.memory_mb,
         progress=run.report("attribution methods"),
     )
-    own = rank_mlps(located.scores)
+    own = rank_mlps(score_original(run))
     rankings, overlaps, fresh = [own], [], []
     for other in OTHER_DRAWS:
-        pairs = build_pairs(run.forget, run.model.tokenizer, config.pairs, DRAW_SEED + other)
+        pairs = build_pairs(run.forget, run.tokenizer, config.pairs, DRAW_SEED + other)
         scores = attribute(
             run.model,
             pairs,
@@ -73,20 +62,4 @@ def measure_quality(run: Run) -> CircuitQuality:
         rankings.append(rank_mlps(scores))
         overlaps.append(top_overlap(own, rankings[-1], config.top_k))
         fresh.append(len(set(pairs) - set(drawn.pairs)) / len(pairs))
-    result = CircuitQuality(methods, tuple(rankings), tuple(overlaps), tuple(fresh))
-    stage.write_tensors(path, *_pack(result))
-    return result
-
-
-def _pack(result: CircuitQuality) -> tuple[dict[str, torch.Tensor], dict[str, object]]:
-    fields = asdict(result.methods)
-    rows = fields.pop("rows")
-    tensors = {name: fields.pop(name) for name in ("edges", "patched", "scored")}
-    extra = {
-        "rows": rows,
-        "methods": fields,
-        "rankings": result.rankings,
-        "overlaps": result.overlaps,
-        "fresh_pairs": result.fresh_pairs,
-    }
-    return tensors, extra
+    return CircuitQuality(methods, tuple(rankings), tuple(overlaps), tuple(fresh))

@@ -1,41 +1,36 @@
 """Phase 2, second half: training. Resumes from the last check."""
 
-import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
 
 import torch
 
 from mansu.data.items import Item
 from mansu.metrics.mcq import score_items
 from mansu.models.swap import swapped
-from mansu.study.records import StoredTensors
-from mansu.study.run import Run, Stage, once
+from mansu.quant.deployed import deployed
+from mansu.registry import plugs
+from mansu.study.cache.codec import pack, unpack
+from mansu.study.cache.records import Stamp, read_result, write_result
+from mansu.study.cache.stage import Upstream, stage
+from mansu.study.run import Run
 from mansu.study.stages.draw import draw
-from mansu.study.stages.indices import lengthen, shorten
-from mansu.study.stages.localize import localize
-from mansu.study.stages.movable import (
+from mansu.study.stages.fisher import (
     find_movable,
-    fisher_stage,
+    measure_fisher,
     trainable_weights,
     training_examples,
 )
+from mansu.study.stages.localize import choose_circuit
+from mansu.study.state import FORMATS, FP
 from mansu.unlearn.in_loop import InLoopLatents
 from mansu.unlearn.latents import Latents
-from mansu.unlearn.methods import METHODS
-from mansu.unlearn.trainer import (
-    Keep,
-    StepRecord,
-    Trainer,
-    TrainSettings,
-    TrainState,
-    Validation,
-    kept_of,
-)
-from mansu.unlearn.view import View, in_precision
+from mansu.unlearn.methods import find_method
+from mansu.unlearn.trainer import StepRecord, Trainer, TrainProgress, TrainSettings, Validation
+from mansu.unlearn.trainer import kept_of as kept_of
+from mansu.unlearn.view import View
 
-_DONE, _HALF_WAY = "trained.safetensors", "training.safetensors"  # in the run's folder
 TRAIN_FIELDS = (
     *("forget_loss", "beta", "margin", "retain_weight", "learning_rate", "steps"),
     *("forget_batch", "retain_batch", "validate_every", "seed"),
@@ -56,7 +51,6 @@ class Trained:
         validations: Accuracies of every check.
         best: The check the checkpoint comes from; None when the method keeps the retain set and no
             check did, in which case ``values`` are the original weights.
-        key: The stage's key.
     """
 
     index: dict[str, torch.Tensor]
@@ -64,7 +58,6 @@ class Trained:
     history: list[StepRecord]
     validations: list[Validation]
     best: Validation | None
-    key: str
 
     def matrices(self, originals: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         """The originals with the latents written in, in the originals' dtype."""
@@ -91,43 +84,65 @@ class Course:
     finished: bool
 
 
-@once
-def train(run: Run) -> Trained:
-    """Trains, resumes training, or reads the finished checkpoint."""
-    return train_watched(run, lambda history, validations: None)
+def _runs_through_the_quantizer(run: Run) -> bool:
+    """Only in_loop trains differently; the other floors are applied to the same plain training."""
+    return run.config.floor == "in_loop"
 
 
-def train_watched(run: Run, watch: Watch) -> Trained:
-    """Does what :func:`train` does; ``watch`` is told after every step and every check.
+def _fields(run: Run) -> Sequence[str]:
+    masked = find_method(run.config.method).scope == "circuit"
+    through = _runs_through_the_quantizer(run)
+    return (*TRAIN_FIELDS, "method", *(["tau"] if masked else []), *(["rho"] if through else []))
 
-    A watcher that raises ends the training; the state of the last check is kept.
+
+def _before(run: Run) -> list[Upstream]:
+    masked = find_method(run.config.method).scope == "circuit"
+    return [(draw, ()), *([(choose_circuit, ()), (measure_fisher, ())] if masked else [])]
+
+
+def _plugs(run: Run) -> list[Path]:
+    """The method, and the formats that checks are made in."""
+    formats = plugs(FORMATS)
+    return [plugs("mansu.unlearn.methods")[run.config.method], formats[FP], formats["nf4"]]
+
+
+@stage(
+    "trained",
+    "run",
+    fields=_fields,
+    after=_before,
+    inputs=lambda run: ["through" if _runs_through_the_quantizer(run) else "plain"],
+    plugs=_plugs,
+    scratch=lambda run: [_half_way(run)],
+)
+def train(run: Run, watch: Watch = lambda history, validations: None) -> Trained:
+    """Trains, resumes training, or reads the finished checkpoint.
+
+    Args:
+        run: The run.
+        watch: Told after every step and every check. One that raises ends the training; the state
+            of the last check is kept.
     """
-    method = METHODS[run.config.method]
-    stage = _open(run)
-    stored = stage.read_tensors(run.folder / _DONE)
-    if stored is not None:
-        return _trained(stored.tensors, stored.extra, method.keep, stage.key)
-    run.open()
+    method, config = find_method(run.config.method), run.config
     weights = trainable_weights(run)
     movable = find_movable(run)
-    through = run.config.floor == "in_loop"
-    latents = (InLoopLatents if through else Latents)(weights, movable)
-    lowest = min(localize(run).circuit.layers) if method.scope == "circuit" else 0
+    latents = (InLoopLatents if _runs_through_the_quantizer(run) else Latents)(weights, movable)
+    lowest = min(choose_circuit(run).layers) if method.scope == "circuit" else 0
     views = [View(run.model, list(weights), lowest, p) for p in latents.precisions]
     forget, retain = training_examples(run)
-    config = run.config
     fields = {name: getattr(config, name) for name in TRAIN_FIELDS}
     settings = TrainSettings(**fields, keep=method.keep)
-    half_way = run.folder / _HALF_WAY
 
-    resumed = _resume(stage.read_tensors(half_way))
+    resumed = _read_half_way(run)
     history = list(resumed.history) if resumed else []
     validations = list(resumed.validations) if resumed else []
     report = run.report("training")
 
-    def save(state: TrainState) -> None:
-        stage.write_tensors(half_way, *_pack(state))
-        validations[:] = state.validations
+    def save(progress: TrainProgress) -> None:
+        run.open()  # for some methods this is the folder's first file
+        stamp = Stamp(train.key(run), 0.0, 0)
+        write_result(_half_way(run), *pack(TrainProgress, progress), stamp)
+        validations[:] = progress.validations
         watch(history, validations)
 
     def note(record: StepRecord) -> None:
@@ -145,44 +160,28 @@ def train_watched(run: Run, watch: Watch) -> Trained:
         save=save,
         chance=draw(run).chance,
     )
-    state = trainer.run(resumed, note)
-    kept = latents.original if state.best is None else state.best
-    extra = {
-        "history": [dataclasses.asdict(r) for r in state.history],
-        "validations": [dataclasses.asdict(v) for v in state.validations],
-        "kept": state.best is not None,
-    }
-    tensors = {f"index/{name}": shorten(index) for name, index in movable.index.items()}
-    tensors["values"] = kept
-    stage.write_tensors(run.folder / _DONE, tensors, extra)
-    half_way.unlink(missing_ok=True)
-    return _trained(tensors, extra, method.keep, stage.key)
+    ended = trainer.run(resumed, note)
+    kept = latents.original if ended.best is None else ended.best
+    best = None if ended.best is None else kept_of(ended.validations, method.keep)
+    return Trained(movable.index, kept, ended.history, ended.validations, best)
 
 
 def read_course(run: Run) -> Course | None:
     """Reads what is stored of the run's training, finished or stopped; trains nothing."""
-    stage = _open(run)
-    for name in (_DONE, _HALF_WAY):
-        stored = stage.read_tensors(run.folder / name)
-        if stored is not None:
-            history, validations = _records(stored.extra)
-            return Course(history, validations, name == _DONE)
-    return None
+    done = train.read(run)
+    if done is not None:
+        return Course(done.history, done.validations, finished=True)
+    half = _read_half_way(run)
+    return None if half is None else Course(half.history, half.validations, finished=False)
 
 
-def _open(run: Run) -> Stage:
-    method = METHODS[run.config.method]
-    mask, tau = method.scope, []
-    if method.scope == "circuit":
-        fisher, path = fisher_stage(run)
-        fisher.note_cost(path)
-        mask, tau = fisher.key, ["tau"]
-    # Only in_loop trains differently; the other floors are applied to the same plain training.
-    through = run.config.floor == "in_loop"
-    fields = (*TRAIN_FIELDS, *tau, *(["rho"] if through else []))
-    code = ["unlearn", "quant", "metrics"]
-    kind = "through the quantizer" if through else "plain"
-    return run.stage("train", fields, code, mask, draw(run).key, kind, method.keep)
+def _half_way(run: Run) -> Path:
+    return run.folder / "training.safetensors"
+
+
+def _read_half_way(run: Run) -> TrainProgress | None:
+    record = read_result(_half_way(run), train.key(run))
+    return None if record is None else unpack(TrainProgress, record.tree, record.tensors)
 
 
 def _validator(run: Run) -> Callable[[Latents, int], Validation]:
@@ -196,56 +195,13 @@ def _validator(run: Run) -> Callable[[Latents, int], Validation]:
         forget, drops = [], []
         for precision in current.precisions:
             if precision not in base:
-                with in_precision(run.model, precision):
+                with deployed(run.model, precision):
                     base[precision] = accuracy(items["check_retain"])
             # The NF4 model is made from the FP weights, as deployment will make it.
             unlearned = swapped(run.model.module, current.weights["fp"])
-            with unlearned, in_precision(run.model, precision):
+            with unlearned, deployed(run.model, precision):
                 forget.append(accuracy(items["check_forget"]))
                 drops.append(base[precision] - accuracy(items["check_retain"]))
         return Validation(step, sum(forget) / len(forget), max(drops))
 
     return validate
-
-
-def _pack(state: TrainState) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
-    tensors = {name: getattr(state, name) for name in ("values", "momentum", "variance")}
-    if state.best is not None:
-        tensors["best"] = state.best
-    extra = {
-        "step": state.step,
-        "history": [dataclasses.asdict(r) for r in state.history],
-        "validations": [dataclasses.asdict(v) for v in state.validations],
-    }
-    return tensors, extra
-
-
-def _resume(stored: StoredTensors | None) -> TrainState | None:
-    if stored is None:
-        return None
-    history, validations = _records(stored.extra)
-    return TrainState(
-        step=stored.extra["step"],
-        history=history,
-        validations=validations,
-        best=stored.tensors.pop("best", None),
-        **stored.tensors,
-    )
-
-
-def _records(extra: dict[str, Any]) -> tuple[list[StepRecord], list[Validation]]:
-    history = [StepRecord(**record) for record in extra["history"]]
-    return history, [Validation(**check) for check in extra["validations"]]
-
-
-def _trained(
-    tensors: dict[str, torch.Tensor], extra: dict[str, Any], keep: Keep, key: str
-) -> Trained:
-    history, validations = _records(extra)
-    best = kept_of(validations, keep) if extra["kept"] else None
-    index = {
-        name.removeprefix("index/"): lengthen(stored)
-        for name, stored in tensors.items()
-        if name.startswith("index/")
-    }
-    return Trained(index, tensors["values"], history, validations, best, key)

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from mansu.unlearn.trainer import Keep
-
 Scope = Literal["circuit", "blocks"]
+Keep = Literal["best", "last"]
+ForgetLoss = Literal["npo", "npo_sum", "gradient_ascent", "cross_entropy"]
 
 
 @dataclass(frozen=True)

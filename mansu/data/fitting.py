@@ -1,0 +1,88 @@
+"""Whether a model can be asked a fact set's questions: told from its tokenizer, before any work."""
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from mansu.data.encoding import encode, token_ids
+from mansu.data.facts import Fact, FactSet
+from mansu.errors import InputError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+Tokens = tuple[int, ...]
+
+
+def check_fits(
+    fact_set: FactSet, tokenizer: "PreTrainedTokenizerBase", rows: int, context: int | None
+) -> None:
+    """Refuses a set with a fact that a model cannot be asked in some wording.
+
+    Every prompt is tried; every option is tried once behind every template, with the first fact
+    that offers it.
+
+    Args:
+        fact_set: The set.
+        tokenizer: The model's tokenizer.
+        rows: How many tokens the model has an embedding for.
+        context: How many tokens it reads at most; None where nothing limits it.
+
+    Raises:
+        InputError: naming fact, template and what does not fit.
+    """
+    offered_by: dict[str, Fact] = {}
+    for fact in fact_set.facts:
+        for option in fact.options:
+            offered_by.setdefault(option, fact)
+    for template in fact_set.templates:
+        tails = {
+            option: encode(tokenizer, template.render(fact), template.follow(fact, option))
+            for option, fact in offered_by.items()
+        }
+        asked: dict[Tokens, Fact] = {}
+        for fact in fact_set.facts:
+            prompt = token_ids(tokenizer, template.render(fact))
+            options = {option: tails[option].continuation_ids for option in fact.options}
+            misfits = _misfits(prompt, options, asked.get(prompt), rows, context)
+            for misfit in misfits:
+                raise InputError(
+                    f"{fact_set.path}: the fact {fact.id!r} cannot be asked with template "
+                    f"{template.id!r}: {misfit}, or choose another model."
+                )
+            asked[prompt] = fact
+
+
+def _misfits(
+    prompt: Tokens,
+    options: Mapping[str, Tokens],
+    same: Fact | None,
+    rows: int,
+    context: int | None,
+) -> Iterator[str]:
+    """What does not fit, with the way out."""
+    if not prompt:
+        yield "its prompt tokenizes to nothing; change it"
+    first: dict[Tokens, str] = {}
+    for option, tokens in options.items():
+        if not tokens:
+            yield f"its option {option!r} tokenizes to nothing; change the option"
+        if tokens in first:
+            yield (
+                f"its options {first[tokens]!r} and {option!r} are the same tokens; change one of "
+                "them"
+            )
+        first[tokens] = option
+    if same is not None:
+        yield f"in tokens its prompt is that of the fact {same.id!r}; change one of the subjects"
+    highest = max(max(tokens) for tokens in (prompt, *options.values()))
+    if highest >= rows:
+        yield (
+            f"the tokenizer gives token {highest:,}, and the model has embeddings for {rows:,}, so "
+            "the two do not belong together; restore the model's own tokenizer files"
+        )
+    length = len(prompt) + max(map(len, options.values()))
+    if context is not None and length > context:
+        yield (
+            f"prompt and longest option have {length:,} tokens, and the model reads {context:,} at "
+            "most; shorten them"
+        )

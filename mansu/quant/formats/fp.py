@@ -1,0 +1,7 @@
+"""Full precision: the model as it is held."""
+
+from contextlib import nullcontext
+
+from mansu.quant.formats.base import Format
+
+FORMAT = Format("fp", "full precision", nullcontext, "#0072b2")

@@ -1,0 +1,1 @@
+"""Where the weights of a measured model come from, one file an origin."""

@@ -1,0 +1,1 @@
+"""What the numbers say, in words decided by the numbers alone."""

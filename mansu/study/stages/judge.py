@@ -1,0 +1,69 @@
+"""Proof and verdict: every state measured and attributed, compared, judged: the scorecard."""
+
+import dataclasses
+import importlib.metadata
+import json
+from typing import Any
+
+from mansu.study.cache.stage import Upstream, stage
+from mansu.study.config import StudyConfig
+from mansu.study.rows import behaviour_rows, keep_items, structure_rows, weight_rows
+from mansu.study.rules import judge_rows
+from mansu.study.run import Run
+from mansu.study.scorecard import SCHEMA, Rows, Scorecard
+from mansu.study.stages.attribute import attribute, attribute_all
+from mansu.study.stages.draw import draw
+from mansu.study.stages.floor import floor
+from mansu.study.stages.localize import choose_circuit
+from mansu.study.stages.measure import measure, measure_all
+from mansu.study.state import FP, State, states
+
+VERSIONED = ("mansu", "torch", "transformers", "bitsandbytes", "nnsight")
+TRAINED_FOR = "nf4"  # the format whose bins the floor and its account are about
+
+
+def _before(run: Run) -> list[Upstream]:
+    asked = states(run)
+    measured: list[Upstream] = [(measure, (state,)) for state in asked]
+    return [*measured, (floor, ()), *((attribute, (state,)) for state in asked)]
+
+
+def _plain(config: StudyConfig) -> dict[str, Any]:
+    """The configuration as it comes back from JSON."""
+    return json.loads(json.dumps(dataclasses.asdict(config)))  # pyright: ignore
+
+
+@stage("scorecard", "run", after=_before, ending=".json")
+def judge(run: Run) -> Scorecard:
+    """Compares all states and decides the four properties."""
+    drawn, asked = draw(run), states(run)
+    circuit, found = choose_circuit(run), floor(run)
+    behaviours = measure_all(run, asked)
+    facts = [pair.fact_id for pair in drawn.pairs]
+    rows = Rows(
+        [
+            *behaviour_rows(behaviours),
+            *structure_rows(attribute_all(run, asked), circuit, facts),
+            *weight_rows(
+                found.account.total,
+                found.excluded,
+                run.model.weight_count,
+                State("unlearned", TRAINED_FOR),
+            ),
+        ]
+    )
+    held_out = behaviours[State("original", FP)].roles.get("forget_held_out")
+    known = () if held_out is None else keep_items(held_out, "forget_held_out").templates
+    costs = judge.costs(run)
+    return Scorecard(
+        schema=SCHEMA,
+        config=_plain(run.config),
+        versions={name: importlib.metadata.version(name) for name in VERSIONED},
+        circuit=circuit.layers,
+        chance=drawn.chance,
+        templates=known,
+        numbers=rows,
+        verdicts=judge_rows(rows, drawn.chance),
+        seconds={name: cost.seconds for name, cost in costs.items()},
+        peak_memory_mb=max(cost.peak_memory_mb for cost in costs.values()),
+    )

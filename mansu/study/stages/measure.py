@@ -1,0 +1,58 @@
+"""Measures what a state of the model answers: every role's questions, and plain text."""
+
+import hashlib
+from dataclasses import dataclass
+
+from mansu.data.text import utility_text
+from mansu.metrics.mcq import McqScores, score_items
+from mansu.metrics.perplexity import perplexity
+from mansu.study.cache.stage import Upstream, stage
+from mansu.study.run import Run
+from mansu.study.stages.draw import MEASURED, draw
+from mansu.study.state import FP, State, files_of, find_origin, in_state
+
+
+@dataclass(frozen=True)
+class Behaviour:
+    """Answers of one state of the model.
+
+    Attributes:
+        roles: Scores by role, over the role's drawn items in their order.
+        perplexity: On the utility text, per token.
+    """
+
+    roles: dict[str, McqScores]
+    perplexity: float
+
+
+def _before(run: Run, state: State) -> list[Upstream]:
+    return [(draw, ()), *find_origin(state.origin).after(run)]
+
+
+@stage(
+    "behaviour",
+    place=lambda run, state: find_origin(state.origin).place,
+    after=_before,
+    inputs=lambda run, state: [hashlib.sha256(utility_text().encode()).hexdigest()],
+    plugs=files_of,
+)
+def measure(run: Run, state: State) -> Behaviour:
+    """Scores the measured roles and the utility text in a state, or reads the scores."""
+    items = draw(run).items
+    with in_state(run, state) as model:
+        roles = {
+            role: score_items(model, items[role], run.report(f"{state.title}: {role}"))
+            for role in MEASURED
+            if items[role]
+        }
+        return Behaviour(roles, perplexity(model, utility_text()))
+
+
+def measure_origin(run: Run, origin: str) -> dict[str, Behaviour]:
+    """What the weights of one origin answer, by format, full precision first."""
+    return {form: measure(run, State(origin, form)) for form in (FP, *run.config.formats)}
+
+
+def measure_all(run: Run, states: tuple[State, ...]) -> dict[State, Behaviour]:
+    """What every one of some states answers."""
+    return {state: measure(run, state) for state in states}

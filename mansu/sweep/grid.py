@@ -1,0 +1,144 @@
+"""A study: one YAML file that spans a grid of runs.
+
+::
+
+    study: default                     # names the results' folder
+    models: [smollm2-135m]
+    sets:
+      - {forget: elements, retain: capitals, utility: cities}
+    methods: [mansu]                   # this and what follows may be left out
+    variants: [{}, {floor: boundary}]  # fields that set the cells of the grid apart
+    seeds: [0, 1, 2]
+    set: {steps: 100}                  # fields that every run has
+
+One run for every model × set × method × variant × seed.
+"""
+
+import itertools
+import math
+from collections import Counter
+from dataclasses import field
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass
+
+from mansu.errors import InputError, enumerate_some, quote
+from mansu.study.config import (
+    StudyConfig,
+    Whole,
+    make_config,
+    read_config,
+    words,
+)
+from mansu.study.folders import study_folders
+
+_STRICT = ConfigDict(extra="forbid")
+_GRID = ("model", "forget", "retain", "utility", "method", "seed")
+Named = Annotated[str, Field(min_length=1)]
+
+
+@dataclass(frozen=True, kw_only=True, config=_STRICT)
+class Sets:
+    """The fact sets of a run, by role."""
+
+    forget: Named
+    retain: Named
+    utility: Named
+
+
+@dataclass(frozen=True, kw_only=True, config=_STRICT)
+class Study:
+    """A grid of runs.
+
+    Attributes:
+        study: Its name, and the name of its folder of results.
+        models: Models.
+        sets: Fact sets by role.
+        methods: Unlearning methods.
+        variants: Configuration fields that set cells of the grid apart; ``{}`` is the default.
+        seeds: Seeds.
+        set: Configuration fields that every run has.
+    """
+
+    study: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)]
+    models: Annotated[list[Named], Field(min_length=1)]
+    sets: Annotated[list[Sets], Field(min_length=1)]
+    methods: Annotated[list[Named], Field(min_length=1)] = field(default_factory=lambda: ["mansu"])
+    variants: Annotated[list[dict[str, Any]], Field(min_length=1)] = field(
+        default_factory=lambda: [{}]
+    )
+    seeds: Annotated[list[Whole], Field(min_length=1)] = field(default_factory=lambda: [0])
+    set: dict[str, Any] = field(default_factory=dict)
+
+
+_ADAPTER = TypeAdapter(Study)
+MOST_RUNS = 10_000
+
+
+def read_study(path: str | Path) -> Study:
+    """Reads a study file.
+
+    Raises:
+        InputError: The file cannot be read, a key is unknown or missing, or a value does not fit.
+    """
+    values = read_config(path)
+    try:
+        study = _ADAPTER.validate_python(values)
+    except ValidationError as error:
+        told = [
+            f"{'.'.join(map(_part, problem['loc'])) or 'file'}: {words(problem)}"
+            for problem in error.errors(include_url=False)
+        ]
+        raise InputError(f"Study {path} does not fit: {enumerate_some(told)}.") from error
+    for place, fields in [("set", study.set)] + [("variants", v) for v in study.variants]:
+        if taken := sorted({*fields} & {*_GRID}):
+            raise InputError(
+                f"Study {path}: {place} may not hold {', '.join(taken)}; the grid itself does, "
+                f"through models, sets, methods and seeds."
+            )
+    return study
+
+
+def expand(study: Study) -> list[StudyConfig]:
+    """The configurations of all runs of a study, in the order of its lists.
+
+    Raises:
+        InputError: A field is unknown or out of range, there are too many runs, or two of them
+            would share a folder.
+    """
+    axes = (study.models, study.sets, study.methods, study.variants, study.seeds)
+    if (runs := math.prod(map(len, axes))) > MOST_RUNS:
+        raise InputError(
+            f"Study '{study.study}' has {runs} runs; split it into studies of {MOST_RUNS} at most."
+        )
+    grid = itertools.product(*axes)
+    configs = [
+        make_config(
+            {
+                **study.set,
+                **variant,
+                "model": model,
+                "forget": sets.forget,
+                "retain": sets.retain,
+                "utility": sets.utility,
+                "method": method,
+                "seed": seed,
+            }
+        )
+        for model, sets, method, variant, seed in grid
+    ]
+    folders = Counter(study_folders(config, Path()).run for config in configs)
+    for folder, runs in folders.items():
+        if runs > 1:
+            raise InputError(
+                f"Study '{study.study}' has two runs for the folder {folder}; drop the repeated "
+                "entry, or give the files different names."
+            )
+    return configs
+
+
+def _part(part: object) -> str:
+    """A step on the way to a value: a key of the file, or a number in a list."""
+    return part if isinstance(part, str) and len(part) <= 40 else quote(part)

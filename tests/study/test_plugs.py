@@ -1,0 +1,241 @@
+"""A format and an origin of one's own: a file each, and they are measured, judged and shown."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from mansu.cli import main
+from mansu.study.scorecard import Scorecard, read_scorecard
+from mansu.study.state import State
+from mansu.sweep.places import repository
+from tests.conftest import TINY_SETTINGS
+from tests.faults.harness import OPTIONS
+
+FORMAT = '''"""Weights rounded to bfloat16."""
+
+import torch
+
+from mansu.quant.formats import weightwise
+
+FORMAT = weightwise("bf16", "BF16", lambda weight: weight.to(torch.bfloat16).to(weight.dtype))
+'''
+ORIGIN = '''"""The circuit's weights half of the way back to the original."""
+
+from contextlib import contextmanager
+
+from mansu.models.swap import swapped
+from mansu.study.stages.fisher import trainable_weights
+from mansu.study.stages.floor import floor
+from mansu.study.state import Origin
+
+
+@contextmanager
+def enter(run):
+    before = trainable_weights(run)
+    after = floor(run).matrices(before)
+    half = {name: (weight + after[name]) / 2 for name, weight in before.items()}
+    with swapped(run.model.module, half):
+        yield run.model
+
+
+ORIGIN = Origin("half-way", "half-way", enter, after=lambda run: [(floor, ())])
+'''
+ORIGINS, FORMATS = ("original", "unlearned", "half-way"), ("fp", "nf4", "bf16")
+
+
+class Ran(NamedTuple):
+    """A run with both plugs, in a process of its own."""
+
+    folder: Path
+    plugs: Path
+    said: str
+    card: Scorecard
+    before: dict[str, int]
+
+
+def modified(folder: Path) -> dict[str, int]:
+    return {str(p): p.stat().st_mtime_ns for p in folder.rglob("*") if p.is_file()}
+
+
+@pytest.fixture(scope="module")
+def ran(finished_run, tmp_path_factory) -> Ran:
+    place, plugs = tmp_path_factory.mktemp("third"), tmp_path_factory.mktemp("plugs")
+    shutil.copytree(finished_run.folder.parent, place, dirs_exist_ok=True)
+    for folder, name, text in (("formats", "bf16", FORMAT), ("origins", "half_way", ORIGIN)):
+        (plugs / folder).mkdir()
+        (plugs / folder / f"{name}.py").write_text(text, encoding="utf-8")
+    before = modified(place)
+    ended = subprocess.run(
+        [
+            *(sys.executable, "-m", "mansu", "run", *OPTIONS, "--formats", "nf4,bf16"),
+            *("--out", str(place / "run"), "--shared", str(place / "shared")),
+        ],
+        env={**os.environ, "MANSU_PLUGS": str(plugs), "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr
+    card = read_scorecard(place / "run" / "scorecard.json")
+    assert card is not None
+    return Ran(place, plugs, ended.stdout, card, before)
+
+
+def test_every_origin_is_measured_in_every_format(ran: Ran) -> None:
+    stored = json.loads((ran.folder / "run" / "scorecard.json").read_text(encoding="utf-8"))
+    found = {(row["origin"], row["format"]) for row in stored["numbers"]}
+    assert found == {(origin, form) for origin in ORIGINS for form in FORMATS}
+    rows = ran.card.rows
+    for state in rows.states:
+        assert rows.find("forget", "seen", "accuracy", state, "value")
+        assert rows.find("utility", "text", "perplexity", state, "value")
+        if state.origin != "original":
+            assert rows.find("forget", "circuit", "cad", state, "change")
+        if state.format != "fp":
+            assert rows.find("forget", "seen", "accuracy", state, "gap")
+    assert rows.find("forget", "circuit", "cad", State("original", "bf16"), "gap")
+
+
+def test_half_of_the_way_back_the_model_knows_more_than_unlearned(ran: Ran) -> None:
+    found = [
+        ran.card.rows.at("forget", "seen", "accuracy", State(origin, "fp"), "value").value or 0.0
+        for origin in ("unlearned", "half-way", "original")
+    ]
+    assert found[0] < found[1] <= found[2]
+
+
+def test_both_stand_in_the_printed_table_and_the_format_in_every_rule(ran: Ran) -> None:
+    table = ran.said.split("\n\nproperties")[0]
+    assert "half-way" in table
+    assert "BF16" in table
+    for name in ("retain", "permanence", "structural"):
+        assert "BF16" in ran.card.verdict(name).rule + ran.card.verdict(name).reason
+
+
+def test_what_was_stored_before_stays_valid_but_for_the_scorecard(ran: Ran) -> None:
+    now = modified(ran.folder)
+    again = {Path(name).name for name, when in ran.before.items() if now[name] != when}
+    assert again == {"scorecard.json"}
+    new = {Path(name).name for name in set(now) - set(ran.before)}
+    assert {name.rpartition("-")[0] for name in new if "original" in name} == {
+        *("behaviour-original-bf16", "attribution-original-bf16")
+    }
+    assert {name for name in new if "original" not in name} == {
+        f"{stage}-{origin}-{form}.safetensors"
+        for stage in ("behaviour", "attribution")
+        for origin, form in (
+            *((("unlearned", "bf16")), ("half-way", "fp"), ("half-way", "nf4")),
+            ("half-way", "bf16"),
+        )
+    }
+
+
+def test_mansu_tables_shows_both(ran: Ran, monkeypatch, capsys) -> None:
+    monkeypatch.setenv("MANSU_PLUGS", str(ran.plugs))
+    assert main(["tables", str(ran.folder)]) == 0
+    said = capsys.readouterr().out
+    assert "half-way" in said
+    assert "BF16" in said
+
+
+def test_without_its_plugs_one_scorecard_is_told_of_and_the_others_are_shown(
+    ran: Ran, finished_run, tmp_path: Path, capsys
+) -> None:
+    assert main(["tables", str(ran.folder)]) == 2
+    assert "'half-way' is unknown" in capsys.readouterr().err
+    for name, folder in (("third", ran.folder / "run"), ("two", finished_run.folder)):
+        (tmp_path / name).mkdir()
+        shutil.copy(folder / "scorecard.json", tmp_path / name)
+    assert main(["tables", str(tmp_path)]) == 0
+    said = capsys.readouterr().out
+    assert "'half-way' is unknown" in said
+    assert said.count("properties") == 1
+
+
+# ---- plugs that are none -------------------------------------------------------------------------
+
+
+@pytest.fixture
+def refused(tmp_path: Path, monkeypatch, capsys) -> Callable[..., str]:
+    """``refused(folder, file, text, option, …)``: what `mansu run` says of such a plug."""
+
+    def run(folder: str, file: str, text: str, *options: str) -> str:
+        (tmp_path / "plugs" / folder).mkdir(parents=True)
+        (tmp_path / "plugs" / folder / file).write_text(text, encoding="utf-8")
+        monkeypatch.setenv("MANSU_PLUGS", str(tmp_path / "plugs"))
+        out = tmp_path / "out"
+        assert main(["run", *OPTIONS, "--out", str(out), *options]) == 2
+        said = capsys.readouterr()
+        assert said.out == ""
+        assert said.err.startswith("mansu: ")
+        assert said.err.count("\n") == 1
+        assert not out.exists()
+        return said.err
+
+    return run
+
+
+@pytest.mark.parametrize("folder", ["formats", "origins", "methods"])
+@pytest.mark.parametrize(
+    ("file", "text", "told"),
+    [
+        ("mine.py", "", "must hold a value"),
+        ("mine.py", "raise ValueError('a\\nb')", "cannot be imported (ValueError: a b)"),
+        ("mine.py", "def (", "cannot be imported (SyntaxError"),
+        ("mine.py", "FORMAT = METHOD = ORIGIN = 3", "must hold a value"),
+    ],
+)
+def test_a_plug_that_is_none_is_refused_before_any_work(
+    refused, folder: str, file: str, text: str, told: str
+) -> None:
+    chosen = {"formats": ("--formats", "mine"), "methods": ("--method", "mine"), "origins": ()}
+    assert told in refused(folder, file, text, *chosen[folder])
+
+
+@pytest.mark.parametrize(
+    ("folder", "file"),
+    [("formats", "nf4.py"), ("origins", "unlearned.py"), ("methods", "ga.py")],
+)
+def test_a_plug_with_a_name_that_is_taken_is_refused(refused, folder: str, file: str) -> None:
+    assert f"the name '{file[:-3]}' is taken; rename the file" in refused(folder, file, "")
+
+
+def test_a_format_that_is_not_asked_for_is_not_even_imported(finished_run, tmp_path, monkeypatch):
+    (tmp_path / "formats").mkdir()
+    (tmp_path / "formats" / "mine.py").write_text("raise SystemExit")
+    monkeypatch.setenv("MANSU_PLUGS", str(tmp_path))
+    folders = ["--out", str(finished_run.folder), "--shared", str(finished_run.shared)]
+    assert main(["run", *OPTIONS, *folders]) == 0
+
+
+def test_an_unknown_format_is_told_what_may_have_been_meant(refused) -> None:
+    told = refused("formats", "mine.py", "", "--formats", "nf5")
+    assert "did you mean 'nf4'" in told
+
+
+def test_notebook_5_shows_the_new_format_and_the_new_origin(ran: Ran, tmp_path: Path) -> None:
+    given = [word for name, value in TINY_SETTINGS.items() for word in ("-p", name, str(value))]
+    ended = subprocess.run(
+        [
+            *(sys.executable, "-m", "papermill", "05_quantize.ipynb", str(tmp_path / "out.ipynb")),
+            *(*given, "-y", "formats: [nf4, bf16]"),
+            *("-p", "out", str(ran.folder / "run"), "-p", "shared", str(ran.folder / "shared")),
+        ],
+        cwd=repository() / "notebooks",
+        env={**os.environ, "MANSU_PLUGS": str(ran.plugs), "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr
+    cells = json.loads((tmp_path / "out.ipynb").read_text(encoding="utf-8"))["cells"]
+    shown = [json.dumps(cell["outputs"]) for cell in cells if cell.get("outputs")]
+    for text in ("BF16", "half-way"):
+        assert sum(text in output for output in shown) >= 4  # slopes, gaps, facts, templates
