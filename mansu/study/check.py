@@ -55,17 +55,26 @@ def check(config: StudyConfig, tokenizer: "Callable[[], PreTrainedTokenizerBase 
     require_disjoint(sets.forget, sets.retain)
     require_disjoint(sets.forget, sets.utility)
     _require_sides(sets.retain)
-    if config.top_k > (layers := count_layers(config.model)):
-        raise InputError(
-            f"top_k: the model has {layers} MLP sublayers, so the circuit cannot have "
-            f"{config.top_k}; lower top_k."
-        )
+    require_layers(config)
     require_device(config.device)
     _require_plugs(config)
     found = tokenizer()
     if found is not None:
         _require_answers(config.model, sets, found)
     return sets
+
+
+def require_layers(config: StudyConfig) -> None:
+    """Refuses a circuit larger than its model; no weight is read.
+
+    Raises:
+        InputError: It is larger, or there is no such model.
+    """
+    if config.top_k > (layers := count_layers(config.model)):
+        raise InputError(
+            f"top_k: the model has {layers} MLP sublayers, so the circuit cannot have "
+            f"{config.top_k}; lower top_k."
+        )
 
 
 def require_device(name: str, here: bool = False) -> None:

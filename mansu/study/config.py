@@ -36,7 +36,7 @@ def _number(kind: Callable[[Any], Any]) -> BeforeValidator:
 
     def read(value: object) -> object:
         if isinstance(value, str) or (isinstance(value, Integral) and not isinstance(value, bool)):
-            with suppress(ValueError):
+            with suppress(ValueError, OverflowError):
                 return kind(value)
         return value
 

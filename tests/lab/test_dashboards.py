@@ -1,5 +1,6 @@
 """The dashboards' parts without a browser: jobs, state, charts that change, panes that stay."""
 
+import re
 import threading
 import time
 from dataclasses import asdict
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 from mansu.errors import InputError
 from mansu.lab.dashboards import inspect, jobs, localize, runs
 from mansu.lab.dashboards.controls import Words, at_start, log_slider, set_range
+from mansu.lab.dashboards.inspection import InspectDashboard
 from mansu.lab.dashboards.jobs import Jobs, Stopped
 from mansu.lab.dashboards.localization import LocalizeDashboard
 from mansu.lab.dashboards.partners import Partner, both
@@ -33,7 +35,7 @@ def test_a_job_tells_how_far_it_is_and_says_when_it_is_done() -> None:
     told = []
     job = a_job()
     assert job.work(lambda tell: told.extend(_count(tell, 3, job)))
-    assert job.wait(10)
+    assert job.wait(300)
     assert told == [(0, 3), (1, 3), (2, 3)]
     assert job.words.text.startswith("Done in")
     assert (job.start.disabled, job.stop.disabled) == (False, True)
@@ -52,28 +54,28 @@ def test_stop_takes_hold_at_the_next_piece_and_keeps_what_is_finished() -> None:
         for piece in range(5):
             tell("pieces", piece, 5)
             started.set()
-            assert go_on.wait(10)
+            assert go_on.wait(300)
             finished.append(piece)
 
     job = a_job()
     job.work(work)
-    assert started.wait(10)
+    assert started.wait(300)
     job.stop.click()
     go_on.set()
-    assert job.wait(10)
+    assert job.wait(300)
     assert finished == [0]  # the piece at hand, and no other
     assert "Stopped" in job.words.text
 
 
 def test_only_one_job_works_at_a_time_whatever_dashboard_it_belongs_to() -> None:
     go_on, first, second = threading.Event(), a_job(), a_job()
-    assert first.work(lambda tell: go_on.wait(10))
+    assert first.work(lambda tell: go_on.wait(300))
     assert not second.work(lambda tell: None)
     assert "Another job" in second.words.text
     go_on.set()
-    assert first.wait(10)
+    assert first.wait(300)
     assert second.work(lambda tell: None)
-    assert second.wait(10)
+    assert second.wait(300)
 
 
 def test_a_cell_waits_for_the_job_and_an_interrupt_stops_it(monkeypatch) -> None:
@@ -86,7 +88,7 @@ def test_a_cell_waits_for_the_job_and_an_interrupt_stops_it(monkeypatch) -> None
             time.sleep(0.005)
 
     job.work(work)
-    assert begun.wait(10)
+    assert begun.wait(300)
     wait, calls = Jobs.wait, []
 
     def interrupted(self, seconds=None):
@@ -114,10 +116,10 @@ def test_an_error_is_one_sentence_that_says_what_to_do_and_frees_the_models(erro
 
     job = a_job()
     job.work(fail)
-    assert job.wait(10)
+    assert job.wait(300)
     assert said in job.words.text
     assert job.work(lambda tell: None)
-    assert job.wait(10)
+    assert job.wait(300)
 
 
 def test_words_are_never_markup_and_a_dollar_sign_stays_one() -> None:
@@ -157,7 +159,10 @@ def test_the_yaml_of_a_state_loads_back_and_the_command_says_what_differs() -> N
     assert asdict(loaded[0]) == asdict(config) | {"top_k": 2}  # pyright: ignore
 
 
-@pytest.mark.parametrize("text", ["top_k: many", "nonsense: 1", "- a", "a: [", "top_k: 0"])
+BAD = ["top_k: many", "nonsense: 1", "- a", "a: [", "top_k: 0", "top_k: true", "tau: 1\ntau: 1"]
+
+
+@pytest.mark.parametrize("text", BAD)
 def test_a_yaml_that_cannot_work_changes_nothing_and_says_why(text: str) -> None:
     loaded: list[StudyConfig] = []
     row = StateRow(make_config({}), loaded.append)
@@ -188,7 +193,7 @@ def test_stopped_is_raised_inside_the_job_alone() -> None:
 
     job = a_job()
     job.work(work)
-    assert job.wait(10)
+    assert job.wait(300)
     assert seen == [True]
 
 
@@ -223,12 +228,29 @@ def test_a_configuration_with_another_attribution_is_not_shown_as_if_it_were_the
     shown.load(change(located.config, attribution="eap"))
     assert "press Run" in shown.jobs.words.text
     shown.start()
-    assert shown.jobs.wait(120)
+    assert shown.jobs.wait(300)
     assert shown.jobs.words.text.startswith("Done")
     assert not shown.scores.scores.equal(first.scores)
     shown.load(located.config)
     assert shown.scores.scores.equal(first.scores)
     assert "attribution: eap-ig" in shown.state.yaml.text
+
+
+@pytest.mark.parametrize("kind", [LocalizeDashboard, InspectDashboard])
+@pytest.mark.parametrize("text", ["top_k: 50", "top_k: 50\nmodel: no-such-model"])
+def test_a_configuration_that_no_run_could_have_is_not_loaded(located, kind, text) -> None:
+    shown = kind(located)
+    before = shown.state.yaml.text
+    shown.state.field.value = text
+    shown.state.load()
+    said = (
+        "Unknown model" if "model" in text and kind is LocalizeDashboard else "top_k|model differ"
+    )
+    assert re.search(said, shown.state.words.text)
+    assert shown.state.yaml.text == before
+    assert shown.top_k.max == located.model.layers
+    shown.top_k.value = 1
+    assert "top_k: 1" in shown.state.yaml.text
 
 
 def test_a_comparison_that_was_stopped_goes_on_where_it_was(located, monkeypatch, tmp_path) -> None:

@@ -137,7 +137,7 @@ def test_four_models_answer_a_prompt_and_their_answers_stand_side_by_side(finish
     assert prompting.prompt.value == "The chemical symbol for hydrogen is"
     prompting.tokens.value = 3
     prompting.jobs.start.click()
-    assert prompting.jobs.wait(60)
+    assert prompting.jobs.wait(300)
     assert prompting.jobs.words.text.startswith("Done")
     run = finished._run
     for state, found in prompting.found.items():
@@ -152,7 +152,7 @@ def test_a_prompt_that_cannot_be_read_says_so_and_keeps_the_answers(finished) ->
     before = prompting.answers.value
     prompting.prompt.value = "   "
     prompting.jobs.start.click()
-    assert prompting.jobs.wait(60)
+    assert prompting.jobs.wait(300)
     assert "The prompt is empty" in prompting.jobs.words.text
     assert prompting.answers.value == before
 

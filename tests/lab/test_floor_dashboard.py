@@ -119,7 +119,7 @@ def test_a_bound_that_is_not_computed_yet_is_computed_at_a_press(made, monkeypat
     assert "press the button" in bound.words.text
     assert not bound.chart.box.outputs
     bound.jobs.start.click()
-    assert bound.jobs.wait(10)
+    assert bound.jobs.wait(300)
     assert told
     assert "‖Δ‖ = 0.2" in bound.words.text
     assert bound.chart.box.outputs

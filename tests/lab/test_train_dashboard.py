@@ -121,7 +121,7 @@ def test_training_goes_live_stops_at_a_press_and_goes_on_from_the_last_check(
 
     monkeypatch.setattr(live_training, "train_stage", until_stopped)
     live.jobs.start.click()
-    assert live.jobs.wait(120)
+    assert live.jobs.wait(300)
     assert live.jobs.words.text.startswith("Stopped")
     assert len(drawn) == 4  # a step each, and then what is kept: the first two
     assert "nothing is kept before the first check" in drawn[1]
@@ -142,7 +142,7 @@ def test_training_goes_live_stops_at_a_press_and_goes_on_from_the_last_check(
     steps: list[tuple[str, int]] = []
     monkeypatch.setattr(live.jobs, "_tell", lambda task, done, total: steps.append((task, done)))
     live.jobs.start.click()
-    assert live.jobs.wait(120)
+    assert live.jobs.wait(300)
     assert [done for task, done in steps if task == "training"] == [3, 4, 5, 6]
     assert "Training ended at step 6" in live.words.text
     folder = Path(live.words.text.split("It lies in ")[1].rstrip("."))
@@ -153,12 +153,12 @@ def test_training_goes_live_stops_at_a_press_and_goes_on_from_the_last_check(
     # Another setting is chosen while one is trained: in the end that one's state is shown.
     again.load(change(dashboard.config, rho=0.2))
     begun, chosen = threading.Event(), threading.Event()
-    monkeypatch.setattr(again.live.jobs, "_tell", lambda *far: begun.set() or chosen.wait(60))
+    monkeypatch.setattr(again.live.jobs, "_tell", lambda *far: begun.set() or chosen.wait(300))
     again.live.jobs.start.click()
-    assert begun.wait(60)
+    assert begun.wait(300)
     again.load(dashboard.config)
     chosen.set()
-    assert again.live.jobs.wait(120)
+    assert again.live.jobs.wait(300)
     assert again.live.words.text == live.words.text
     assert again.live.curves.box.outputs == live.curves.box.outputs
     (folder / "config.json").write_text("{}")

@@ -55,7 +55,7 @@ def test_a_second_process_waits_for_the_first_and_builds_nothing():
 
     def slow(place):
         inside.set()
-        assert go_on.wait(20)
+        assert go_on.wait(300)
         (place / "first").touch()
         built.append("first")
 
@@ -66,10 +66,10 @@ def test_a_second_process_waits_for_the_first_and_builds_nothing():
     # Two open files of a lock exclude each other, in one process as in two.
     with ThreadPoolExecutor(2) as threads:
         first = threads.submit(build_once, "models/a", slow)
-        assert inside.wait(20)
+        assert inside.wait(300)
         second = threads.submit(build_once, "models/a", unwanted)
         go_on.set()
-        assert first.result(20) == second.result(20)
+        assert first.result(300) == second.result(300)
     assert built == ["first"]
 
 

@@ -63,7 +63,7 @@ def test_only_a_whole_number_or_its_text_is_one(value):
             make_config({field: value})
 
 
-@pytest.mark.parametrize("value", [True, False, [0.5], None, "", "half", "nan", "inf", math.nan])
+@pytest.mark.parametrize("value", [True, False, [0.5], None, "", "half", "nan", 10**400, math.inf])
 def test_only_a_finite_number_or_its_text_is_one(value):
     for field in ("tau", "beta", "learning_rate"):
         with pytest.raises(InputError, match=f"^{field}: input should be"):

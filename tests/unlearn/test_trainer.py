@@ -39,7 +39,7 @@ def make_trainer(parts, kind=InLoopLatents, validate=None, save=None, chance=-1.
 @pytest.mark.parametrize("kind", [Latents, InLoopLatents])
 def test_training_lowers_the_forget_loss(parts, kind):
     history = make_trainer(parts, kind, steps=10).run().history
-    assert history[-1].forget < history[0].forget - 1
+    assert history[-1].forget < history[0].forget - 0.1
 
 
 def test_a_resumed_training_ends_exactly_where_an_uninterrupted_one_does(parts):

@@ -6,7 +6,6 @@ import ipywidgets as widgets
 from IPython.display import display
 
 from mansu.circuit import EdgeScores, Stability, select, stability
-from mansu.errors import InputError
 from mansu.lab import charts
 from mansu.lab.dashboards.comparison import Comparison, drawn_range
 from mansu.lab.dashboards.controls import (
@@ -28,6 +27,7 @@ from mansu.lab.show import is_live, show
 from mansu.lab.widgets import CircuitGraph
 from mansu.lab.widgets.circuit_graph import circuits_of
 from mansu.lab.widgets.details import details_of, read_examples
+from mansu.study.check import require_layers
 from mansu.study.config import FIELDS, StudyConfig, choices, describe
 from mansu.study.run import Progress, Run
 from mansu.study.stages.draw import draw
@@ -140,8 +140,7 @@ class InspectDashboard:
         own = {"top_k": self._run.config.top_k, "circuit": self._run.config.circuit}
         there = change(config, **own)
         require_same(there, self._run.config, "one attribution", _UNSCORED)
-        if config.top_k > self.top_k.max:
-            raise InputError(f"top_k: the model has {self.top_k.max} MLP sublayers; lower top_k.")
+        require_layers(config)
         self._config = config
         self.top_k.value, self.kind.value = config.top_k, config.circuit
         self.state.show(config)

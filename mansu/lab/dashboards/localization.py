@@ -32,6 +32,7 @@ from mansu.lab.dashboards.runs import (
 )
 from mansu.lab.dashboards.state import StateRow
 from mansu.lab.show import is_live, show
+from mansu.study.check import require_layers
 from mansu.study.config import FIELDS, StudyConfig, choices, describe
 from mansu.study.run import Progress, Run
 from mansu.study.stages.gradual import GradualScores, score_gradually
@@ -117,7 +118,12 @@ class LocalizeDashboard:
         self.jobs.work(self._score)
 
     def load(self, config: StudyConfig) -> None:
-        """Sets the controls to a configuration; what they do not show is kept beside them."""
+        """Sets the controls to a configuration; what they do not show is kept beside them.
+
+        Raises:
+            InputError: There is no such model, or it is smaller than the circuit.
+        """
+        require_layers(config)
         self._config = config
         with self._drawing:
             for name, control in self.controls.items():

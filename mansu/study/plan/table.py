@@ -35,7 +35,7 @@ def plan_table(plan: Plan, width: int = 100) -> str:
         rows.append([stage, *(_gb(plan, n) for n in (*parts, *ends)), fullest.name])
     return "\n".join(
         [
-            *textwrap.wrap(head, width),
+            *textwrap.wrap(head, width, break_on_hyphens=False),
             "",
             *columns(rows, "l" + "r" * (len(rows[0]) - 2) + "l"),
             "",
