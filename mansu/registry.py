@@ -63,7 +63,7 @@ def load(package: str, value: str, name: str) -> Any:
     module = importlib.import_module(f"{package}.{file.stem}") if own else _import(file)
     plug, kind = getattr(module, value, None), value.capitalize()
     kinds = [base.__name__ for base in type(plug).__mro__]
-    if kind not in kinds or _plain(plug.name) != _plain(name):
+    if plug is None or kind not in kinds or _plain(plug.name) != _plain(name):
         raise InputError(f"{file} must hold a value {value}, a {kind} whose name is '{name}'.")
     return plug
 

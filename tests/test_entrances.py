@@ -29,7 +29,7 @@ sys.meta_path.insert(0, Spy())
 ENTRANCES = {
     "the package": "import mansu, torch",
     "a notebook": "import mansu.lab.open",
-    "Python": "from mansu.study import Run",
+    "Python": "from mansu.study import Run; import torch",
     "the command line": "import runpy; runpy.run_module('mansu.cli'); import torch",
     "a sweep": "import mansu.sweep.batch, torch",
     "the served pages": "import mansu.lab.server, torch",

@@ -1,5 +1,6 @@
 """Loads a model by name: packaged, tiny, a local folder or GGUF file, or a hub id."""
 
+from functools import lru_cache
 from pathlib import Path
 
 import torch
@@ -134,11 +135,17 @@ def _hash(folder: Path, weights: list[Path]) -> str:
 
 
 def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
-    """The tokenizer of a model's folder.
+    """The tokenizer of a model's folder, one object for as long as its files stay as they are.
 
     Raises:
         InputError: There is none, or it is damaged.
     """
+    files = [(p.name, p.stat()) for p in sorted(folder.iterdir()) if p.is_file()]
+    return _tokenizer(folder, tuple((name, s.st_size, s.st_mtime_ns) for name, s in files))
+
+
+@lru_cache(maxsize=8)
+def _tokenizer(folder: Path, _files: tuple[tuple[str, int, int], ...]) -> PreTrainedTokenizerBase:
     try:
         return AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
     except Exception as error:  # the libraries of old kinds of tokenizers raise what they like

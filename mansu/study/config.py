@@ -70,7 +70,10 @@ def _require_plug(field: str, name: str) -> str:
 
 
 def _split(value: Any) -> Any:
-    return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
+    """Names in one text: from a shell with commas between, from papermill as it writes a tuple."""
+    if not isinstance(value, str):
+        return value
+    return [name for part in value.split(",") if (name := part.strip(" ()[]'\""))]
 
 
 MethodName = Annotated[str, AfterValidator(_require_method)]

@@ -193,7 +193,10 @@ def read_scorecard(path: Path) -> Scorecard | None:
             f"{path} is a scorecard of schema {schema}, and this version reads schema {SCHEMA}; "
             "run its configuration again."
         )
-    return unpack(Scorecard, record.tree, record.tensors)
+    try:
+        return unpack(Scorecard, record.tree, record.tensors)
+    except (ValueError, LookupError):
+        return None
 
 
 def known_templates(scores: McqScores, least: float) -> tuple[str, ...]:

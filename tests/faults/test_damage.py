@@ -114,7 +114,7 @@ def test_a_damaged_model_of_the_user_s_own_is_never_taken_for_the_one_it_was(
         try:
             assert load_model(str(own)).fingerprint != before
         except InputError as error:
-            assert "damaged or incomplete" in str(error)
+            assert "is damaged" in str(error)
     (own / "config.json").write_text("{")
     with tally("damaged model of one's own"):
         assert main(["run", *OPTIONS, "--model", str(own), "--out", str(tmp_path / "new")]) == 2

@@ -3,7 +3,6 @@
 import pytest
 
 from mansu.lab import charts, lessons
-from mansu.lab.charts.behaviour import accuracies
 from mansu.lab.dashboards.analysis import AnalysisDashboard
 from mansu.lab.dashboards.deployment import DeploymentDashboard
 from mansu.lab.dashboards.training import TrainDashboard
@@ -11,8 +10,10 @@ from mansu.lab.theme import to_spec
 from mansu.study.config import make_config
 from mansu.study.folders import Folders
 from mansu.study.pipeline import run_study
+from mansu.study.rows import behaviour_rows
 from mansu.study.run import Run
-from mansu.study.stages import draw, measure_base, quantize
+from mansu.study.stages import draw, measure_all, measure_origin
+from mansu.study.state import states
 from tests.study.small_sets import FAST, hurry, write_set, write_sets
 
 
@@ -29,12 +30,17 @@ def run(tmp_path_factory) -> Run:
 
 
 def test_the_charts_and_tables_of_notebook_5_have_the_other_roles(run):
-    base, now = measure_base(run), quantize(run)
-    assert set(accuracies(base, now)["role"]) == {"forget, seen prompts", "retain", "utility"}
-    assert len(to_spec(charts.slopes(base, now, draw(run).chance))["hconcat"]) == 3
-    assert "'role': 'forget, new prompts'" not in str(to_spec(charts.gap_chart(base, now)))
-    assert len(charts.fact_table(run.forget, base, now)) == 6
-    assert charts.template_table(run.forget, base, now)["used in"].unique().tolist() == ["training"]
+    measured = measure_all(run, states(run))
+    rows = behaviour_rows(measured)
+    assert {(row.set, row.view) for row in rows.where(metric="accuracy")} == {
+        ("forget", "seen"),
+        ("retain", "all"),
+        ("utility", "all"),
+    }
+    assert len(to_spec(charts.slopes(rows, draw(run).chance))["hconcat"]) == 3
+    assert "'role': 'forget, new prompts'" not in str(to_spec(charts.gap_chart(rows)))
+    assert len(charts.fact_table(run.forget, measured)) == 6
+    assert charts.template_table(run.forget, measured)["used in"].unique().tolist() == ["training"]
 
 
 def test_the_dashboards_open_and_offer_the_other_roles(run):
@@ -48,5 +54,5 @@ def test_the_dashboards_open_and_offer_the_other_roles(run):
 
 
 def test_the_lessons_of_notebook_0_need_no_held_out_prompts(run):
-    models = {"original": measure_base(run), "MANSU": quantize(run)}
+    models = {o: measure_origin(run, o) for o in ("original", "unlearned")}
     assert lessons.price(models, draw(run).chance).why

@@ -7,6 +7,7 @@ from transformers import AutoModelForCausalLM
 from mansu.errors import InputError, RunError
 from mansu.models import load_model, pad
 from mansu.models import packaged as packaged_models
+from mansu.models.loading import load_tokenizer
 
 SPECIAL = ("pad_token", "eos_token", "bos_token", "unk_token")
 
@@ -127,3 +128,13 @@ def test_a_damaged_packaged_file_is_not_converted(monkeypatch, tmp_path):
     with pytest.raises(InputError, match="damaged"):
         load_model("damaged")
     assert not [p for p in (tmp_path / "cache" / "models").iterdir() if p.is_dir()]
+
+
+def test_a_tokenizer_is_read_once_for_as_long_as_its_files_stay_as_they_are(model_folder):
+    first = load_tokenizer(model_folder)
+    assert load_tokenizer(model_folder) is first
+    settings = model_folder / "tokenizer_config.json"
+    changed = json.loads(settings.read_text()) | {"eos_token": "<pad>"}
+    settings.write_text(json.dumps(changed))
+    assert load_tokenizer(model_folder).eos_token_id == 0
+    assert first.eos_token_id == 1

@@ -20,11 +20,12 @@ TITLES = [
 def execute(text: str, run, tmp_path):
     written, executed = tmp_path / "written.ipynb", tmp_path / "executed.ipynb"
     written.write_text(text, encoding="utf-8")
-    folders = {"out": str(run.folder), "shared": str(run.shared)}
+    given = {"out": str(run.folder), "shared": str(run.shared)}
+    given |= {"formats": list(run.config.formats)}  # papermill would write a tuple as text
     papermill.execute_notebook(
         str(written),
         str(executed),
-        parameters=dataclasses.asdict(run.config) | folders,
+        parameters=dataclasses.asdict(run.config) | given,
         kernel_name="python3",
         progress_bar=False,
     )

@@ -7,12 +7,12 @@ import pytest
 
 from mansu.cli import main
 from mansu.models import LanguageModel
+from mansu.registry import plugs
 from mansu.study.config import FIELDS, choices, floors, make_config
 from mansu.study.folders import Folders, variant
 from mansu.study.pipeline import run_study
 from mansu.study.plan import make_plan
 from mansu.study.run import Run
-from mansu.unlearn.methods import METHODS
 from tests.study.small_sets import FAST, hurry, write_sets
 
 OFFERED = {field.name: choices(field) for field in FIELDS if choices(field)}
@@ -24,7 +24,7 @@ ALONE = [
 ]
 TOGETHER = [
     {"dtype": dtype, "method": method, "floor": floor}
-    for dtype, method in product(OFFERED["dtype"] or (), METHODS)
+    for dtype, method in product(OFFERED["dtype"] or (), plugs("mansu.unlearn.methods"))
     for floor in floors(method)
 ]
 
@@ -60,7 +60,7 @@ def run_of(place: Path, models: dict[str, LanguageModel], monkeypatch):
 def test_a_short_run_works_with_every_choice(run_of, values):
     run = run_of(values)
     assert (run.folder / "scorecard.json").is_file()
-    if METHODS[run.config.method].scope == "circuit":
+    if plugs("mansu.unlearn.methods")[run.config.method].scope == "circuit":
         assert make_plan(run.config).peak().total > 0
 
 

@@ -55,7 +55,7 @@ def test_a_run_named_from_where_one_stood_is_exported_and_shown_from_elsewhere(
     assert (tmp_path / "new" / "config.json").is_file()
     assert main(["tables", str(project)]) == 0
     said = capsys.readouterr().out
-    assert str(project / "tl") in said.replace("\n", " ")
+    assert "mansu on tl: forget elements.jsonl" in said
     again = ["run", f"--config={project / 'base' / 'config.json'}", f"--out={project / 'base'}"]
     files = {p: p.stat().st_mtime_ns for p in project.rglob("*")}
     assert main(again) == 0  # as the run's own file has it; nothing is computed

@@ -52,7 +52,7 @@ def _take_out(value: Any, path: str, tensors: dict[str, torch.Tensor]) -> Any:
     while path in tensors:  # keys that hold a slash
         path += "'"
     if isinstance(value, np.ndarray):
-        tensors[path] = torch.tensor(value)
+        tensors[path] = torch.tensor(value).contiguous()
         return {_ARRAY: path}
     if not isinstance(value, torch.Tensor):
         return value

@@ -96,7 +96,7 @@ def read_workload(config: StudyConfig, model: LanguageModel, sets: Sets) -> Work
     }
     return Workload(
         pairs=build_pairs(forget, tokenizer, config.pairs, DRAW_SEED),
-        measured=[batch for role in MEASURED for batch in _scoring(model, items[role])],
+        measured=[b for role in MEASURED if items[role] for b in _scoring(model, items[role])],
         checked=[batch for role in checks for batch in _scoring(model, role)],
         text=(rows, min(tokens, window)),
         text_batches=-(-tokens // (window * BATCH_WINDOWS)),

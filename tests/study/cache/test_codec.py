@@ -70,7 +70,11 @@ def arrays() -> st.SearchStrategy[np.ndarray]:
     """Arrays of the kinds that metrics return, some not in C's order."""
     kinds = st.sampled_from([np.float64, np.float32, np.int64, np.bool_])
     shapes = st.lists(st.integers(0, 3), max_size=2)
-    return st.builds(lambda kind, shape: np.ones(shape, dtype=kind).T, kinds, shapes)
+
+    def make(kind: type, shape: list[int]) -> np.ndarray:
+        return np.arange(math.prod(shape)).reshape(shape).astype(kind).T
+
+    return st.builds(make, kinds, shapes)
 
 
 numbers = st.floats(allow_nan=False, allow_infinity=False)
@@ -126,6 +130,7 @@ def bits(tensor: torch.Tensor) -> torch.Tensor:
 
 SAME_PATH = {"a": {"b/c": torch.zeros(2)}, "a/b": {"c": torch.ones(3)}}
 PLAIN = Branch((), {}, SAME_PATH, np.array(3.0), None, [], (0, "é"), {})
+TURNED = dataclasses.replace(PLAIN, array=np.arange(6.0).reshape(2, 3).T)
 ONE = torch.arange(6.0)
 SHARED = dataclasses.replace(PLAIN, nested={"a": {"x": ONE, "y": ONE, "z": ONE[1:4]}})
 
@@ -133,6 +138,7 @@ SHARED = dataclasses.replace(PLAIN, nested={"a": {"x": ONE, "y": ONE, "z": ONE[1
 @settings(deadline=None, max_examples=150)
 @example(PLAIN)
 @example(SHARED)
+@example(TURNED)
 @given(branches)
 def test_any_result_comes_back_from_its_file(tmp_path_factory, value):
     path = tmp_path_factory.getbasetemp() / "codec.safetensors"

@@ -417,8 +417,9 @@ def test_every_stage_reads_only_what_its_key_and_those_before_it_know(
         for part in ("_compute", "_depends", "write"):
             noted = watch.noting(part, getattr(stage, part), stage)
             monkeypatch.setattr(stage, part, noted)
-    # The scorecard keeps a copy of all fields.
+    # The scorecard and config.json keep a copy of all fields.
     monkeypatch.setattr(dataclasses, "asdict", watch.noting("copy", dataclasses.asdict))
+    monkeypatch.setattr(Run, "open", watch.noting("copy", Run.open))
 
     run = Run(watch.config, Folders(tmp_path / "run", tmp_path / "shared"))
     _ = run.model

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from mansu import scratch
 from mansu.errors import RunError
-from mansu.study.cache import records
 from mansu.study.cache.records import Stamp, read_result, read_stamp, replacing, write_result
 
 STAMP = Stamp("key", 1.5, 100)
@@ -77,18 +77,6 @@ def test_what_is_no_result_of_ours_reads_as_absent(stored, content):
     assert read_stamp(stored, "key") is None
 
 
-def test_what_a_killed_process_left_is_removed_and_what_another_writes_is_not(tmp_path):
-    path = tmp_path / "result.json"
-    left = tmp_path / ".result.json.left"
-    left.write_text("half")
-    with replacing(path) as theirs:
-        write_result(path, TREE, {}, STAMP)
-        assert theirs.exists()
-        theirs.write_text("whole")
-    assert not left.exists()
-    assert [p.name for p in tmp_path.iterdir()] == ["result.json"]
-
-
 def test_a_failed_write_leaves_the_old_result_and_no_scraps(stored):
     def die_half_way():
         with replacing(stored) as scratch:
@@ -107,7 +95,7 @@ def test_a_full_disk_is_told_in_one_sentence(tmp_path, monkeypatch):
     def full(*_arguments):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(records.os, "fsync", full)
+    monkeypatch.setattr(scratch.os, "fsync", full)
     with pytest.raises(RunError, match="No space left on device"):
         write_result(tmp_path / "a.json", TREE, {}, STAMP)
     assert list(tmp_path.iterdir()) == []
