@@ -187,6 +187,13 @@ class Lab:
         ended = told.filter(has_text=re.compile(r"^(Done in|! )")).first.inner_text()
         assert ended.startswith("Done in"), ended
 
+    def open_tab(self, name: str, place: Locator | None = None) -> None:
+        """Opens a tab; a press is repeated that met the page while it was moving."""
+        tab = (place or self.dashboard()).get_by_role("tab", name=name)
+        while tab.get_attribute("aria-selected") != "true":
+            tab.click()
+            self.page.wait_for_timeout(500)
+
     def press_slider(self, label: str, key: str) -> None:
         """Presses a key on a slider."""
         self.slider(label).press(key)

@@ -100,7 +100,7 @@ def ask(lab: Lab) -> None:
     lab.wait_for_job(deployed)
     deployed.get_by_text("What each model would say next").wait_for()
     inspected = board(lab, "inspect")
-    inspected.get_by_role("tab", name="Two circuits").click()
+    lab.open_tab("Two circuits", inspected)
     inspected.get_by_role("button", name="Compare", exact=True).press("Enter")
     lab.wait_for_job(inspected)
     inspected.get_by_text("Edge scores correlate").wait_for()

@@ -75,12 +75,12 @@ def test_arrow_keys_walk_the_graph_and_enter_chooses_a_node(lab) -> None:
 
 @pytest.mark.parametrize("tab", ["Heat maps", "Ranking"])
 def test_a_tab_draws_its_chart_when_it_is_opened(lab, tab: str) -> None:
-    lab.page.get_by_role("tab", name=tab).click()
+    lab.open_tab(tab)
     lab.page.locator(".mansu-pane svg.marks").locator("visible=true").first.wait_for()
 
 
 def test_faithfulness_is_measured_at_a_press(lab) -> None:
-    lab.page.get_by_role("tab", name="Faithfulness").click()
+    lab.open_tab("Faithfulness")
     lab.page.get_by_role("button", name="Measure").press("Enter")
     lab.wait_for_job()
     lab.page.get_by_text("Does the circuit carry the answer?").locator(
@@ -91,7 +91,7 @@ def test_faithfulness_is_measured_at_a_press(lab) -> None:
 
 
 def test_two_circuits_stand_side_by_side_and_a_node_is_chosen_in_both(lab) -> None:
-    lab.page.get_by_role("tab", name="Two circuits").click()
+    lab.open_tab("Two circuits")
     lab.page.get_by_role("button", name="Compare", exact=True).press("Enter")
     lab.wait_for_job()
     graphs = lab.page.locator(".mansu-graph").locator("visible=true")
@@ -104,7 +104,7 @@ def test_two_circuits_stand_side_by_side_and_a_node_is_chosen_in_both(lab) -> No
 
 def test_nothing_is_cut_off_on_a_narrow_or_a_wide_page(lab) -> None:
     for tab in ("Graph", "Heat maps", "Ranking", "Two circuits"):
-        lab.page.get_by_role("tab", name=tab).click()
+        lab.open_tab(tab)
         lab.look_at_widths(f"{NAME}-{tab.split()[0].lower()}", lab.dashboard())
 
 

@@ -65,7 +65,7 @@ def source_map(scores: EdgeScores) -> ChartType:
     limit = float(frame["score"].abs().max()) or 1.0
     order = [*(f"head {h}" for h in range(graph.heads)), "MLP"]
     title = heading(
-        "What each head and MLP contributes, summed over all its readers",
+        "What each head and MLP contributes to all its readers",
         SIGN + " Orange helps, blue works against the answer.",
         f"The embedding's own sum is {total[0].item():+.3g} logits.",
     )

@@ -221,7 +221,7 @@ def template_table(facts: FactSet, measured: Mapping[State, Behaviour]) -> pd.Da
             chosen = np.array([name == template.id for name in scores[0].templates])
             if chosen.any():
                 values = [f"{found.correct[chosen].mean():.2f}" for found in scores]
-                rows.append([template.text, told, int(chosen.sum()), *values])
+                rows.append([template.text.replace("\n", " ¶ "), told, int(chosen.sum()), *values])
     return pd.DataFrame(rows, columns=["prompt", "used in", "n", *names])
 
 

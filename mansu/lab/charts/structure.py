@@ -66,7 +66,7 @@ def edge_panel(
         f"{len(kept):,} of {len(frame):,} edges, {len(drawn):,} drawn. On the diagonal nothing "
         "changed; on the horizontal line the edge is gone; across it, the edge works the other "
         "way.",
-        width=340,
+        width=380,
     )
     return _scatter(drawn, form, limit).properties(title=title)
 
