@@ -146,7 +146,7 @@ def load_fact_set(name_or_path: str) -> FactSet:
         InputError: There is no such set or file, or a line of it is wrong; the message names file
             and line.
     """
-    built_in = _is_built_in(name_or_path)
+    built_in = is_built_in(name_or_path)
     path = require_data_folder() / f"{name_or_path}.jsonl" if built_in else expand(name_or_path)
     if built_in and name_or_path not in fact_set_names():
         raise InputError(
@@ -167,11 +167,7 @@ def load_fact_set(name_or_path: str) -> FactSet:
 
 def locate_fact_set(name_or_path: str) -> str:
     """The name or path such that it means the same set from any folder."""
-    return name_or_path if _is_built_in(name_or_path) else str(absolute(name_or_path))
-
-
-def _is_built_in(name_or_path: str) -> bool:
-    return re.fullmatch(r"[\w-]+", name_or_path) is not None
+    return name_or_path if is_built_in(name_or_path) else str(absolute(name_or_path))
 
 
 def require_disjoint(first: FactSet, second: FactSet) -> None:
