@@ -88,7 +88,8 @@ def test_a_model_that_does_not_fit_is_told_and_built_when_there_is_space(
     with tally("full disk while building the model"):
         with pytest.raises(RunError, match=r"No space left on device.*set MANSU_CACHE"):
             load_model("tiny-llama")
-        assert contents(cache) == {}
+        # What needs no weights may have fitted; it is whole then, and in a folder of its own.
+        assert all(".bare/" in name for name in contents(cache))
         disk("200m")
         load_model("tiny-llama")
 
