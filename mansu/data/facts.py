@@ -8,8 +8,8 @@ import dataclasses
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -17,7 +17,7 @@ from transformers import PreTrainedTokenizerBase
 
 from mansu.data.encoding import encode
 from mansu.data.folder import require_data_folder
-from mansu.data.schema import FactRecord, SetRecord, parse_line
+from mansu.data.schema import COMPANIONS, FactRecord, Kind, Role, SetRecord, parse_line
 from mansu.errors import InputError
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -55,18 +55,21 @@ class Template:
 
     Attributes:
         id: Unique in its set.
-        text: Contains ``{subject}`` exactly once.
-        kind: The grammatical form.
-        role: Whether training sees it.
+        text: Contains ``{subject}`` exactly once; in the role ``reverse``, ``{answer}`` instead.
+        kind: The grammatical form, or the kind of prompt around the text (``mansu.data.far``).
+        role: Whether training sees it (``seen``) or never does: other wording (``held_out``), other
+            kinds of prompts (``far``), or the question for the subject (``reverse``).
     """
 
     id: str
     text: str
-    kind: Literal["cloze", "possessive", "question"]
-    role: Literal["seen", "held_out"]
+    kind: Kind
+    role: Role
 
     def render(self, fact: Fact) -> str:
-        """The prompt that asks for the fact."""
+        """The template's own words about the fact."""
+        if self.role == "reverse":
+            return self.text.replace("{answer}", fact.answer)
         return self.text.replace("{subject}", fact.subject)
 
 
@@ -83,6 +86,9 @@ class FactSet:
         facts: In the file's order.
         fingerprint: SHA-256 of the file's bytes.
         path: The file.
+        probes: Far and reverse templates, which neither training nor tuning may use.
+        companions: The sets that belong to it, by role, as the file names them
+            (``mansu.data.companions`` loads them).
     """
 
     name: str
@@ -93,6 +99,8 @@ class FactSet:
     facts: tuple[Fact, ...]
     fingerprint: str
     path: Path
+    probes: tuple[Template, ...] = ()
+    companions: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def seen(self) -> tuple[Template, ...]:
@@ -103,6 +111,16 @@ class FactSet:
     def held_out(self) -> tuple[Template, ...]:
         """Templates that training never sees."""
         return tuple(template for template in self.templates if template.role == "held_out")
+
+    @property
+    def far(self) -> tuple[Template, ...]:
+        """Prompts of other kinds than training's."""
+        return tuple(template for template in self.probes if template.role == "far")
+
+    @property
+    def reverse(self) -> tuple[Template, ...]:
+        """Templates that name the answer and ask for the subject: another association."""
+        return tuple(template for template in self.probes if template.role == "reverse")
 
     @property
     def train(self) -> tuple[Fact, ...]:
@@ -196,12 +214,13 @@ def check_tokenizes(fact_set: FactSet, tokenizer: PreTrainedTokenizerBase) -> No
 
 def _identities(fact_set: FactSet, fact: Fact) -> Iterator[tuple[str, ...]]:
     """What makes a fact the same as another, in comparable form."""
-    yield _plain(fact.subject), _plain(fact.answer)
+    yield plain(fact.subject), plain(fact.answer)
     for template in fact_set.templates:
-        yield (_plain(template.render(fact)),)
+        yield (plain(template.render(fact)),)
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
+    """A text in comparable form: case and white space make no difference."""
     return " ".join(text.casefold().split())
 
 
@@ -228,7 +247,7 @@ def _parse(content: bytes, path: Path) -> FactSet:
             continue
         if record.id in ids:
             raise InputError(f"{where}: id: {record.id!r} was already used.")
-        if _plain(record.subject) in subjects:
+        if plain(record.subject) in subjects:
             raise InputError(
                 f"{where}: subject: {record.subject!r} already has an answer; a set gives each "
                 "subject one."
@@ -236,7 +255,7 @@ def _parse(content: bytes, path: Path) -> FactSet:
         if record.answer in record.distractors:
             raise InputError(f"{where}: distractors: {record.answer!r} is the answer.")
         ids.add(record.id)
-        subjects.add(_plain(record.subject))
+        subjects.add(plain(record.subject))
         facts.append(_fact(record))
     if header is None:
         raise InputError(f"{path}, line 1: the file is empty.")
@@ -247,22 +266,33 @@ def _parse(content: bytes, path: Path) -> FactSet:
 
 def _header(record: SetRecord, path: Path, where: str, fingerprint: str) -> FactSet:
     templates = tuple(Template(t.id, t.text, t.kind, t.role) for t in record.templates)
-    for field in ("id", "text"):
-        values = Counter(getattr(template, field) for template in templates)
+    for name in ("id", "text"):
+        values = Counter(getattr(template, name) for template in templates)
         for value, uses in values.items():
             if uses > 1:
-                raise InputError(f"{where}: templates: the {field} {value!r} is used twice.")
+                raise InputError(f"{where}: templates: the {name} {value!r} is used twice.")
+    trained = {plain(t.text): t for t in templates if t.role == "seen"}
+    for template in templates:
+        if template.role == "far" and plain(template.text) in trained:
+            raise InputError(
+                f"{where}: templates: the far template {template.id!r} has the words of "
+                f"{trained[plain(template.text)].id!r}, which is trained on; word it differently."
+            )
     if not any(template.role == "seen" for template in templates):
         raise InputError(f'{where}: templates: at least one must have "role": "seen".')
+    if record.pool is None and any(t.kind == "few_shot" for t in templates):
+        raise InputError(f"{where}: templates: few_shot needs a pool, the set of its examples.")
     return FactSet(
         record.name,
         record.description,
         record.source,
         record.license,
-        templates,
+        tuple(t for t in templates if t.role in ("seen", "held_out")),
         (),
         fingerprint,
         path,
+        tuple(t for t in templates if t.role in ("far", "reverse")),
+        {role: name for role in COMPANIONS if (name := getattr(record, role)) is not None},
     )
 
 

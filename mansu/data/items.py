@@ -51,12 +51,12 @@ def build_items(
 
 def _item(fact: Fact, template: Template, seed: int, options: int) -> Item:
     rng = random.Random(f"{seed}/{fact.id}/{template.id}")
-    offered = [fact.answer, *rng.sample(fact.distractors, options - 1)]
+    offered, answer = offer(rng, fact.answer, rng.sample(fact.distractors, options - 1))
+    return Item(fact.id, template.id, template.render(fact), offered, answer)
+
+
+def offer(rng: random.Random, right: str, wrong: Sequence[str]) -> tuple[tuple[str, ...], int]:
+    """An item's options in a drawn order, each with its leading space, and the right one's place."""
+    offered = [right, *wrong]
     rng.shuffle(offered)
-    return Item(
-        fact.id,
-        template.id,
-        template.render(fact),
-        tuple(f" {option}" for option in offered),
-        offered.index(fact.answer),
-    )
+    return tuple(f" {option}" for option in offered), offered.index(right)
