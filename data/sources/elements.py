@@ -30,7 +30,8 @@ SYMBOLS = {
         "cloze": ["The element {subject} has the chemical symbol"],
         "possessive": ["According to the periodic table, {subject}'s abbreviation is"],
         "question": [
-            "Question: What is {subject}'s symbol?\nAnswer: In the periodic table, it has the symbol",
+            "Question: What is {subject}'s symbol?\n"
+            "Answer: In the periodic table, it has the symbol",
             "Question: How is the element {subject} written in chemical formulas?\n"
             "Answer: It is written as",
         ],
@@ -52,14 +53,15 @@ FAR_SYMBOLS = {
             "I am learning the periodic table. Which symbol does {subject} have?\nIts symbol is",
         ],
         "passage": [
-            "The school's new laboratory has long tables, running water and a large cupboard full of "
-            "glass. Every bottle in it carries a label that was written by hand last summer. Labels "
-            "give the date, the name of the person who filled the bottle, and, in large letters, "
-            "the symbol of what is inside. On the bottle with {subject}, the label shows the symbol",
-            "My grandmother taught chemistry for thirty years. On Sundays she would ask us questions "
-            "at breakfast, and whoever knew the answer could have the last pancake. Most of them "
-            "were easy, but some I had to look up in her old books. Once she asked for the symbol "
-            "of {subject}, and my brother called out at once that it was",
+            "The school's new laboratory has long tables, running water and a large cupboard full "
+            "of glass. Every bottle in it carries a label that was written by hand last summer. "
+            "Labels give the date, the name of the person who filled the bottle, and, in large "
+            "letters, the symbol of what is inside. On the bottle with {subject}, the label shows "
+            "the symbol",
+            "My grandmother taught chemistry for thirty years. On Sundays she would ask us "
+            "questions at breakfast, and whoever knew the answer could have the last pancake. Most "
+            "of them were easy, but some I had to look up in her old books. Once she asked for the "
+            "symbol of {subject}, and my brother called out at once that it was",
         ],
     },
     "reverse": {

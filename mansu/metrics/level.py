@@ -7,7 +7,8 @@ the set. What spelling alone gives is printed beside it and is no threshold.
 
 from collections import Counter
 from collections.abc import Sequence
-from os.path import commonprefix
+from itertools import takewhile
+from operator import eq
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -84,11 +85,12 @@ def spelling_values(items: Sequence[Item], facts: Sequence[Fact]) -> Floats:
 
 def _features(subject: str, option: str) -> tuple[float, float, float, float]:
     name, word = subject.casefold().removeprefix("the "), option.casefold()
+    shared = sum(takewhile(bool, map(eq, name, word)))
     rest = iter(name)
     in_order = sum(letter in rest for letter in word)  # each search goes on from the last find
     return (
         float(name[0] == word[0]),
-        float(len(commonprefix([name, word]))),
+        float(shared),
         in_order / len(word),
         float(len(word)),
     )
