@@ -34,13 +34,15 @@ def main() -> None:
     parser.add_argument("--model", default="smollm2-135m")
     parser.add_argument("--items", type=int, default=200, help="items of a cell at most")
     parser.add_argument("--sets", nargs="*", default=list(fact_set_names()))
+    parser.add_argument("--roles", nargs="*", help="these alone")
     given = parser.parse_args()
     lines = given.results.read_text().splitlines() if given.results.is_file() else []
     cells = {(row["set"], row["role"]): row for row in map(json.loads, lines)}
     model = load_model(given.model)
     for name in given.sets:
         for role, facts, items in _questions(load_fact_set(name), model):
-            if (name, role) not in cells and items:
+            wanted = given.roles is None or role in given.roles
+            if wanted and (name, role) not in cells and items:
                 row = {"set": name, "role": role, **_cell(model, facts, _some(items, given.items))}
                 cells[name, role] = row
                 with given.results.open("a") as file:

@@ -164,6 +164,7 @@ CAPITALS = {
     },
     "held_out": {
         "cloze": ["The governor of the state of {subject} works in the state capital,"],
+        "possessive": ["On a map of the United States, {subject}'s state capital is"],
         "question": ["Which city is the state capital of {subject}? It is"],
     },
 }

@@ -14,13 +14,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from mansu.data.facts import (
-    FactSet,
-    fact_set_names,
-    load_fact_set,
-    plain,
-    require_disjoint,
-)
+from mansu.data.facts import FactSet, fact_set_names, load_fact_set, plain, require_disjoint
 from mansu.data.far import SHOTS
 from mansu.errors import InputError
 
@@ -121,10 +115,8 @@ def _require_invented(twin: FactSet, fact_set: FactSet) -> None:
 
 @lru_cache(maxsize=1)
 def _real_names() -> dict[str, str]:
-    """Everything that the built-in sets name, twins excepted, with the set that does."""
-    sets = {name: load_fact_set(name) for name in fact_set_names()}
-    twins = {fact_set.companions.get("twin") for fact_set in sets.values()}
-    return {_bare(n): name for name, s in sets.items() if name not in twins for n in _names(s)}
+    """Everything that the built-in sets name, with the set that does."""
+    return {_bare(n): name for name in fact_set_names() for n in _names(load_fact_set(name))}
 
 
 def _names(fact_set: FactSet) -> list[str]:

@@ -21,6 +21,8 @@ from mansu.data.schema import COMPANIONS, FactRecord, Kind, Role, SetRecord, par
 from mansu.errors import InputError
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+# How the name of a built-in set's twin ends.
+INVENTED = "_invented"
 
 
 @dataclass(frozen=True)
@@ -134,12 +136,13 @@ class FactSet:
 
 
 def fact_set_names() -> tuple[str, ...]:
-    """Names of the built-in sets.
+    """Names of the built-in sets, without their invented twins.
 
     Raises:
         InputError: The data folder is not there.
     """
-    return tuple(sorted(path.stem for path in require_data_folder().glob("*.jsonl")))
+    names = {path.stem for path in require_data_folder().glob("*.jsonl")}
+    return tuple(sorted(name for name in names if not name.endswith(INVENTED)))
 
 
 def load_fact_set(name_or_path: str) -> FactSet:
@@ -153,7 +156,7 @@ def load_fact_set(name_or_path: str) -> FactSet:
     """
     built_in = re.fullmatch(r"[\w-]+", name_or_path) is not None
     path = require_data_folder() / f"{name_or_path}.jsonl" if built_in else Path(name_or_path)
-    if built_in and name_or_path not in fact_set_names():
+    if built_in and name_or_path.removesuffix(INVENTED) not in fact_set_names():
         raise InputError(
             f"There is no built-in fact set {name_or_path!r}; there are "
             f"{', '.join(fact_set_names())}. Give a file of your own as a path, such as "
@@ -282,18 +285,11 @@ def _header(record: SetRecord, path: Path, where: str, fingerprint: str) -> Fact
         raise InputError(f'{where}: templates: at least one must have "role": "seen".')
     if record.pool is None and any(t.kind == "few_shot" for t in templates):
         raise InputError(f"{where}: templates: few_shot needs a pool, the set of its examples.")
-    return FactSet(
-        record.name,
-        record.description,
-        record.source,
-        record.license,
-        tuple(t for t in templates if t.role in ("seen", "held_out")),
-        (),
-        fingerprint,
-        path,
-        tuple(t for t in templates if t.role in ("far", "reverse")),
-        {role: name for role in COMPANIONS if (name := getattr(record, role)) is not None},
-    )
+    told = (record.name, record.description, record.source, record.license)
+    plain_roles = tuple(t for t in templates if t.role in ("seen", "held_out"))
+    probes = tuple(t for t in templates if t.role in ("far", "reverse"))
+    companions = {role: name for role in COMPANIONS if (name := getattr(record, role)) is not None}
+    return FactSet(*told, plain_roles, (), fingerprint, path, probes, companions)
 
 
 def _fact(record: FactRecord) -> Fact:

@@ -125,6 +125,7 @@ def _chat(tokenizer: PreTrainedTokenizerBase, question: str) -> str:
             f"This model's chat template cannot be rendered ({error}); correct it or remove it "
             "from the model's folder."
         ) from error
-    # `encode` adds the tokenizer's special tokens again.
-    added = tokenizer.decode(token_ids(tokenizer, ""))
-    return str(text).removeprefix(added)
+    # Where `encode` adds the token that begins a text, the template's own would be a second one.
+    if tokenizer.bos_token_id in token_ids(tokenizer, ""):
+        text = str(text).removeprefix(str(tokenizer.bos_token))
+    return str(text)

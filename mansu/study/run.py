@@ -15,6 +15,7 @@ import pandas as pd
 import torch
 
 import mansu
+from mansu.data.companions import load_companions, require_untrained
 from mansu.data.facts import check_tokenizes, load_fact_set, require_disjoint
 from mansu.errors import InputError
 from mansu.models import LanguageModel, load_model
@@ -80,6 +81,10 @@ class Run:
         self.utility = load_fact_set(config.utility)
         require_disjoint(self.forget, self.retain)
         require_disjoint(self.forget, self.utility)
+        self.companions = load_companions(self.forget)
+        for measured in (self.companions.neighbours, self.companions.far_utility):
+            if measured is not None:
+                require_untrained(measured, self.retain)
         self._check_device()
         self._check_folder()
         layers = read_config(find_model(config.model)).get_text_config().num_hidden_layers
