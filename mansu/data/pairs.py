@@ -6,9 +6,10 @@ exchanged position by position and a logit difference tells the answers apart [O
 (Hanna et al. 2024 ask the same of their pairs).
 """
 
+import itertools
 import random
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from transformers import PreTrainedTokenizerBase
@@ -49,12 +50,24 @@ class _Prompt:
 
 
 def build_pairs(
-    fact_set: FactSet, tokenizer: PreTrainedTokenizerBase, count: int, seed: int
+    fact_set: FactSet,
+    tokenizer: PreTrainedTokenizerBase,
+    count: int,
+    seed: int,
+    pool: Sequence[Fact] = (),
 ) -> tuple[Pair, ...]:
     """Draws pairs, spread evenly over the set's facts and seen templates.
 
     Every fact is used once before any is used twice, and its template moves on by one each time,
     so no clean prompt occurs twice. Fewer than ``count`` pairs come back when there are no more.
+
+    Args:
+        fact_set: The facts of the clean prompts.
+        tokenizer: The model's.
+        count: Pairs wanted.
+        seed: Seed of the draw.
+        pool: Facts of the same form that corrupted prompts may be about where the set itself gives
+            no pair.
 
     Raises:
         InputError: ``count`` is not positive, or the set gives no pair with this tokenizer.
@@ -65,8 +78,22 @@ def build_pairs(
     templates = rng.sample(fact_set.seen, len(fact_set.seen))
     facts = rng.sample(fact_set.facts, len(fact_set.facts))
     prompts = {template.id: _prompts(template, facts, tokenizer) for template in templates}
-    partners = {template.id: _by_length(prompts[template.id].values()) for template in templates}
-    pairs: list[Pair] = []
+    for others in (facts, pool):
+        partners = {t.id: _by_length(_prompts(t, others, tokenizer).values()) for t in templates}
+        pairs = itertools.islice(_pairs(templates, facts, prompts, partners, rng), count)
+        if found := tuple(pairs):
+            return found
+    raise InputError(_why_none(fact_set, prompts))
+
+
+def _pairs(
+    templates: Sequence[Template],
+    facts: Sequence[Fact],
+    prompts: dict[str, dict[str, _Prompt]],
+    partners: dict[str, dict[int, list[_Prompt]]],
+    rng: random.Random,
+) -> Iterator[Pair]:
+    """Every pair that there is, in the order in which they are used."""
     for turn in range(len(templates)):
         for place, fact in enumerate(facts):
             template = templates[(place + turn) % len(templates)]
@@ -75,17 +102,11 @@ def build_pairs(
                 continue
             others = [p for p in partners[template.id][len(clean.tokens)] if _contrast(clean, p)]
             if others:
-                corrupted = rng.choice(others)
-                pairs.append(_pair(template, clean, corrupted))
-            if len(pairs) == count:
-                return tuple(pairs)
-    if not pairs:
-        raise InputError(_why_none(fact_set, prompts))
-    return tuple(pairs)
+                yield _pair(template, clean, rng.choice(others))
 
 
 def _prompts(
-    template: Template, facts: list[Fact], tokenizer: PreTrainedTokenizerBase
+    template: Template, facts: Sequence[Fact], tokenizer: PreTrainedTokenizerBase
 ) -> dict[str, _Prompt]:
     """Prompts by fact, without those whose own tokens do not survive the answer."""
     prompts = {}
@@ -132,5 +153,5 @@ def _why_none(fact_set: FactSet, prompts: dict[str, dict[str, _Prompt]]) -> str:
         return f"{start}: all answers begin with the same token in this model's tokenizer."
     return (
         f"{start}: no two prompts of a seen template have equally many tokens and answers that "
-        "begin with different ones; add facts with subjects of similar length."
+        "begin with different ones; add facts with subjects of similar length, here or in its pool."
     )

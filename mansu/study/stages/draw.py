@@ -49,7 +49,8 @@ class Drawn:
 def draw(run: Run) -> Drawn:
     """Draws the items and pairs, or reads those already drawn."""
     sets = (run.forget, run.retain, run.utility)
-    stage = run.stage("draw", ["pairs"], [], *(facts.fingerprint for facts in sets))
+    read = [*sets, *filter(None, [run.companions.pool])]
+    stage = run.stage("draw", ["pairs"], [], *(facts.fingerprint for facts in read))
     path = stage.path("items", ".json")
     stored = stage.read_json(path)
     if stored is not None:
@@ -63,7 +64,8 @@ def draw(run: Run) -> Drawn:
         )
         return Drawn(items, pairs, stage.key)
     items = draw_items(*sets)
-    pairs = build_pairs(run.forget, run.model.tokenizer, run.config.pairs, DRAW_SEED)
+    pool = run.companions.pool.facts if run.companions.pool else ()
+    pairs = build_pairs(run.forget, run.model.tokenizer, run.config.pairs, DRAW_SEED, pool)
     payload = {
         "items": {role: [asdict(item) for item in listed] for role, listed in items.items()},
         "pairs": [asdict(pair) for pair in pairs],
