@@ -103,7 +103,9 @@ def _wrap(
         prompt = "\n".join([item.prompt, *lines, "Answer:"])
         return replace(item, prompt=prompt, options=tuple(f" {letter}" for letter in letters))
     if template.kind == "chat":
-        question, reply = item.prompt.rsplit("\n", 1)
+        # Split before the subject is put in, which may have lines of its own.
+        parts = (replace(template, text=part) for part in template.text.rsplit("\n", 1))
+        question, reply = (part.render(fact) for part in parts)
         return replace(item, prompt=_chat(tokenizer, question) + reply)
     return item
 
@@ -120,7 +122,7 @@ def _chat(tokenizer: PreTrainedTokenizerBase, question: str) -> str:
         text = tokenizer.apply_chat_template(
             [{"role": "user", "content": question}], tokenize=False, add_generation_prompt=True
         )
-    except TemplateError as error:
+    except (TemplateError, ArithmeticError, LookupError, TypeError, ValueError) as error:
         raise InputError(
             f"This model's chat template cannot be rendered ({error}); correct it or remove it "
             "from the model's folder."

@@ -80,6 +80,11 @@ def test_a_chat_prompt_goes_through_the_chat_template_and_begins_the_reply(talke
     assert item.options[item.answer] == " Lima"
 
 
+def test_a_subject_of_two_lines_does_not_move_where_the_reply_begins(talker):
+    _, item = one("chat", "What of it?\nOf {subject} it is", talker, subject="Pe\nru")
+    assert item.prompt == "<user>What of it?<reply>Of Pe\nru it is"
+
+
 def test_without_a_chat_template_chat_prompts_are_left_out(capitals, pool):
     mute = by_hand()
     kinds = {template.kind for template in askable(capitals.far, mute)}
@@ -104,7 +109,7 @@ def test_the_token_that_begins_a_text_stands_once_at_the_start_of_a_chat(talker,
 
 
 def test_a_chat_template_that_cannot_be_rendered_ends_in_one_sentence(talker):
-    for broken in ("{{ raise_exception('no') }}", "{% for %}"):
+    for broken in ("{{ raise_exception('no') }}", "{% for %}", "{{ messages + 1 }}", "{{ 1 / 0 }}"):
         talker.chat_template = broken
         with pytest.raises(InputError, match="chat template cannot be rendered"):
             one("chat", "{subject}?\nIt is", talker)
