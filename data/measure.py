@@ -12,6 +12,7 @@ import json
 import random
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -77,13 +78,18 @@ def _some(items: list[Item], most: int) -> list[Item]:
     return [item for _, item in sorted(zip(turns, order, strict=True), key=lambda t: t[0])][:most]
 
 
-def _cell(model: LanguageModel, facts: FactSet, items: list[Item]) -> dict[str, float]:
+def _cell(model: LanguageModel, facts: FactSet, items: list[Item]) -> dict[str, Any]:
     answers = [item.answer for item in items]
-    found: dict[str, float] = {"n": len(items)}
+    found: dict[str, Any] = {"n": len(items)}
+    under = np.array([item.template_id for item in items])
 
     def note(name: str, values: np.ndarray) -> None:
-        found[name] = round(float(item_accuracy(values, answers).mean()), 3)
+        right = item_accuracy(values, answers)
+        found[name] = round(float(right.mean()), 3)
         found[f"{name}_auc"] = round(float(item_auc(values, answers).mean()), 3)
+        if name in ("fp", "nf4"):
+            each = {t: round(float(right[under == t].mean()), 2) for t in sorted(set(under))}
+            found[f"{name}_templates"] = each
 
     note("fp", score_items(model, items).log_probs)
     with deployed(model):
