@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mansu.data.encoding import encode
-from mansu.data.facts import Fact, Template
+from mansu.data.templates import Fact, Template
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

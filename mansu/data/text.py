@@ -1,4 +1,4 @@
-"""The plain English text on which perplexity is measured."""
+"""The plain English texts on which perplexity is measured."""
 
 from mansu.data.folder import require_data_folder
 from mansu.errors import InputError
@@ -10,7 +10,20 @@ def utility_text() -> str:
     Raises:
         InputError: The file is not there.
     """
-    path = require_data_folder() / "utility_text.txt"
+    return _read("utility_text.txt")
+
+
+def long_text() -> str:
+    """A longer one, of more than 10,000 tokens, a paragraph a line.
+
+    Raises:
+        InputError: The file is not there.
+    """
+    return _read("long_text.txt")
+
+
+def _read(name: str) -> str:
+    path = require_data_folder() / name
     if not path.is_file():
         raise InputError(f"The utility text {path} is missing; restore it from the repository.")
     return path.read_text(encoding="utf-8")

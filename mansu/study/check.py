@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from mansu.data.companions import Companions, load_companions, require_untrained
 from mansu.data.facts import FactSet, load_fact_set, require_disjoint
 from mansu.data.fitting import check_fits
 from mansu.data.pairs import build_pairs
@@ -30,11 +31,30 @@ _SIDES = {"train": "training keeps those", "held_out": "retention is measured on
 
 @dataclass(frozen=True)
 class Sets:
-    """The fact sets of a configuration, by role."""
+    """The fact sets of a configuration, by role.
+
+    Attributes:
+        forget: What is to be forgotten.
+        retain: What training keeps.
+        utility: What training never touches.
+        companions: What belongs to the forget set.
+    """
 
     forget: FactSet
     retain: FactSet
     utility: FactSet
+    companions: Companions
+
+    @property
+    def asked(self) -> tuple[FactSet, ...]:
+        """Every set whose own prompts a model is asked."""
+        told = (self.companions.neighbours, self.companions.far_utility, self.companions.twin)
+        return (self.forget, self.retain, self.utility, *(facts for facts in told if facts))
+
+    @property
+    def files(self) -> tuple[FactSet, ...]:
+        """Every set that a run reads."""
+        return (*self.asked, *([self.companions.pool] if self.companions.pool else []))
 
 
 def check(config: StudyConfig, tokenizer: "Callable[[], PreTrainedTokenizerBase | None]") -> Sets:
@@ -51,9 +71,12 @@ def check(config: StudyConfig, tokenizer: "Callable[[], PreTrainedTokenizerBase 
             holds none.
     """
     require_fitting(config)
-    sets = Sets(*(load_fact_set(name) for name in (config.forget, config.retain, config.utility)))
+    sets = load_sets(config)
     require_disjoint(sets.forget, sets.retain)
     require_disjoint(sets.forget, sets.utility)
+    for measured in (sets.companions.neighbours, sets.companions.far_utility):
+        if measured is not None:
+            require_untrained(measured, sets.retain)
     _require_sides(sets.retain)
     require_layers(config)
     require_device(config.device)
@@ -62,6 +85,16 @@ def check(config: StudyConfig, tokenizer: "Callable[[], PreTrainedTokenizerBase 
     if found is not None:
         _require_answers(config.model, sets, found)
     return sets
+
+
+def load_sets(config: StudyConfig) -> Sets:
+    """Reads the fact sets that a configuration names, and what belongs to the forget set.
+
+    Raises:
+        InputError: One cannot be read, or does not fit the forget set.
+    """
+    loaded = {name: load_fact_set(getattr(config, name)) for name in SETS}
+    return Sets(**loaded, companions=load_companions(loaded["forget"]))
 
 
 def require_layers(config: StudyConfig) -> None:
@@ -132,10 +165,11 @@ def _require_answers(model: str, sets: Sets, tokenizer: "PreTrainedTokenizerBase
     from mansu.models.loading import find_model
 
     settings = read_config(find_model(model, weights=False)).get_text_config()
-    for facts in (sets.forget, sets.retain, sets.utility):
+    for facts in sets.asked:
         check_fits(facts, tokenizer, settings.vocab_size, context_of(settings))
     read_text(tokenizer, utility_text(), settings.vocab_size, model)
-    build_pairs(sets.forget, tokenizer, count=1, seed=0)
+    pool = sets.companions.pool.facts if sets.companions.pool else ()
+    build_pairs(sets.forget, tokenizer, count=1, seed=0, pool=pool)
 
 
 def check_folder(config: StudyConfig, folders: Folders, content: Callable[[], str]) -> None:

@@ -101,6 +101,27 @@ def test_forget_and_retain_sharing_one_fact_is_refused(capsys, tmp_path):
     assert fact.subject in refused(capsys, tmp_path, "--forget", path)
 
 
+@pytest.mark.parametrize(
+    ("role", "beside", "told"),
+    [
+        ("neighbours", (header("b"), GOOD), "share the fact 'X'"),
+        ("far_utility", (header("b"), GOOD | {"subject": "Y"}), "which is trained on"),
+        ("twin", (header("b"), GOOD | {"subject": "France"}), "'France' is real"),
+        ("pool", (header("b"), GOOD | {"answer": "b", "distractors": list("acd")}), "'X' is a"),
+        ("neighbours", (), "the file is empty"),
+    ],
+)
+def test_a_set_that_does_not_fit_the_forget_set_is_refused(capsys, tmp_path, role, beside, told):
+    write(tmp_path / "beside.jsonl", *beside)
+    path = write(tmp_path / "facts.jsonl", header("a") | {role: "beside.jsonl"}, GOOD)
+    assert told in refused(capsys, tmp_path, "--forget", path)
+
+
+def test_a_set_that_is_retained_cannot_be_measured_as_a_neighbour_too(capsys, tmp_path):
+    told = refused(capsys, tmp_path, "--forget", "capitals", "--retain", "languages")
+    assert "share the fact" in told
+
+
 def test_a_folder_of_another_configuration_is_refused_and_left_alone(
     capsys, finished_run, tmp_path
 ):

@@ -45,15 +45,16 @@ class Drawn:
 
 
 def _fingerprints(run: Run) -> list[str]:
-    return [facts.fingerprint for facts in (run.forget, run.retain, run.utility)]
+    return [facts.fingerprint for facts in run.sets]
 
 
 @stage("items", "shared", fields=["pairs"], inputs=_fingerprints, ending=".json")
 def draw(run: Run) -> Drawn:
     """Draws the items and pairs, or reads those already drawn."""
+    pool = run.companions.pool.facts if run.companions.pool else ()
     return Drawn(
         draw_items(run.forget, run.retain, run.utility),
-        build_pairs(run.forget, run.tokenizer, run.config.pairs, DRAW_SEED),
+        build_pairs(run.forget, run.tokenizer, run.config.pairs, DRAW_SEED, pool),
     )
 
 
