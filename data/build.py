@@ -29,6 +29,6 @@ if __name__ == "__main__":
         (HERE / file).write_bytes(content)
         print(f"{file}: {len(content.splitlines()) - 1} facts")
     for archive in sys.argv[1:]:
-        written = text.long_text(Path(archive))
-        (HERE / "long_text.txt").write_text(written, encoding="utf-8")
-        print(f"long_text.txt: {len(written.split())} words")
+        written = text.utility_text(Path(archive))
+        (HERE / "utility_text.txt").write_text(written, encoding="utf-8")
+        print(f"utility_text.txt: {len(written.split())} words")

@@ -20,8 +20,9 @@ from mansu.data.companions import load_companions
 from mansu.data.facts import FactSet, fact_set_names, load_fact_set
 from mansu.data.far import build_far_items, build_reverse_items
 from mansu.data.items import Item, build_items
-from mansu.metrics.level import frequency_values, item_accuracy, item_auc, spelling_values
+from mansu.metrics.level import frequency_values, spelling_values
 from mansu.metrics.mcq import score_items
+from mansu.metrics.rank import item_accuracy, item_auc
 from mansu.models import LanguageModel, load_model
 from mansu.quant.deployed import deployed
 

@@ -1,4 +1,4 @@
-"""The long plain text: four chapters of Lewis Carroll, from a package that tests itself on it."""
+"""The plain text: four chapters of Lewis Carroll, from a package that tests itself on it."""
 
 import re
 import tarfile
@@ -8,7 +8,7 @@ MEMBER = "tests/testdata/alice29.txt"
 CHAPTERS = 4
 
 
-def long_text(archive: Path) -> str:
+def utility_text(archive: Path) -> str:
     """The first chapters, a paragraph a line.
 
     Args:

@@ -11,7 +11,7 @@ from itertools import takewhile
 from operator import eq
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from mansu.data.items import Item
 from mansu.data.templates import Fact
@@ -22,36 +22,11 @@ NEWTON_STEPS = 20
 Floats = NDArray[np.float64]
 
 
-def item_accuracy(values: ArrayLike, answers: Sequence[int]) -> Floats:
-    """Whether the highest option is the right one, ``[items]``; of ties, each counts its share.
-
-    Args:
-        values: What each option is ranked by, ``[items, options]``.
-        answers: The right option's index, ``[items]``.
-    """
-    rows = np.asarray(values, dtype=np.float64)
-    best = rows == rows.max(1, keepdims=True)
-    return best[np.arange(len(rows)), list(answers)] / best.sum(1)
-
-
-def item_auc(values: ArrayLike, answers: Sequence[int]) -> Floats:
-    """Share of an item's wrong options that rank below the answer, ties half, ``[items]``.
-
-    Args:
-        values: What each option is ranked by, ``[items, options]``.
-        answers: The right option's index, ``[items]``.
-    """
-    rows = np.asarray(values, dtype=np.float64)
-    right = rows[np.arange(len(rows)), list(answers)][:, None]
-    # The answer ties with itself, which is taken off again.
-    below = (rows < right).sum(1) + (rows == right).sum(1) / 2 - 0.5
-    return below / (rows.shape[1] - 1)
-
-
 def frequency_values(items: Sequence[Item], facts: Sequence[Fact]) -> Floats:
     """How often each option is the answer of one of the facts, ``[items, options]``."""
-    uses = Counter(f" {fact.answer}" for fact in facts)
-    return np.array([[uses[option] for option in item.options] for item in items], dtype=np.float64)
+    uses = Counter(fact.answer for fact in facts)
+    counts = [[uses[option.strip()] for option in item.options] for item in items]
+    return np.array(counts, dtype=np.float64)
 
 
 def spelling_values(items: Sequence[Item], facts: Sequence[Fact]) -> Floats:
@@ -79,8 +54,10 @@ def spelling_values(items: Sequence[Item], facts: Sequence[Fact]) -> Floats:
         others = owners != number
         weights = _fit(x[others], y[others])
         for option, row in zip(facts[number].options, x[~others], strict=True):
-            values[number, f" {option}"] = float(row @ weights)
-    return np.array([[values[place[i.fact_id], option] for option in i.options] for i in items])
+            values[number, option] = float(row @ weights)
+    return np.array(
+        [[values[place[i.fact_id], option.strip()] for option in i.options] for i in items]
+    )
 
 
 def _features(subject: str, option: str) -> tuple[float, float, float, float]:

@@ -13,11 +13,13 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import binomtest
+from scipy.stats import t as student_t
 
 from mansu.errors import InputError
 
 LEVEL = 0.95
 RESAMPLES = 2000
+FEW = 20  # clusters; below, a bootstrap's intervals are too narrow
 SEED = 0  # of every bootstrap: models asked alike share the draws
 # Bounds the memory of a statistic that keeps many numbers a draw, such as a score for each edge.
 DRAWS_AT_ONCE = 250
@@ -103,6 +105,31 @@ def paired_gap(
     return Gap(estimate.value, estimate.low, estimate.high, p)
 
 
+def median_interval(
+    values: ArrayLike, facts: Sequence[str], seed: int = SEED, resamples: int = RESAMPLES
+) -> Estimate:
+    """Median over items and their entries, with an interval clustered by fact.
+
+    Args:
+        values: Some numbers of each item, ``[items, entries]``.
+        facts: The fact each item asks about, ``[items]``.
+        seed: Seed of the bootstrap.
+        resamples: Number of bootstrap draws.
+
+    Raises:
+        InputError: Nothing to take the median of.
+    """
+    rows = np.asarray(values, dtype=np.float64)
+    order = np.argsort(rows, axis=None)
+    ranked, item = rows.ravel()[order], order // rows.shape[1]
+
+    def median(weights: Floats) -> Floats:  # [draws, items] -> [draws]
+        below = weights[:, item].cumsum(1)
+        return ranked[(below >= below[:, -1:] / 2).argmax(1)]
+
+    return cluster_bootstrap(median, facts, seed, resamples)
+
+
 def cluster_bootstrap(
     statistic: Callable[[Floats], Floats],
     clusters: Sequence[object],
@@ -136,6 +163,12 @@ def _mean_interval(
     """The bootstrap of a mean: sums over the clusters are all it needs, whatever their items."""
     index, counts = _draw(clusters, seed, resamples)
     sums, sizes = np.bincount(index, values), np.bincount(index).astype(float)  # [clusters]
+    if 1 < len(sizes) < FEW:  # too few to draw from: Student's t on the clusters' means
+        means = sums / sizes
+        half = float(student_t.ppf((1 + LEVEL) / 2, len(means) - 1)) * means.std(ddof=1)
+        half /= len(means) ** 0.5
+        middle = float(values.mean())
+        return Estimate(middle, len(values), float(middle - half), float(middle + half))
     return _interval(values.mean(), (counts @ sums) / (counts @ sizes), len(values))
 
 

@@ -15,6 +15,7 @@ from mansu.data.companions import Companions, load_companions, require_untrained
 from mansu.data.facts import FactSet, load_fact_set, require_disjoint
 from mansu.data.fitting import check_fits
 from mansu.data.pairs import build_pairs
+from mansu.data.templates import Fact
 from mansu.errors import InputError
 from mansu.models.layers import count_layers
 from mansu.study.cache.records import read_result
@@ -50,6 +51,11 @@ class Sets:
         """Every set whose own prompts a model is asked."""
         told = (self.companions.neighbours, self.companions.far_utility, self.companions.twin)
         return (self.forget, self.retain, self.utility, *(facts for facts in told if facts))
+
+    @property
+    def pool(self) -> tuple[Fact, ...]:
+        """Facts of the forget set's form that are not in it."""
+        return self.companions.pool.facts if self.companions.pool else ()
 
     @property
     def files(self) -> tuple[FactSet, ...]:
@@ -168,8 +174,7 @@ def _require_answers(model: str, sets: Sets, tokenizer: "PreTrainedTokenizerBase
     for facts in sets.asked:
         check_fits(facts, tokenizer, settings.vocab_size, context_of(settings))
     read_text(tokenizer, utility_text(), settings.vocab_size, model)
-    pool = sets.companions.pool.facts if sets.companions.pool else ()
-    build_pairs(sets.forget, tokenizer, count=1, seed=0, pool=pool)
+    build_pairs(sets.forget, tokenizer, count=1, seed=0, pool=sets.pool)
 
 
 def check_folder(config: StudyConfig, folders: Folders, content: Callable[[], str]) -> None:

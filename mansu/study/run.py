@@ -34,8 +34,7 @@ class Run:
 
     Attributes:
         forget, retain, utility: The fact sets.
-        companions: What belongs to the forget set.
-        sets: All of them.
+        sets: All of them, with what belongs to the forget set.
         results: What its stages have computed or read (:mod:`mansu.study.cache.stage`).
         keys: Their keys.
 
@@ -61,7 +60,7 @@ class Run:
         check_folder(config, folders, lambda: self.content)
         sets = check(config, lambda: self.tokenizer)
         self.forget, self.retain, self.utility = sets.forget, sets.retain, sets.utility
-        self.companions, self.sets = sets.companions, sets.files
+        self.sets = sets
         require_device(config.device, here=True)
 
     @property

@@ -211,7 +211,7 @@ class Lab:
         """What the slider with this label shows beside itself."""
         shown = self._slider(label).locator(".widget-readout")
         expect(shown).to_have_text(re.compile(r"\S"))
-        return shown.inner_text()
+        return (shown.text_content() or "").strip()
 
     def _slider(self, label: str) -> Locator:
         named = self.page.get_by_text(label, exact=True)

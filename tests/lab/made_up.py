@@ -26,6 +26,7 @@ from mansu.theory import (
 )
 from mansu.unlearn.fisher import Movable
 from mansu.unlearn.trainer import StepRecord, Validation
+from tests.study.made_up import answers, behaviour
 
 PAIRS = 12
 ORIGINAL, ORIGINAL_NF4 = State("original", "fp"), State("original", "nf4")
@@ -147,10 +148,10 @@ def _behaviour(accuracy: float, seed: int) -> Behaviour:
 
     def scores(template: str) -> McqScores:
         correct = generator.random(100) < accuracy
-        return McqScores(np.zeros((100, 4)), correct, correct, facts, (template,) * 100)
+        return answers(correct, facts, template)
 
     roles = {"forget_seen": "t0", "forget_held_out": "t1", "retain": "r", "utility": "u"}
-    return Behaviour({role: scores(template) for role, template in roles.items()}, 20.0)
+    return behaviour({role: scores(template) for role, template in roles.items()})
 
 
 def _states(scores: EdgeScores, generator: torch.Generator) -> dict[State, Attribution]:

@@ -1,5 +1,6 @@
 """Charts of made-up results: they draw, they say what they must, they stay small."""
 
+import dataclasses
 import json
 import re
 import struct
@@ -17,7 +18,6 @@ from mansu.quant.permanence import account, to_frame
 from mansu.study.readings.outcomes import BACK, KNOWN, LOST
 from mansu.study.rows import behaviour_rows
 from mansu.study.stages.attribute import Attribution
-from mansu.study.stages.measure import Behaviour
 from tests.lab.made_up import MARKUP, ORIGINAL, STATES, UNLEARNED, UNLEARNED_NF4, Made, make_scores
 
 DRAWN = {
@@ -134,11 +134,9 @@ def test_new_prompts_that_the_original_model_does_not_know_are_left_out(made: Ma
     lost = base.roles["forget_held_out"]
     roles = {
         **base.roles,
-        "forget_held_out": type(lost)(
-            lost.log_probs, 0 * lost.correct, lost.correct_norm, lost.facts, lost.templates
-        ),
+        "forget_held_out": dataclasses.replace(lost, correct=0 * lost.correct),
     }
-    rows = behaviour_rows({**made.measured, ORIGINAL: Behaviour(roles, 20.0)})
+    rows = behaviour_rows({**made.measured, ORIGINAL: dataclasses.replace(base, roles=roles)})
     spec = json.dumps(to_spec(charts.slopes(rows, 0.25)))
     assert "forget, new prompts" not in spec
     assert "forget, seen prompts" in spec

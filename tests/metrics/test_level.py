@@ -4,7 +4,8 @@ import pytest
 from mansu.data import build_items, load_fact_set
 from mansu.data.facts import Fact, Template
 from mansu.data.items import Item
-from mansu.metrics.level import frequency_values, item_accuracy, item_auc, spelling_values
+from mansu.metrics.level import frequency_values, spelling_values
+from mansu.metrics.rank import item_accuracy, item_auc
 
 
 def item(*options: str, answer: int = 0, fact: str = "f") -> Item:

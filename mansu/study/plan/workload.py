@@ -22,7 +22,7 @@ from mansu.models import LanguageModel
 from mansu.models.loading import load_tokenizer
 from mansu.study.check import Sets
 from mansu.study.config import StudyConfig
-from mansu.study.stages.draw import DRAW_SEED, MEASURED, draw_items
+from mansu.study.stages.draw import DRAW_SEED, MEASURED, TWINS, draw_items
 from mansu.study.stages.fisher import fisher_sample
 
 # Letters a piece, where no tokenizer is at hand. Tokenizers of 32k words and more average above 4
@@ -84,9 +84,9 @@ def read_workload(config: StudyConfig, model: LanguageModel, sets: Sets) -> Work
         model: The model; only its configuration and tokenizer are used.
         sets: The fact sets.
     """
-    forget, retain, utility = sets.forget, sets.retain, sets.utility
+    forget, retain = sets.forget, sets.retain
     tokenizer = model.tokenizer
-    items = draw_items(forget, retain, utility)
+    items = draw_items(sets, tokenizer)
     checks = [items["check_forget"], items["check_retain"]]
     tokens, window = len(model.read(utility_text())), window_length(model)
     rows = min(BATCH_WINDOWS, -(-tokens // window))
@@ -95,8 +95,8 @@ def read_workload(config: StudyConfig, model: LanguageModel, sets: Sets) -> Work
         "retain": build_examples(tokenizer, retain.train, retain.seen),
     }
     return Workload(
-        pairs=build_pairs(forget, tokenizer, config.pairs, DRAW_SEED),
-        measured=[b for role in MEASURED if items[role] for b in _scoring(model, items[role])],
+        pairs=build_pairs(forget, tokenizer, config.pairs, DRAW_SEED, sets.pool),
+        measured=[b for role in (*MEASURED, *TWINS) for b in _scoring(model, items.get(role, ()))],
         checked=[batch for role in checks for batch in _scoring(model, role)],
         text=(rows, min(tokens, window)),
         text_batches=-(-tokens // (window * BATCH_WINDOWS)),
@@ -109,6 +109,8 @@ def read_workload(config: StudyConfig, model: LanguageModel, sets: Sets) -> Work
 
 
 def _scoring(model: LanguageModel, items: Sequence[Item]) -> list[Scoring]:
+    if not items:  # a role that the sets leave empty
+        return []
     encoded = [encode(model.tokenizer, i.prompt, option) for i in items for option in i.options]
     batches = []
     for chosen in _batches(model, encoded):
@@ -132,6 +134,8 @@ class Pieces:
     Args:
         vocabulary: Number of token ids.
     """
+
+    chat_template = None
 
     def __init__(self, vocabulary: int) -> None:
         self._vocabulary = vocabulary
