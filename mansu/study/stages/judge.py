@@ -7,11 +7,13 @@ from typing import Any
 
 from mansu.study.cache.stage import Upstream, stage
 from mansu.study.config import StudyConfig
+from mansu.study.depth_rows import depth_rows
 from mansu.study.rows import behaviour_rows, keep_items, structure_rows, weight_rows
 from mansu.study.rules import judge_rows
 from mansu.study.run import Run
 from mansu.study.scorecard import SCHEMA, Rows, Scorecard
 from mansu.study.stages.attribute import attribute, attribute_all
+from mansu.study.stages.depth import measure_depth, measure_depths
 from mansu.study.stages.draw import draw
 from mansu.study.stages.floor import floor
 from mansu.study.stages.localize import choose_circuit
@@ -25,7 +27,8 @@ TRAINED_FOR = "nf4"  # the format whose bins the floor and its account are about
 def _before(run: Run) -> list[Upstream]:
     asked = states(run)
     measured: list[Upstream] = [(measure, (state,)) for state in asked]
-    return [*measured, (floor, ()), *((attribute, (state,)) for state in asked)]
+    attributed: list[Upstream] = [(attribute, (state,)) for state in asked]
+    return [*measured, (floor, ()), *attributed, *((measure_depth, (state,)) for state in asked)]
 
 
 def _plain(config: StudyConfig) -> dict[str, Any]:
@@ -44,6 +47,7 @@ def judge(run: Run) -> Scorecard:
         [
             *behaviour_rows(behaviours),
             *structure_rows(attribute_all(run, asked), circuit, facts),
+            *depth_rows(measure_depths(run, asked), facts),
             *weight_rows(
                 found.account.total,
                 found.excluded,
