@@ -14,6 +14,7 @@ L²/2 blocks on a few tokens for a whole row of patches.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import nn
@@ -169,12 +170,14 @@ class _Answers:
         prompts = [pair.corrupted if corrupted else pair.clean for pair in pairs]
         answers = [(pair.clean_answer, *pair.rest) for pair in pairs]
         tails = [(p[-1], *answer[:-1]) for p, answer in zip(prompts, answers, strict=True)]
-        before = pad([p[:-1] for p in prompts], model.pad_id, model.device, "left")
         forced, cache = pad(tails, model.pad_id, model.device), DynamicCache()
-        if before.input_ids.shape[1]:
+        tail = forced
+        if any(len(p) > 1 for p in prompts):
+            before = pad([p[:-1] for p in prompts], model.pad_id, model.device, "left")
             model.hidden(before, cache)
+            tail = forced.behind(before.attention_mask)
         said = torch.tensor([token for answer in answers for token in answer], device=model.device)
-        return cls(model, cache, forced.behind(before.attention_mask), forced, said)
+        return cls(model, cache, tail, forced, said)
 
     def streams(self, blocks: Sequence[nn.Module]) -> torch.Tensor:
         """The stream behind every block, ``[layers, pairs, positions, d]``."""
@@ -188,8 +191,10 @@ class _Answers:
         """The stream behind some blocks, the first of them given; the cache stays as it was."""
         given = (None, self.tail.attention_mask, self.tail.position_ids, self.cache)
         out = part(*given, inputs_embeds=stream, use_cache=True).last_hidden_state
-        for layer in self.cache.layers[first:]:
-            if layer.get_seq_length() > self.tail.attention_mask.shape[1] - stream.shape[1]:
+        read = self.tail.attention_mask.shape[1]
+        layers: Any = self.cache.layers[first:]
+        for layer in layers:
+            if layer.get_seq_length() == read:  # this part's own; the others have not grown
                 layer.crop(-stream.shape[1])
         return out
 

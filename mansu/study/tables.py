@@ -105,7 +105,7 @@ def permanence_rows(rows: Rows) -> list[list[str]]:
 
 
 def attribution_rows(rows: Rows) -> list[list[str]]:
-    """CAD and its companions, a heading first; the last columns are the noise floors."""
+    """CAD, depth and their companions, a heading first; the last columns are noise floors."""
     compared = [State(o, form) for o in rows.origins[1:] for form in rows.formats]
     several = len(rows.origins) > 2
     heads = [f"{find_origin(s.origin).title}, {_short(s.format)}" for s in compared]
@@ -120,8 +120,12 @@ def attribution_rows(rows: Rows) -> list[list[str]]:
         "M'/M": ("circuit", "metric_ratio"),
         "AS-C": ("circuit", "activation_shift"),
         "AS-NC": ("outside", "activation_shift"),
+        "depth": ("depth", "unlearning_depth"),
+        "lens depth": ("depth", "lens_depth"),
     }
     for name, (view, metric) in named.items():
+        if view == "depth" and not rows.where(view=view):
+            continue
         found = [rows.at("forget", view, metric, state, "change") for state in compared]
         found += [rows.at("forget", view, metric, state, "gap") for state in floors]
         table.append([name, *(_cell(row, ".3f") for row in found)])
