@@ -22,6 +22,10 @@
 # - The **noise floor** is the CAD between the original model and its own NF4 form: what quantization does
 #   to a model that forgot nothing [O].
 #
+# - **Unlearning depth** [O] asks single facts and layers, without any edge: the original model is about to say
+#   the answer, and one layer's activation is exchanged for the unlearned model's. 0: it says the answer as
+#   before. 1: it loses it as far as with the activation of another subject's prompt.
+#
 # Read together [P]: high CAD with low AS-NC is *localized erasure*; high CAD with high AS-NC is *broad
 # damage*; CAD at its noise floor with forgotten behaviour is *suppression*.
 #
@@ -82,6 +86,21 @@ show(charts.edge_scatter(attribute_all(run, states(run)), localize(run).circuit)
 card = judge(run)
 show(charts.divergence_chart(card.rows))
 show(charts.shift_chart(card.rows))
+
+# %% [markdown]
+# ## Fact by fact, layer by layer
+#
+# A muffled model still holds the facts below its last layers: a map that is bright up to there says that they
+# could be read out. **Lens depth** [O], in the scorecard below, is the share of layers whose activation, read
+# through the original's final norm and head, ranks the answer above the corrupted prompt's answer. The noise
+# floor of both is what NF4 does to the original.
+
+# %%
+from mansu.lab.dashboards import depth_map
+from mansu.study.state import State
+
+for form in card.rows.formats:
+    show(depth_map(run, State("unlearned", form)))
 
 # %% [markdown]
 # ## The reading

@@ -34,6 +34,7 @@ class Pair:
         corrupted: The same of another subject, ``len(corrupted) == len(clean)``.
         clean_answer: First token of the clean prompt's answer behind that.
         corrupted_answer: First token of the corrupted prompt's answer there, another token.
+        rest: What follows ``clean_answer`` in the clean prompt's answer.
     """
 
     fact_id: str
@@ -42,6 +43,7 @@ class Pair:
     corrupted: tuple[int, ...]
     clean_answer: int
     corrupted_answer: int
+    rest: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -148,6 +150,7 @@ def _pair(template: Template, clean: _Prompt, other: _Prompt) -> Pair | None:
         other.tokens + shared,
         clean.answer[place],
         other.answer[place],
+        clean.answer[place + 1 :],
     )
 
 

@@ -140,7 +140,7 @@ def permanence_rows(rows: Rows) -> list[list[str]]:
 
 
 def attribution_rows(rows: Rows) -> list[list[str]]:
-    """CAD and its companions, a heading first; the last columns are the noise floors."""
+    """CAD, depth and their companions, a heading first; the last columns are noise floors."""
     compared = [State(o, form) for o in rows.origins[1:] for form in rows.formats]
     several = len(rows.origins) > 2
     heads = [f"{find_origin(s.origin).title}, {short(s.format)}" for s in compared]
@@ -156,7 +156,8 @@ def attribution_rows(rows: Rows) -> list[list[str]]:
         "left of it": ("circuit", "mass_ratio"),
         "AS-C": ("circuit", "activation_shift"),
         "AS-NC": ("outside", "activation_shift"),
-        "depth": ("circuit", "unlearning_depth"),
+        "depth": ("depth", "unlearning_depth"),
+        "lens depth": ("depth", "lens_depth"),
     }
     for name, (view, metric) in named.items():
         found = [rows.find("forget", view, metric, state, "change") for state in compared]

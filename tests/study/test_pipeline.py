@@ -19,8 +19,9 @@ ORIGINAL = State("original", "fp")
 # What is computed on the way to a scorecard, as its times call it.
 COSTED = {
     *("items", "scores", "circuit", "fisher", "trained", "delta"),
-    *(f"{stage} {origin}-{form}" for stage in ("behaviour", "attribution")
+    *(f"{stage} {origin}-{form}" for stage in ("behaviour", "attribution", "depth")
       for origin in ("original", "unlearned") for form in ("fp", "nf4")),
+    *("carried original-fp", "carried original-nf4"),
 }  # fmt: skip
 
 

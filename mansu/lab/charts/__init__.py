@@ -12,6 +12,7 @@ from mansu.lab.charts.behaviour import template_table as template_table
 from mansu.lab.charts.block import block_line as block_line
 from mansu.lab.charts.deployment import next_tokens as next_tokens
 from mansu.lab.charts.deployment import precision_slopes as precision_slopes
+from mansu.lab.charts.depth import depth_map as depth_map
 from mansu.lab.charts.dual import quantization_slopes as quantization_slopes
 from mansu.lab.charts.dual import ratio_strips as ratio_strips
 from mansu.lab.charts.graph import circuit_graph as circuit_graph

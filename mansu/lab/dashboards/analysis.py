@@ -2,6 +2,7 @@
 
 import threading
 
+from altair.typing import ChartType
 from IPython.display import display
 
 from mansu.lab import charts
@@ -14,6 +15,8 @@ from mansu.study.config import StudyConfig
 from mansu.study.readings.joint import reading_of
 from mansu.study.run import Run
 from mansu.study.stages.attribute import attribute, attribute_all
+from mansu.study.stages.depth import measure_depth
+from mansu.study.stages.draw import draw
 from mansu.study.stages.judge import judge
 from mansu.study.stages.localize import choose_circuit
 from mansu.study.state import FP, State, format_title, states
@@ -33,8 +36,16 @@ def analyse(run: Run) -> None:
         compare(Shown(pair[0], circuit, "before"), Shown(pair[1], circuit, "after"))
 
 
+def depth_map(run: Run, state: State) -> ChartType:
+    """Where a state still holds each fact of the run's pairs."""
+    facts = [pair.fact_id for pair in draw(run).pairs]
+    return charts.depth_map(
+        measure_depth(run, state), facts, run.forget, choose_circuit(run), state
+    )
+
+
 class AnalysisDashboard:
-    """Precision and threshold, two graphs, a scatter, CAD with its companions, and the reading.
+    """Precision and threshold, two graphs, a scatter, CAD, depth, and the reading.
 
     Attributes:
         box: The widgets.
@@ -56,6 +67,7 @@ class AnalysisDashboard:
         # The scatter is drawn by the kernel, so the slider speaks when it is released.
         self.comparison.threshold.continuous_update = False
         self.scatter, self.cad, self.shift = Pane(510), Pane(370), Pane(340)
+        self.depth = Pane(680)
         self.cad.show(charts.divergence_chart(rows))
         self.shift.show(charts.shift_chart(rows))
         self.state = StateRow(run.config, self.load)
@@ -66,6 +78,7 @@ class AnalysisDashboard:
                 column(self.scatter.box, flex="1 1 420px"),
                 column(self.cad.box, self.shift.box, flex="1 1 560px"),
             ),
+            self.depth.box,
             self.comparison.box,
             self.state.box,
         )
@@ -114,5 +127,7 @@ class AnalysisDashboard:
                     before.scores, after.scores, self._circuit, self._form, self.least
                 )
             )
-            reading = reading_of(self._card, State("unlearned", self._form))
+            state = State("unlearned", self._form)
+            self.depth.show(depth_map(self._run, state))
+            reading = reading_of(self._card, state)
             self.words.say(f"In {format_title(self._form)}: {reading}")

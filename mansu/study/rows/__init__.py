@@ -1,6 +1,7 @@
 """The rows of a scorecard, from what was measured in each state."""
 
 from mansu.study.rows.behaviour import behaviour_rows as behaviour_rows
+from mansu.study.rows.depth import depth_rows as depth_rows
 from mansu.study.rows.kept import VIEWS as VIEWS
 from mansu.study.rows.kept import Kept as Kept
 from mansu.study.rows.kept import keep_items as keep_items

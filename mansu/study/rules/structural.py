@@ -60,8 +60,8 @@ def _against(case: Case, form: str, metric: str, title: str, least: float) -> Pa
 
 
 def _deep(case: Case, form: str) -> Part:
-    row = _find(case, "unlearning_depth", form)
-    if row is None:
+    row = case.rows.find("forget", "depth", "unlearning_depth", case.state(form), "change")
+    if row is None or row.value is None:
         return Part("not testable", f"depth {short(form)} has no number")
     holds = (row.low or 0.0) >= RULES.min_depth
     return Part(_above(row, holds, RULES.min_depth), f"depth {short(form)} {interval(row, '.2f')}")

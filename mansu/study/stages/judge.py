@@ -9,6 +9,7 @@ from mansu.study.cache.stage import Upstream, stage
 from mansu.study.config import StudyConfig
 from mansu.study.rows import (
     behaviour_rows,
+    depth_rows,
     keep_items,
     level_rows,
     speech_rows,
@@ -19,6 +20,7 @@ from mansu.study.rules import Case, describe_model, judge_case, paper_properties
 from mansu.study.run import Run
 from mansu.study.scorecard import RULES_VERSION, SCHEMA, Rows, Scorecard
 from mansu.study.stages.attribute import attribute, attribute_all
+from mansu.study.stages.depth import measure_depth, measure_depths
 from mansu.study.stages.draw import draw
 from mansu.study.stages.floor import floor
 from mansu.study.stages.localize import choose_circuit
@@ -32,7 +34,8 @@ TRAINED_FOR = "nf4"  # the format whose bins the floor and its account are about
 def _before(run: Run) -> list[Upstream]:
     asked = states(run)
     measured: list[Upstream] = [(measure, (state,)) for state in asked]
-    return [*measured, (floor, ()), *((attribute, (state,)) for state in asked)]
+    attributed: list[Upstream] = [(attribute, (state,)) for state in asked]
+    return [*measured, (floor, ()), *attributed, *((measure_depth, (state,)) for state in asked)]
 
 
 def _plain(config: StudyConfig) -> dict[str, Any]:
@@ -53,6 +56,7 @@ def judge(run: Run) -> Scorecard:
             *level_rows(behaviours, drawn.items, run.forget),
             *speech_rows(behaviours),
             *structure_rows(attribute_all(run, asked), circuit, facts),
+            *depth_rows(measure_depths(run, asked), facts),
             *weight_rows(
                 found.account.total,
                 found.excluded,

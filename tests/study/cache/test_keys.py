@@ -33,6 +33,7 @@ from mansu.study.stages import (
     measure_quality,
     train,
 )
+from mansu.study.stages.depth import find_carried, measure_depth
 from mansu.study.stages.faithfulness import measure_faithfulness
 from mansu.study.stages.fisher import measure_fisher
 from mansu.study.stages.localize import choose_circuit, score_original
@@ -46,7 +47,8 @@ ALONE = [
 ]
 CALLS: list[tuple[Stage, tuple]] = [
     *((stage, ()) for stage in ALONE),
-    *((stage, (state,)) for stage in (measure, attribute) for state in STATES),
+    *((stage, (state,)) for stage in (measure, attribute, measure_depth) for state in STATES),
+    *((find_carried, (state,)) for state in STATES[:2]),
 ]
 
 
@@ -72,7 +74,9 @@ UPDATE = {"delta", "scorecard", "guarantees", *(name for name in ALL if "unlearn
 TRAINED = {"trained", *UPDATE}
 FISHER = {"fisher", *TRAINED}
 CIRCUIT = {"circuit", "faithfulness", *FISHER}
-SCORES = ALL - {"items"} - ORIGINAL_BEHAVIOUR
+DEPTH = {title for title in ALL if title.startswith(("carried", "depth"))}
+ORIGINAL_DEPTH = {title for title in DEPTH if "unlearned" not in title}
+SCORES = ALL - {"items"} - ORIGINAL_BEHAVIOUR - ORIGINAL_DEPTH
 
 
 @pytest.fixture(scope="module")
@@ -224,6 +228,13 @@ CONSTANTS = [
     ),
     ("metrics/level.py", replaced("RIDGE = 1e-2", "RIDGE = 1e-3"), {"scorecard"}),
     ("metrics/speech.py", replaced("TOKENS = 16", "TOKENS = 8"), BEHAVIOUR | {"scorecard"}),
+    ("study/stages/depth.py", MORE, DEPTH | {"scorecard"}),
+    (
+        "circuit/depth.py",
+        replaced("BATCH_PAIRS = 32", "BATCH_PAIRS = 16"),
+        DEPTH | {"scorecard"},
+    ),
+    ("metrics/depth.py", replaced("CARRIES = 0.05", "CARRIES = 0.5"), {"scorecard"}),
     ("metrics/significance.py", replaced("RESAMPLES = 2000", "RESAMPLES = 200"), {"scorecard"}),
     ("study/stages/judge.py", replaced('TRAINED_FOR = "nf4"', 'TRAINED_FOR = "fp"'), {"scorecard"}),
     ("study/stages/guarantees.py", replaced("EXAMPLES = 12", "EXAMPLES = 9"), {"guarantees"}),

@@ -35,7 +35,7 @@ def depths(fp: float, nf4: float, width: float = 0.05) -> Rows:
     rows = []
     for form, value in (("fp", fp), ("nf4", nf4)):
         ends = (value, value - width, value + width, 48)
-        rows.append(Row("forget", "circuit", "unlearning_depth", UNLEARNED, form, "change", *ends))
+        rows.append(Row("forget", "depth", "unlearning_depth", UNLEARNED, form, "change", *ends))
     return Rows(rows)
 
 
