@@ -11,8 +11,9 @@ import torch
 from altair.typing import ChartType
 
 from mansu.lab.theme import BLUE, GREEN, GREY, INK, PURPLE, VERMILION, WIDTH, heading
+from mansu.unlearn.checkpoint import MAX_FALL, MAX_RETAIN_DROP, StepRecord, Validation
 from mansu.unlearn.fisher import Movable
-from mansu.unlearn.trainer import MAX_RETAIN_DROP, Keep, StepRecord, Validation
+from mansu.unlearn.methods.base import Keep
 
 _RULES: dict[Keep, str] = {
     "best": "The lowest forget accuracy among the checks whose retain accuracy fell by at most "

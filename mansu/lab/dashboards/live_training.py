@@ -14,8 +14,8 @@ from mansu.study.run import Progress, Run, silent
 from mansu.study.stages.draw import draw
 from mansu.study.stages.train import Course, read_course
 from mansu.study.stages.train import train as train_stage
+from mansu.unlearn.checkpoint import StepRecord, Validation, kept_of
 from mansu.unlearn.methods import find_method
-from mansu.unlearn.trainer import StepRecord, Validation, kept_of
 
 PAUSE = 0.5  # seconds between two drawings of the curves, at least
 

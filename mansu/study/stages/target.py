@@ -1,0 +1,85 @@
+"""What the prior target asks for: θ₀'s distributions on the forget set, once a model and set."""
+
+import random
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+
+from mansu.data.encoding import encode
+from mansu.data.examples import build_examples
+from mansu.data.items import Item
+from mansu.data.templates import Fact
+from mansu.metrics.level import frequency_values, item_accuracy, item_auc
+from mansu.models import LanguageModel
+from mansu.study.cache.stage import stage
+from mansu.study.run import Run
+from mansu.study.stages.draw import DRAW_SEED, draw
+from mansu.unlearn.prior import (
+    Prior,
+    contexts_of,
+    kinds_of,
+    later_states,
+    level,
+    mean_first,
+    name_of,
+)
+
+# How far q's own answers may lie off the level before its mass on the options is spread equally.
+OFF_LEVEL = 0.05
+
+
+@stage("target", "shared", after=[draw])
+def make_target(run: Run) -> Prior:
+    """The target of every seen template, in full precision, or the stored one.
+
+    Where q itself would answer the set's items off the level that answering by frequency has, by
+    more than .05 in accuracy or AUC (few facts, repeated answers, wrong options that are nobody's
+    answer), it is levelled.
+    """
+    model, facts, templates = run.model, run.forget.facts, run.forget.seen
+    order = random.Random(DRAW_SEED).sample(
+        facts, len(facts)
+    )  # in which later tokens take subjects
+    first: dict[str, torch.Tensor] = {}
+    later: dict[str, tuple[int, int]] = {}
+    states: list[torch.Tensor] = []
+    tell, rows = run.report("prior target"), 0
+    for done, template in enumerate(templates, start=1):
+        examples = build_examples(run.tokenizer, order, [template])
+        prompts = [e.tokens[: e.answer_start] for e in examples]
+        answers = [e.tokens[e.answer_start :] for e in examples]
+        first[template.id] = mean_first(model, prompts)
+        begun = sorted({so_far for e in examples for _, so_far in contexts_of(e) if so_far})
+        for tail, found in zip(begun, later_states(model, prompts, answers, begun), strict=True):
+            later[name_of((template.id, tail))] = (rows, rows + len(found))
+            states.append(found)
+            rows += len(found)
+        tell(done, len(templates))
+    kinds = kinds_of(model, facts, templates)
+    off = is_off_level(model, first, draw(run).items["forget_seen"], facts)
+    width = model.config.hidden_size
+    kept = torch.cat(states) if states else torch.empty(0, width, dtype=model.module.dtype)
+    return Prior(level(first, kinds) if off else first, later, kept, kinds, off)
+
+
+def is_off_level(
+    model: LanguageModel,
+    first: Mapping[str, torch.Tensor],
+    items: Sequence[Item],
+    facts: Sequence[Fact],
+) -> bool:
+    """Whether items answered by their options' first tokens under q miss the level of frequency.
+
+    Options that share their first token tie: q cannot tell them apart there.
+    """
+    asked = [
+        [encode(model.tokenizer, i.prompt, option).continuation_ids[0] for option in i.options]
+        for i in items
+    ]
+    said = np.array([first[i.template_id][t].tolist() for i, t in zip(items, asked, strict=True)])
+    answers, frequency = [item.answer for item in items], frequency_values(items, facts)
+    return any(
+        abs(measure(said, answers).mean() - measure(frequency, answers).mean()) > OFF_LEVEL
+        for measure in (item_accuracy, item_auc)
+    )
