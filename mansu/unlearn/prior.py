@@ -15,7 +15,7 @@ finds it. The second term has the same optimum and lifts that weight; its revers
 where p_A is peaked, on facts that are still known.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -23,7 +23,7 @@ import torch
 from transformers import DynamicCache
 
 from mansu.data.encoding import encode
-from mansu.data.examples import Example
+from mansu.data.examples import Example, build_examples
 from mansu.data.templates import Fact, Template
 from mansu.models import LanguageModel, pad
 from mansu.models.targets import mean_by_row
@@ -120,6 +120,38 @@ def contexts_of(example: Example) -> list[Context]:
 def name_of(context: Context) -> str:
     """A context as a text."""
     return f"{context[0]} {' '.join(map(str, context[1]))}"
+
+
+def build_prior(
+    model: LanguageModel,
+    facts: Sequence[Fact],
+    templates: Sequence[Template],
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Prior:
+    """The targets of a set, not levelled.
+
+    Args:
+        model: θ₀.
+        facts: Its facts, in the order in which later tokens take their subjects.
+        templates: The templates to train on.
+        progress: Called with (templates done, templates in all).
+    """
+    first: dict[str, torch.Tensor] = {}
+    later: dict[str, tuple[int, int]] = {}
+    states = [torch.empty(0, model.config.hidden_size, dtype=model.module.dtype)]
+    rows = 0
+    for done, template in enumerate(templates, start=1):
+        examples = build_examples(model.tokenizer, facts, [template])
+        prompts = [e.tokens[: e.answer_start] for e in examples]
+        answers = [e.tokens[e.answer_start :] for e in examples]
+        first[template.id] = mean_first(model, prompts)
+        begun = sorted({so_far for e in examples for _, so_far in contexts_of(e) if so_far})
+        for tail, found in zip(begun, later_states(model, prompts, answers, begun), strict=True):
+            later[name_of((template.id, tail))] = (rows, rows + len(found))
+            states.append(found)
+            rows += len(found)
+        progress(done, len(templates))
+    return Prior(first, later, torch.cat(states), kinds_of(model, facts, templates), False)
 
 
 def mean_first(model: LanguageModel, prompts: Iterable[Sequence[int]]) -> torch.Tensor:

@@ -113,6 +113,8 @@ class TrainDashboard:
                     rule = "The mask alone decides; ρ has a part in floor in_loop only."
             self.chart.show(charts.movable_share(found, self._weights))
             total = sum(weight.numel() for weight in self._weights.values())
+            if found.left_out:
+                rule += f" Layer {', '.join(map(str, found.left_out))} would leave the training."
             self.words.say(
                 f"{found.count:,} of {total:,} weights ({found.count / total:.2%}) could be "
                 f"trained. {rule} Answered in {time.monotonic() - begin:.1f} s."

@@ -2,12 +2,12 @@
 
 import random
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
 
 from mansu.data.encoding import encode
-from mansu.data.examples import build_examples
 from mansu.data.items import Item
 from mansu.data.templates import Fact
 from mansu.metrics.level import frequency_values, item_accuracy, item_auc
@@ -15,15 +15,7 @@ from mansu.models import LanguageModel
 from mansu.study.cache.stage import stage
 from mansu.study.run import Run
 from mansu.study.stages.draw import DRAW_SEED, draw
-from mansu.unlearn.prior import (
-    Prior,
-    contexts_of,
-    kinds_of,
-    later_states,
-    level,
-    mean_first,
-    name_of,
-)
+from mansu.unlearn.prior import Prior, build_prior, level
 
 # How far q's own answers may lie off the level before its mass on the options is spread equally.
 OFF_LEVEL = 0.05
@@ -37,30 +29,12 @@ def make_target(run: Run) -> Prior:
     more than .05 in accuracy or AUC (few facts, repeated answers, wrong options that are nobody's
     answer), it is levelled.
     """
-    model, facts, templates = run.model, run.forget.facts, run.forget.seen
-    order = random.Random(DRAW_SEED).sample(
-        facts, len(facts)
-    )  # in which later tokens take subjects
-    first: dict[str, torch.Tensor] = {}
-    later: dict[str, tuple[int, int]] = {}
-    states: list[torch.Tensor] = []
-    tell, rows = run.report("prior target"), 0
-    for done, template in enumerate(templates, start=1):
-        examples = build_examples(run.tokenizer, order, [template])
-        prompts = [e.tokens[: e.answer_start] for e in examples]
-        answers = [e.tokens[e.answer_start :] for e in examples]
-        first[template.id] = mean_first(model, prompts)
-        begun = sorted({so_far for e in examples for _, so_far in contexts_of(e) if so_far})
-        for tail, found in zip(begun, later_states(model, prompts, answers, begun), strict=True):
-            later[name_of((template.id, tail))] = (rows, rows + len(found))
-            states.append(found)
-            rows += len(found)
-        tell(done, len(templates))
-    kinds = kinds_of(model, facts, templates)
-    off = is_off_level(model, first, draw(run).items["forget_seen"], facts)
-    width = model.config.hidden_size
-    kept = torch.cat(states) if states else torch.empty(0, width, dtype=model.module.dtype)
-    return Prior(level(first, kinds) if off else first, later, kept, kinds, off)
+    facts = run.forget.facts
+    order = random.Random(DRAW_SEED).sample(facts, len(facts))
+    found = build_prior(run.model, order, run.forget.seen, run.report("prior target"))
+    if is_off_level(run.model, found.first, draw(run).items["forget_seen"], facts):
+        return replace(found, first=level(found.first, found.kinds), levelled=True)
+    return found
 
 
 def is_off_level(
