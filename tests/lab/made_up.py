@@ -24,8 +24,8 @@ from mansu.theory import (
     UniformCap,
     cross,
 )
+from mansu.unlearn.checkpoint import StepRecord, Validation
 from mansu.unlearn.fisher import Movable
-from mansu.unlearn.trainer import StepRecord, Validation
 from tests.study.made_up import answers, behaviour
 
 PAIRS = 12

@@ -17,7 +17,7 @@ from mansu.study.config import make_config
 from mansu.study.folders import Folders
 from mansu.study.run import Run
 from mansu.study.stages.fisher import Fisher, select_movable
-from mansu.unlearn.trainer import Validation
+from mansu.unlearn.checkpoint import Validation
 
 NAMES = [f"model.layers.{i}.mlp.{p}_proj.weight" for i in (1, 4) for p in ("up", "down")]
 CHECKS = [Validation(2, 0.5, 0.01), Validation(4, 0.4, 0.1)]

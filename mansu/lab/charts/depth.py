@@ -40,19 +40,11 @@ def depth_map(
     drawn, names = order[spread], _names(depth, facts)
     rows = [names[i] for i in drawn]
     y = alt.Y("fact:N", title=None, sort=rows, axis=alt.Axis(labelLimit=190, ticks=False))
-    marked = ", ".join(map(str, circuit.layers))
-    axis = alt.Axis(
-        labelAngle=0,
-        labelColor={  # pyright: ignore[reportArgumentType]
-            "condition": {"test": f"indexof([{marked}], datum.value) >= 0", "value": VERMILION},
-            "value": INK,
-        },
-    )
     cells = (
         alt.Chart(_cells(depth, drawn, rows))
         .mark_rect()
         .encode(
-            x=alt.X("layer:O", title="layer (orange: in the circuit)", axis=axis)
+            x=alt.X("layer:O", title="layer (orange: in the circuit)", axis=_layer_axis(circuit))
             .scale(domain=list(range(depth.scores.shape[1]))),
             y=y,
             color=alt.Color(
@@ -81,6 +73,18 @@ def depth_map(
         width=_CELLS + _SIDE + 140,
     )
     return alt.hconcat(cells, bars, title=title, spacing=12)
+
+
+def _layer_axis(circuit: Circuit) -> alt.Axis:
+    """Layer numbers, the circuit's in colour."""
+    marked = ", ".join(map(str, circuit.layers))
+    return alt.Axis(
+        labelAngle=0,
+        labelColor={  # pyright: ignore[reportArgumentType]
+            "condition": {"test": f"indexof([{marked}], datum.value) >= 0", "value": VERMILION},
+            "value": INK,
+        },
+    )
 
 
 def _cells(depth: Depth, drawn: np.ndarray, rows: Sequence[str]) -> pd.DataFrame:

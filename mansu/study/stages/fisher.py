@@ -13,7 +13,14 @@ from mansu.study.config import StudyConfig
 from mansu.study.run import Run
 from mansu.study.stages.draw import draw
 from mansu.study.stages.localize import choose_circuit
-from mansu.unlearn.fisher import Movable, all_movable, diagonal_fisher, most_forgetful, retain_mask
+from mansu.unlearn.fisher import (
+    Movable,
+    all_movable,
+    diagonal_fisher,
+    most_forgetful,
+    retain_mask,
+    without_negligible,
+)
 from mansu.unlearn.floor import movable as may_move
 from mansu.unlearn.methods import find_method
 from mansu.unlearn.view import View
@@ -95,7 +102,7 @@ def find_movable(run: Run) -> Movable:
 
 
 def select_movable(run: Run, fisher: Fisher, config: StudyConfig | None = None) -> Movable:
-    """The weights that training may move, by the floor's rule.
+    """The weights that training may move, by the floor's rule; negligible layers leave it.
 
     Args:
         run: The run whose circuit it is.
@@ -107,9 +114,10 @@ def select_movable(run: Run, fisher: Fisher, config: StudyConfig | None = None) 
     if config.floor == "in_loop":
         allowed = {name: may_move(weight).cpu() for name, weight in weights.items()}
         mask = retain_mask(fisher.retain, config.tau, allowed)
-        return most_forgetful(mask, fisher.forget, fisher.retain, config.rho)
+        best = most_forgetful(mask, fisher.forget, fisher.retain, config.rho)
+        return without_negligible(best)
     allowed = {name: torch.ones(w.shape, dtype=torch.bool) for name, w in weights.items()}
-    return retain_mask(fisher.retain, config.tau, allowed)
+    return without_negligible(retain_mask(fisher.retain, config.tau, allowed))
 
 
 def training_examples(run: Run) -> tuple[tuple[Example, ...], tuple[Example, ...]]:
