@@ -15,12 +15,14 @@
 # precision and as deployed (in NF4, and in whatever else `formats` names). The questions are asked by likelihood: the option that the model finds
 # most likely is its answer.
 #
-# - **forget** should fall to chance, in both precisions, also under prompts that training never saw [O].
+# - **forget** should fall to the level L, what can be answered without knowing the facts [O], in both
+#   precisions, also under prompts that training never saw: other wording, few-shot, chat, a longer text.
 #   If only the trained prompts fail, the model was taught to be silent, not to forget.
 # - **retain** (facts near the forget set) and **utility** (never trained on) should stay where they were.
 # - The **PTQ gap** is the NF4 accuracy minus the full-precision accuracy on the forget set [P]. Above zero,
 #   quantization brought knowledge back. The original model has a gap of its own, so a gap proves nothing
-#   until it is compared with that.
+#   until it is compared with that. A gap of zero proves that quantization changed nothing. It does not prove
+#   that the facts are gone: a silent model has no gap either.
 #
 # Marks: **[P]** the paper states it; **[R]** reconstructed from its words; **[O]** ours.
 
@@ -69,16 +71,28 @@ from mansu.lab.show import show, table
 run = open_run(**parameters(globals()))
 
 # %%
-from mansu.study.rows import behaviour_rows
+from mansu.study.rows import behaviour_rows, level_rows
+from mansu.study.scorecard import Rows
 from mansu.study.stages import draw, measure_all
 from mansu.study.state import states
 
 measured = measure_all(run, states(run))
-rows = behaviour_rows(measured)
+levels = level_rows(measured, draw(run).items, run.forget)
+rows = Rows([*behaviour_rows(measured), *levels])
 show(charts.slopes(rows, draw(run).chance))
 
 # %%
 show(charts.gap_chart(rows))
+
+# %% [markdown]
+# ## What it says when nothing is offered
+#
+# A choice among options is an argmax: it moves as well when *all* options have become unlikely. Here the
+# same prompts are left open. A model that forgot answers in the right kind, wrongly; a silenced one says
+# nothing, or something else.
+
+# %%
+table(charts.speech_table(measured), title="The forget set's prompts, continued greedily")
 
 # %% [markdown]
 # ## Fact by fact

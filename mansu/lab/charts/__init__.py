@@ -8,6 +8,7 @@ from mansu.lab.charts.attribution import strongest_edges as strongest_edges
 from mansu.lab.charts.behaviour import fact_table as fact_table
 from mansu.lab.charts.behaviour import gap_chart as gap_chart
 from mansu.lab.charts.behaviour import slopes as slopes
+from mansu.lab.charts.behaviour import speech_table as speech_table
 from mansu.lab.charts.behaviour import template_table as template_table
 from mansu.lab.charts.block import block_line as block_line
 from mansu.lab.charts.deployment import next_tokens as next_tokens
