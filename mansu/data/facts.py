@@ -50,7 +50,7 @@ class FactSet:
     fingerprint: str
     path: Path
     probes: tuple[Template, ...] = ()
-    companions: Mapping[str, str] = field(default_factory=dict)
+    companions: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     @property
     def seen(self) -> tuple[Template, ...]:

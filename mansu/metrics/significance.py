@@ -130,13 +130,33 @@ def cluster_bootstrap(
     return _interval(statistic(np.ones((1, len(clusters))))[0], drawn, len(clusters))
 
 
+def drawn_means(
+    values: ArrayLike, clusters: Sequence[object], seed: int = SEED, resamples: int = RESAMPLES
+) -> Floats:
+    """The mean on every bootstrap draw, ``[draws]``: for a statistic of several means.
+
+    Means over the same clusters share their draws.
+
+    Args:
+        values: A number an item, ``[items]``.
+        clusters: The cluster of each item, ``[items]``.
+        seed: Seed of the draws.
+        resamples: Number of draws.
+
+    Raises:
+        InputError: Nothing to average, lengths differ, or a value is not finite.
+    """
+    found = _finite(values, len(clusters))
+    index, counts = _draw(clusters, seed, resamples)
+    # Sums over the clusters are all that a mean needs, whatever their items.
+    sums, sizes = np.bincount(index, found), np.bincount(index).astype(float)  # [clusters]
+    return (counts @ sums) / (counts @ sizes)
+
+
 def _mean_interval(
     values: Floats, clusters: Sequence[object], seed: int, resamples: int
 ) -> Estimate:
-    """The bootstrap of a mean: sums over the clusters are all it needs, whatever their items."""
-    index, counts = _draw(clusters, seed, resamples)
-    sums, sizes = np.bincount(index, values), np.bincount(index).astype(float)  # [clusters]
-    return _interval(values.mean(), (counts @ sums) / (counts @ sizes), len(values))
+    return _interval(values.mean(), drawn_means(values, clusters, seed, resamples), len(values))
 
 
 def _draw(
