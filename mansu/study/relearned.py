@@ -95,6 +95,7 @@ def relearning_lines(rows: Rows) -> list[list[str]]:
     if not asked:
         return []
     forms = [row.format for row in asked]
+    ours = [State("unlearned", form) for form in forms]
     named = [("unlearned", VIEW, "unlearned"), ("original", VIEW, "original")]
     named.append(("never-knew control", CONTROL_VIEW, "original"))
     table = [["relearning", *map(_short, forms)]]
@@ -103,7 +104,16 @@ def relearning_lines(rows: Rows) -> list[list[str]]:
         places = [State(origin, form) for form in forms]
         told = [_untaught(rows, view, state) for state in places]
         table.append([f"V, {title}", *told])
-    table.append(["T, taught", *(_taught(rows, form) for form in forms)])
+    for title, metric, digits in (
+        ("T, taught", "taught_accuracy", ".3f"),
+        ("  to be taught", "taught_aim", ".3f"),
+        ("  after steps", "attack_steps", ".0f"),
+        ("  at rate", "attack_rate", "g"),
+    ):
+        found = [rows.at("forget", VIEW, metric, place, "value").value for place in ours]
+        table.append([title, *(f"{value:{digits}}" for value in found)])
+    found = [rows.at("forget", VIEW, "settings_taught", place, "value") for place in ours]
+    table.append(["  settings that taught", *(f"{r.value:.0f} of {r.n}" for r in found)])
     return table
 
 
@@ -119,26 +129,12 @@ def _untaught(rows: Rows, view: str, state: State) -> str:
     """Accuracy on V before and after the attack."""
     level = rows.find("forget", view, "level", state, "value")
     if level is not None:
-        return f"{level.value:.3f} (from the options' frequency: no twin)"
+        return f"{level.value:.3f} (no twin: by frequency)"
     before, after = (
         rows.at("forget", view, f"{name}_accuracy", state, "value").value
         for name in ("unattacked", "attacked")
     )
     return f"{before:.3f} → {after:.3f}"
-
-
-def _taught(rows: Rows, form: str) -> str:
-    state = State("unlearned", form)
-    aim, rate, settings = (
-        rows.at("forget", VIEW, name, state, "value")
-        for name in ("taught_aim", "attack_rate", "settings_taught")
-    )
-    reached = rows.at("forget", VIEW, "taught_accuracy", state, "value").value
-    steps = rows.at("forget", VIEW, "attack_steps", state, "value").value
-    return (
-        f"{reached:.3f} of {aim.value:.3f} after {steps:.0f} steps at {rate.value:g}; "
-        f"{settings.value:.0f} of {settings.n} settings taught it"
-    )
 
 
 def _short(form: str) -> str:
