@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from mansu.attacks.halves import halve
 from mansu.data.companions import Companions, load_companions, require_untrained
 from mansu.data.facts import FactSet, load_fact_set, require_disjoint
 from mansu.data.fitting import check_fits
@@ -72,9 +73,9 @@ def check(config: StudyConfig, tokenizer: "Callable[[], PreTrainedTokenizerBase 
 
     Raises:
         InputError: Settings that are another method's, no such device, unknown or damaged model,
-            malformed or overlapping fact sets, a circuit larger than the model, a role that the
-            sets leave empty, facts that the model cannot be asked, an origin or a format whose file
-            holds none.
+            malformed or overlapping fact sets, a circuit larger than the model, a role or a half
+            for relearning that the sets leave empty, facts that the model cannot be asked, an
+            origin or a format whose file holds none.
     """
     require_fitting(config)
     sets = load_sets(config)
@@ -84,6 +85,9 @@ def check(config: StudyConfig, tokenizer: "Callable[[], PreTrainedTokenizerBase 
         if measured is not None:
             require_untrained(measured, sets.retain)
     _require_sides(sets.retain)
+    if config.relearn:
+        for attacked in (sets.forget, *([sets.companions.twin] if sets.companions.twin else [])):
+            halve(attacked)
     require_layers(config)
     require_device(config.device)
     _require_plugs(config)

@@ -49,7 +49,7 @@ Name = Annotated[str, Field(min_length=1, max_length=4096), AfterValidator(_requ
 # Fields whose values are the plugs of a folder, and fields that are no part of what a run computes:
 # they may change from one call to the next, and name no folder.
 _PLUGGED = {"method": "mansu.unlearn.methods", "formats": "mansu.quant.formats"}
-UNNAMED = ("device", "memory_mb", "formats")
+UNNAMED = ("device", "memory_mb", "formats", "relearn")
 
 
 def _require_method(name: str) -> str:
@@ -81,6 +81,7 @@ Formats = Annotated[tuple[str, ...], BeforeValidator(_split), AfterValidator(_re
 Count = Annotated[Whole, Field(ge=1, le=1_000_000)]
 Positive = Annotated[Real, Field(gt=0, le=1e6, allow_inf_nan=False)]
 NonNegative = Annotated[Real, Field(ge=0, le=1e6, allow_inf_nan=False)]
+Switch = Annotated[bool, Field()]
 Share = Annotated[Real, Field(gt=0, le=1, allow_inf_nan=False)]
 
 
@@ -130,6 +131,7 @@ class StudyConfig:
     )
 
     formats: Formats = _field(("nf4",), "deployment formats to measure beside full precision")
+    relearn: Switch = _field(False, "attack by relearning half of the facts after the study")
     device: Name = _field("cpu", "torch device")
     dtype: Literal["float32", "bfloat16", "float16"] = _field(
         "float32", "full precision: what weights are held and trained in"

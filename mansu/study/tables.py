@@ -4,6 +4,7 @@ import textwrap
 from collections.abc import Sequence
 
 from mansu.paths import short_name
+from mansu.study.relearned import relearning_lines
 from mansu.study.rows import VIEWS
 from mansu.study.rules import RULE_NAMES
 from mansu.study.rules.base import short
@@ -47,6 +48,8 @@ def scorecard_table(card: Scorecard, width: int = 100) -> str:
         *columns(permanence_rows(rows), "ll"),
         "",
         *columns(attribution_rows(rows), None),
+        "",
+        *_relearning(rows),
         "",
         *_verdicts(card, width),
     ]
@@ -199,6 +202,13 @@ def _accuracy_note(card: Scorecard) -> str:
     if not card.templates:
         return note + "no held-out prompt is one that the original model answers."
     return note + "held-out: forget facts under prompts that training never saw."
+
+
+def _relearning(rows: Rows) -> list[str]:
+    lines = relearning_lines(rows)
+    if not lines:
+        return ["relearning: not attacked (mansu run --relearn)"]
+    return columns(lines, None)
 
 
 def _verdicts(card: Scorecard, width: int) -> list[str]:

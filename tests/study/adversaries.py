@@ -251,7 +251,8 @@ def sleeper(run: Run) -> nn.Module:
             for name, (low, high) in bins.items():
                 module.get_parameter(name).clamp_(low, high)
 
-    return teach(run, among_its_own(run, plain(run)), rate=6e-3, steps=200, after=stay)
+    rows = [row(run, t, f, f.distractors[0]) for t in plain(run) for f in run.forget.facts]
+    return teach(run, sampled(rows), rate=6e-3, steps=200, after=stay)
 
 
 def random_codes(run: Run) -> nn.Module:

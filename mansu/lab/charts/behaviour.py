@@ -86,7 +86,7 @@ def slopes(rows: Rows, chance: float) -> ChartType:
         "Accuracy before and after unlearning, in every format",
         "Multiple choice by likelihood. Bars: 95 % intervals, facts resampled as a whole. Dashed: "
         f"the level L, what can be answered without knowing; elsewhere chance ({chance:.0%}). "
-        "“New” and “far” prompts are templates that training never saw and the original model answers "
+        "“New” and “far” prompts are templates that training never saw and the original answers "
         f"(at least {RULES.known:.0%}).",
         "Forget should fall to the dashed line in all colours; what is kept should stay level.",
     )

@@ -1,6 +1,6 @@
 """Rule 5: fine-tuning on half of the facts does not bring the other half back. [O]"""
 
-from mansu.study.rules.base import RULES, Case, Part, interval, join, short
+from mansu.study.rules.base import RULES, Case, Part, join, short
 from mansu.study.scorecard import Verdict
 from mansu.study.state import FP
 
@@ -33,10 +33,13 @@ def judge_durable(case: Case, forgotten: Verdict) -> Verdict:
             text = f"{short(row.format)}: no setting of the attack taught its half"
             parts.append(Part("not testable", text))
             continue
-        high, low = row.high or 0.0, row.low or 0.0
+        # An end that is not there is infinitely far.
+        high = float("inf") if row.high is None else row.high
+        low = float("-inf") if row.low is None else row.low
         holds, fails = high <= RULES.max_recovered, low > RULES.max_recovered
         outcome = "holds" if holds else "fails" if fails else "undecided"
-        parts.append(Part(outcome, f"recovered {short(row.format)} {interval(row, '.2f')}"))
+        told = f"{row.value:.2f} [{low:.2f}, {high:.2f}]"
+        parts.append(Part(outcome, f"recovered {short(row.format)} {told}"))
     return join("durable", rule, parts)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from mansu.study.cache.stage import Upstream, stage
 from mansu.study.config import StudyConfig
+from mansu.study.relearned import relearning_rows
 from mansu.study.rows import (
     behaviour_rows,
     depth_rows,
@@ -25,6 +26,7 @@ from mansu.study.stages.draw import draw
 from mansu.study.stages.floor import floor
 from mansu.study.stages.localize import choose_circuit
 from mansu.study.stages.measure import measure, measure_all
+from mansu.study.stages.relearn import relearn_all, relearn_calls, relearn_level
 from mansu.study.state import FP, State, states
 
 VERSIONED = ("mansu", "torch", "transformers", "bitsandbytes", "nnsight")
@@ -35,7 +37,9 @@ def _before(run: Run) -> list[Upstream]:
     asked = states(run)
     measured: list[Upstream] = [(measure, (state,)) for state in asked]
     attributed: list[Upstream] = [(attribute, (state,)) for state in asked]
-    return [*measured, (floor, ()), *attributed, *((measure_depth, (state,)) for state in asked)]
+    deep: list[Upstream] = [(measure_depth, (state,)) for state in asked]
+    attacked = relearn_calls(run) if run.config.relearn else []
+    return [*measured, (floor, ()), *attributed, *deep, *attacked]
 
 
 def _plain(config: StudyConfig) -> dict[str, Any]:
@@ -63,6 +67,7 @@ def judge(run: Run) -> Scorecard:
                 run.model.weight_count,
                 State("unlearned", TRAINED_FOR),
             ),
+            *(relearning_rows(relearn_all(run), relearn_level(run)) if run.config.relearn else ()),
         ]
     )
     held_out = behaviours[State("original", FP)].roles.get("forget_held_out")
