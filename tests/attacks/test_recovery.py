@@ -8,6 +8,7 @@ import pytest
 from mansu.attacks.recovery import Recovery, durable, recover
 from mansu.attacks.relearning import Attack, Check
 from mansu.metrics.mcq import McqScores
+from tests.study.made_up import answers
 
 FACTS = 40
 
@@ -15,7 +16,7 @@ FACTS = 40
 def scores(accuracy: float, name: str = "v") -> McqScores:
     right = np.arange(FACTS) < round(accuracy * FACTS)
     facts = tuple(f"{name}{i}" for i in range(FACTS))
-    return McqScores(np.zeros((FACTS, 4)), right * 1.0, right * 1.0, facts, ("t",) * FACTS)
+    return answers(right, facts, "t")
 
 
 def attack(
