@@ -71,6 +71,17 @@ def answer_streams(
     return streams
 
 
+def answer_log_probs(
+    model: LanguageModel, pairs: Sequence[Pair], batch_size: int = BATCH_PAIRS
+) -> torch.Tensor:
+    """Log-probability of each clean prompt's answer, ``[pairs]``, in nats, on the CPU."""
+    check_pairs(pairs)
+    whole = [stretch(model, range(model.layers))]
+    with torch.no_grad():
+        batches = [_Answers.of(model, pairs[rows], False) for rows in _batches(pairs, batch_size)]
+        return torch.cat([batch.log_probs(batch.streams(whole)[-1]).cpu() for batch in batches])
+
+
 def patched_drops(
     model: LanguageModel,
     pairs: Sequence[Pair],
