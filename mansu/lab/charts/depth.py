@@ -61,7 +61,7 @@ def depth_map(
                 title="0 still there, 1 gone",
                 scale=alt.Scale(scheme="cividis", reverse=True, domain=[0, 1]),
             ),
-            tooltip=["fact", "layer", alt.Tooltip("score", format=".2f")],
+            tooltip=["fact:N", "layer:O", alt.Tooltip("score:Q", format=".2f")],
         )
         .properties(width=_CELLS, height=max(_ROW * len(rows), 60))
     )  # fmt: skip
@@ -81,7 +81,7 @@ def _bars(rows: Sequence[str], values: np.ndarray) -> alt.Chart:
         .encode(
             x=alt.X("depth:Q", scale=alt.Scale(domain=[0, 1])).axis(tickCount=2),
             y=alt.Y("fact:N", sort=list(rows)).axis(None),
-            tooltip=["fact", alt.Tooltip("depth", format=".2f")],
+            tooltip=["fact:N", alt.Tooltip("depth:Q", format=".2f")],
         )
         .properties(width=_SIDE, height=max(_ROW * len(rows), 60))
     )
