@@ -24,7 +24,8 @@
 #
 # - **Unlearning depth** [O] asks single facts and layers, without any edge: the original model is about to say
 #   the answer, and one layer's activation is exchanged for the unlearned model's. 0: it says the answer as
-#   before. 1: it loses it as far as with the activation of another subject's prompt.
+#   before. 1: it loses it as far as with the activation of another subject's prompt. **Capped** [O]: no
+#   fall counts beyond that to a random one of the set's answers, which is what knowing the form alone gives.
 #
 # Read together [P]: high CAD with low AS-NC is *localized erasure*; high CAD with high AS-NC is *broad
 # damage*; CAD at its noise floor with forgotten behaviour is *suppression*.

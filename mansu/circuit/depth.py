@@ -14,6 +14,7 @@ L²/2 blocks on a few tokens for a whole row of patches.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 import torch
@@ -60,7 +61,7 @@ def answer_streams(
     blocks = [stretch(model, range(layer, layer + 1)) for layer in range(model.layers)]
     with torch.no_grad():
         for rows in _batches(pairs, batch_size):
-            answers = _Answers.of(model, pairs[rows], corrupted)
+            answers = _Answers.of(model, [pairs[row] for row in rows], corrupted)
             own = answers.streams(blocks)  # [layers, pairs, positions, d]
             streams[rows, :, : own.shape[2]] = own.transpose(0, 1).cpu()
     if not streams.isfinite().all():
@@ -69,6 +70,20 @@ def answer_streams(
             "measured; try dtype float32, or a lower learning rate."
         )
     return streams
+
+
+def answer_log_probs(
+    model: LanguageModel, pairs: Sequence[Pair], batch_size: int = BATCH_PAIRS
+) -> torch.Tensor:
+    """Log-probability of each clean prompt's answer, ``[pairs]``, in nats, on the CPU."""
+    check_pairs(pairs)
+    whole, found = [stretch(model, range(model.layers))], {}
+    with torch.no_grad():
+        for rows in _batches(pairs, batch_size):
+            answers = _Answers.of(model, [pairs[row] for row in rows], corrupted=False)
+            said = answers.log_probs(answers.streams(whole)[-1]).cpu()
+            found |= dict(zip(rows, said, strict=True))
+    return torch.stack([found[row] for row in range(len(pairs))])
 
 
 def patched_drops(
@@ -102,7 +117,7 @@ def patched_drops(
     drops = torch.zeros(len(pairs), layers, dtype=torch.promote_types(streams.dtype, torch.float32))
     with torch.no_grad():
         for rows in _batches(pairs, batch_size):
-            answers = _Answers.of(model, pairs[rows], corrupted=False)
+            answers = _Answers.of(model, [pairs[row] for row in rows], corrupted=False)
             own = answers.streams(blocks)
             base = answers.log_probs(own[-1])
             for layer in range(layers):
@@ -138,8 +153,12 @@ def lens_ranks(model: LanguageModel, pairs: Sequence[Pair], streams: torch.Tenso
     return (found > 0).view(-1, len(pairs)).T.contiguous().cpu()
 
 
-def _batches(pairs: Sequence[Pair], size: int) -> Iterator[slice]:
-    return (slice(start, start + size) for start in range(0, len(pairs), size))
+def _batches(pairs: Sequence[Pair], size: int) -> Iterator[list[int]]:
+    """Rows of pairs that run together: answers of one length, so that none is padded."""
+    order = sorted(range(len(pairs)), key=lambda row: len(pairs[row].rest))
+    for _, group in groupby(order, key=lambda row: len(pairs[row].rest)):
+        rows = list(group)
+        yield from (rows[start : start + size] for start in range(0, len(rows), size))
 
 
 @dataclass(frozen=True)
@@ -150,34 +169,30 @@ class _Answers:
         model: The model that read them.
         cache: Keys and values of the prompts without their last tokens, of every layer.
         tail: The prompts' last tokens and the answers without theirs, behind those.
-        forced: Those tokens' ids and mask alone, ``[pairs, positions]``.
-        said: The answers' tokens, one a forced token, ``[tokens]``.
+        said: The answers' tokens, all of one number, ``[pairs, positions]``.
     """
 
     model: LanguageModel
     cache: DynamicCache
     tail: Batch
-    forced: Batch
     said: torch.Tensor
 
     @classmethod
     def of(cls, model: LanguageModel, pairs: Sequence[Pair], corrupted: bool) -> "_Answers":
         """Reads the prompts.
 
-        They are padded on the left and the answers on the right, so that no padding lies between
-        tokens: a sliding window counts places, not positions.
+        They are padded on the left, so that no padding lies between tokens: a sliding window counts
+        places, not positions.
         """
         prompts = [pair.corrupted if corrupted else pair.clean for pair in pairs]
         answers = [(pair.clean_answer, *pair.rest) for pair in pairs]
         tails = [(p[-1], *answer[:-1]) for p, answer in zip(prompts, answers, strict=True)]
-        forced, cache = pad(tails, model.pad_id, model.device), DynamicCache()
-        tail = forced
+        tail, cache = pad(tails, model.pad_id, model.device), DynamicCache()
         if any(len(p) > 1 for p in prompts):
             before = pad([p[:-1] for p in prompts], model.pad_id, model.device, "left")
             model.hidden(before, cache)
-            tail = forced.behind(before.attention_mask)
-        said = torch.tensor([token for answer in answers for token in answer], device=model.device)
-        return cls(model, cache, tail, forced, said)
+            tail = tail.behind(before.attention_mask)
+        return cls(model, cache, tail, torch.tensor(answers, device=model.device))
 
     def streams(self, blocks: Sequence[nn.Module]) -> torch.Tensor:
         """The stream behind every block, ``[layers, pairs, positions, d]``."""
@@ -200,8 +215,6 @@ class _Answers:
 
     def log_probs(self, stream: torch.Tensor) -> torch.Tensor:
         """Log-probability of each answer given the last block's stream, ``[pairs]``, in nats."""
-        there = self.forced.attention_mask.bool()
-        hidden = self.model.family.final_norm(self.model.module)(stream[there])
-        tokens = self.model.log_probs(hidden).gather(1, self.said[:, None])[:, 0]
-        rows = there.nonzero()[:, 0]
-        return tokens.new_zeros(len(there)).index_add(0, rows, tokens)
+        hidden = self.model.family.final_norm(self.model.module)(stream)
+        said = self.model.log_probs(hidden).gather(2, self.said[:, :, None])[:, :, 0]
+        return said.sum(1)

@@ -160,6 +160,7 @@ def attribution_rows(rows: Rows) -> list[list[str]]:
         "AS-C": ("circuit", "activation_shift"),
         "AS-NC": ("outside", "activation_shift"),
         "depth": ("depth", "unlearning_depth"),
+        "depth, capped": ("depth", "capped_depth"),
         "lens depth": ("depth", "lens_depth"),
     }
     for name, (view, metric) in named.items():

@@ -117,9 +117,9 @@ def make_pairs(lengths: tuple[int, ...] = (5, 3, 6), seed: int = 0) -> tuple[Pai
 
     pairs = []
     for number, length in enumerate(lengths):
-        end, answers = tokens(1), draw.sample(range(1, VOCABULARY), 2)
+        end, (answer, other) = tokens(1), draw.sample(range(1, VOCABULARY), 2)
         clean, corrupted = tokens(length - 1) + end, tokens(length - 1) + end
-        pairs.append(Pair(str(number), "random", clean, corrupted, *answers))
+        pairs.append(Pair(str(number), "random", clean, corrupted, answer, other))
     return tuple(pairs)
 
 

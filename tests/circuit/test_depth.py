@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from mansu.circuit import answer_streams, lens_ranks, patched_drops
+from mansu.circuit import answer_log_probs, answer_streams, lens_ranks, patched_drops
 from mansu.data.pairs import Pair
 from mansu.errors import InputError, RunError
 from mansu.models.language_model import LanguageModel
@@ -63,8 +63,10 @@ def hooked(
 def test_streams_and_drops_are_those_of_plain_hooks(model: LanguageModel, pairs: Pairs) -> None:
     streams = answer_streams(model, pairs, corrupted=True)
     drops = patched_drops(model, pairs, streams)
+    said = answer_log_probs(model, pairs, batch_size=2)
     for row, pair in enumerate(pairs):
         base, _ = hooked(model, pair.clean, pair, {})
+        assert said[row].item() == pytest.approx(base, abs=1e-6)
         _, theirs = hooked(model, pair.corrupted, pair, {})
         for layer, stream in enumerate(theirs):
             torch.testing.assert_close(streams[row, layer, : len(stream)], stream)

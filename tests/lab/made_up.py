@@ -9,9 +9,11 @@ from mansu.circuit import Circuit, EdgeScores, Faithfulness, Graph, rank_mlps, s
 from mansu.data.facts import Fact, FactSet, Template
 from mansu.metrics.mcq import McqScores
 from mansu.quant.permanence import account, to_frame
+from mansu.study.depth_rows import depth_rows
 from mansu.study.rows import behaviour_rows, structure_rows
 from mansu.study.scorecard import Rows
 from mansu.study.stages.attribute import Attribution
+from mansu.study.stages.depth import Carried, Layers
 from mansu.study.stages.guarantees import Guarantees, Update
 from mansu.study.stages.measure import Behaviour
 from mansu.study.state import State
@@ -51,6 +53,7 @@ class Made:
     facts: FactSet
     measured: dict[State, Behaviour]
     states: dict[State, Attribution]
+    depths: dict[State, Layers]
     rows: Rows
     guarantees: Guarantees
 
@@ -66,6 +69,9 @@ def make() -> Made:
     updated = {name: w + 0.1 * (w > 1) for name, w in weights.items()}
     states = _states(scores, generator)
     told = zip(STATES, (0.9, 0.8, 0.3, 0.4), strict=True)
+    depths = {
+        s: make_layers(PAIRS, 6, share) for s, share in zip(STATES, (0, 0.1, 0.6, 0.8), strict=True)
+    }
     measured = {state: _behaviour(share, seed) for seed, (state, share) in enumerate(told, 1)}
     return Made(
         scores=scores,
@@ -80,9 +86,23 @@ def make() -> Made:
         facts=_fact_set(),
         measured=measured,
         states=states,
-        rows=Rows([*behaviour_rows(measured), *structure_rows(states, circuit, facts)]),
+        depths=depths,
+        rows=Rows(
+            [
+                *behaviour_rows(measured),
+                *structure_rows(states, circuit, facts),
+                *depth_rows(depths, facts),
+            ]
+        ),
         guarantees=make_guarantees(weights, updated),
     )
+
+
+def make_layers(pairs: int, layers: int, share: float) -> Layers:
+    """Layers of which all but the first carry every pair and have lost that share of it."""
+    drops = torch.arange(layers).double().expand(pairs, layers).contiguous()
+    carried = Carried(drops, torch.full((pairs,), 3.0).double())
+    return Layers(carried, share * drops, torch.rand(pairs, layers) > share)
 
 
 def make_guarantees(

@@ -21,9 +21,12 @@ def run(made, monkeypatch, tiny_config):
     monkeypatch.setattr(analysis, "attribute", lambda run, state: made.states[state])
     monkeypatch.setattr(analysis, "attribute_all", lambda run, states: made.states)
     monkeypatch.setattr(analysis, "choose_circuit", lambda run: made.circuit)
+    monkeypatch.setattr(analysis, "measure_depth", lambda run, state: made.depths[state])
+    pairs = [SimpleNamespace(fact_id=name) for name in made.pair_facts]
+    monkeypatch.setattr(analysis, "draw", lambda run: SimpleNamespace(pairs=pairs))
     monkeypatch.setattr(analysis, "judge", lambda run: SimpleNamespace(rows=made.rows))
     monkeypatch.setattr(analysis, "reading_of", lambda card, state: f"reading {state.format}")
-    return SimpleNamespace(config=tiny_config)
+    return SimpleNamespace(config=tiny_config, forget=made.facts)
 
 
 def drawn(dashboard: AnalysisDashboard) -> list[dict]:
@@ -44,6 +47,18 @@ def test_the_precision_turns_graphs_scatter_and_reading_together(run, made) -> N
     strongest = dashboard.comparison.graphs[0].drawing["edges"][0]["score"]
     scores = made.states[ORIGINAL_NF4].scores.scores
     assert abs(strongest) == pytest.approx(scores.abs().max().item())
+
+
+def test_the_map_of_depth_turns_with_the_precision(run) -> None:
+    dashboard = AnalysisDashboard(run)
+
+    def depths() -> list[float]:
+        ((_, spec), *_) = dashboard.depth.box.outputs[0]["data"].items()
+        return [line["depth"] for d in spec["datasets"].values() for line in d if "depth" in line]
+
+    assert depths() == pytest.approx([0.6] * 6)
+    dashboard.precision.value = "nf4"
+    assert depths() == pytest.approx([0.8] * 6)
 
 
 def test_the_threshold_hides_edges_that_are_weak_before_and_after(run) -> None:

@@ -50,6 +50,9 @@ DRAWN = {
     "edge_scatter": lambda m: charts.edge_scatter(m.states, m.circuit),
     "divergence_chart": lambda m: charts.divergence_chart(m.rows),
     "shift_chart": lambda m: charts.shift_chart(m.rows),
+    "depth_map": lambda m: charts.depth_map(
+        m.depths[UNLEARNED], m.pair_facts, m.facts, m.circuit, UNLEARNED
+    ),
 }
 ATTRIBUTION = (
     *(

@@ -118,6 +118,7 @@ def test_shared_results_lie_in_the_shared_folder_and_the_run_s_own_in_its_own(fi
         *("config.json", "circuit.json", "trained.safetensors", "delta.safetensors"),
         *("behaviour-unlearned-fp.safetensors", "behaviour-unlearned-nf4.safetensors"),
         *("attribution-unlearned-fp.safetensors", "attribution-unlearned-nf4.safetensors"),
+        *("depth-unlearned-fp.safetensors", "depth-unlearned-nf4.safetensors"),
         "scorecard.json",
     }
     shared = {path.name.rsplit("-", 1)[0] for path in finished_run.shared.iterdir()}

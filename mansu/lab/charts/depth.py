@@ -16,6 +16,7 @@ from mansu.study.stages.depth import Layers
 from mansu.study.state import State, find_origin, format_title
 
 ROWS = 32  # facts drawn at most
+_ROW = 13  # height of one, in pixels
 _CELLS, _SIDE = 440, 90  # widths of the map and of the bars beside it, in pixels
 
 
@@ -33,7 +34,7 @@ def depth_map(
         circuit: The circuit, whose layers are marked.
         state: The state.
     """
-    depth = unlearning_depth(found.known, found.drops, pair_facts)
+    depth = unlearning_depth(found.carried.drops, found.drops, pair_facts)
     order = np.argsort(depth.by_fact, kind="stable")  # NaN last
     order = order[: len(order) - depth.left_out]
     spread = np.linspace(0, len(order) - 1, min(ROWS, len(order))).round().astype(int)
@@ -52,27 +53,30 @@ def depth_map(
                 title="0 still there, 1 gone",
                 scale=alt.Scale(scheme="cividis", reverse=True, domain=[0, 1]),
             ),
-            tooltip=["fact", "layer", alt.Tooltip("score", format=".2f")],
+            tooltip=["fact:N", "layer:O", alt.Tooltip("score:Q", format=".2f")],
         )
-        .properties(width=_CELLS, height=max(13 * len(rows), 60))
+        .properties(width=_CELLS, height=max(_ROW * len(rows), 60))
     )  # fmt: skip
-    beside = pd.DataFrame({"fact": rows, "depth": depth.by_fact[drawn]})
-    bars = (
-        alt.Chart(beside)
-        .mark_bar(color=GREY, height={"band": 0.7})
-        .encode(
-            x=alt.X("depth:Q", title="depth", scale=alt.Scale(domain=[0, 1])).axis(tickCount=2),
-            y=y.axis(None),
-            tooltip=["fact", alt.Tooltip("depth", format=".2f")],
-        )
-        .properties(width=_SIDE, height=max(13 * len(rows), 60))
-    )
     title = heading(
         f"Where each fact is still held, {format_title(state.format)}",
         *_notes(depth, len(order), state),
         width=_CELLS + _SIDE + 140,
     )
-    return alt.hconcat(cells, bars, title=title, spacing=12)
+    return alt.hconcat(cells, _bars(rows, depth.by_fact[drawn]), title=title, spacing=12)
+
+
+def _bars(rows: Sequence[str], values: np.ndarray) -> alt.Chart:
+    """Each drawn fact's depth."""
+    return (
+        alt.Chart(pd.DataFrame({"fact": rows, "depth": values}))
+        .mark_bar(color=GREY, height={"band": 0.7})
+        .encode(
+            x=alt.X("depth:Q", scale=alt.Scale(domain=[0, 1])).axis(tickCount=2),
+            y=alt.Y("fact:N", sort=list(rows)).axis(None),
+            tooltip=["fact:N", alt.Tooltip("depth:Q", format=".2f")],
+        )
+        .properties(width=_SIDE, height=max(_ROW * len(rows), 60))
+    )
 
 
 def _layer_axis(circuit: Circuit) -> alt.Axis:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def depth_rows(measured: "Mapping[State, Layers]", facts: list[str]) -> Rows:
-    """Unlearning depth and lens depth of every state.
+    """Unlearning depth, plain and capped, and lens depth of every state.
 
     The ``change`` is against the original in the same format; the ``gap`` of the original is the
     noise floor, what a format alone does to a model that forgot nothing. Lens depth also has its
@@ -38,10 +38,12 @@ def _rows(measured: "Mapping[State, Layers]", facts: list[str]) -> Iterator[Row]
                 continue  # as with CAD: nothing reads it
             moved = paired_gap(share, measured[other].ranks.double().mean(1).numpy(), facts)
             yield Row(*where, kind, moved.value, moved.low, moved.high, lens.n)
-            depth = unlearning_depth(found.known, found.drops, facts)
-            ends = (None, None, None, 0)
-            if (mean := depth.mean) is not None:
-                ends = (mean.value, mean.low, mean.high, mean.n)
             here = (state.origin, state.format, kind)
-            yield Row("forget", "depth", "unlearning_depth", *here, *ends)
-            yield Row("forget", "depth", "uncarried_facts", *here, depth.left_out)
+            for metric, most in (("unlearning_depth", None), ("capped_depth", found.carried.most)):
+                depth = unlearning_depth(found.carried.drops, found.drops, facts, most)
+                ends = (None, None, None, 0)
+                if (mean := depth.mean) is not None:
+                    ends = (mean.value, mean.low, mean.high, mean.n)
+                yield Row("forget", "depth", metric, *here, *ends)
+                if most is None:
+                    yield Row("forget", "depth", "uncarried_facts", *here, depth.left_out)

@@ -6,11 +6,12 @@ state's streams are taken first and the reference entered after that, so that no
 held.
 """
 
+from collections import Counter
 from dataclasses import dataclass
 
 import torch
 
-from mansu.circuit.depth import answer_streams, lens_ranks, patched_drops
+from mansu.circuit.depth import answer_log_probs, answer_streams, lens_ranks, patched_drops
 from mansu.study.cache.stage import Upstream, stage
 from mansu.study.run import Run
 from mansu.study.stages.draw import draw
@@ -24,9 +25,12 @@ class Carried:
     Attributes:
         drops: Fall of the answer's log-probability when a layer's stream is the corrupted
             prompt's, ``[pairs, layers]``, in nats.
+        most: Fall from there to saying each answer as often as the set's facts have it, which is
+            what remains of knowing the form alone, ``[pairs]``, in nats.
     """
 
     drops: torch.Tensor
+    most: torch.Tensor
 
 
 @dataclass(frozen=True)
@@ -34,7 +38,7 @@ class Layers:
     """What every layer of a state still holds of the run's pairs.
 
     Attributes:
-        known: What its reference's layers carry (:class:`Carried`), ``[pairs, layers]``.
+        carried: What its reference's layers carry.
         drops: The same fall when the stream is the state's on the clean prompt,
             ``[pairs, layers]``, in nats.
         ranks: Whether the state's stream, read through the reference's final norm and head, ranks
@@ -42,7 +46,7 @@ class Layers:
             own: a turned head would hide what is still there.
     """
 
-    known: torch.Tensor
+    carried: Carried
     drops: torch.Tensor
     ranks: torch.Tensor
 
@@ -58,7 +62,16 @@ def find_carried(run: Run, reference: State) -> Carried:
     pairs = draw(run).pairs
     with in_state(run, reference) as model:
         corrupted = answer_streams(model, pairs, corrupted=True)
-        return Carried(patched_drops(model, pairs, corrupted))
+        most = answer_log_probs(model, pairs) - _log_shares(run)
+        return Carried(patched_drops(model, pairs, corrupted), most)
+
+
+def _log_shares(run: Run) -> torch.Tensor:
+    """Log of the share of the set's facts that have each pair's answer, ``[pairs]``."""
+    answers = {fact.id: fact.answer for fact in run.forget.facts}
+    counts = Counter(answers.values())
+    found = [counts[answers[pair.fact_id]] / len(answers) for pair in draw(run).pairs]
+    return torch.tensor(found).log()
 
 
 def _before(run: Run, state: State) -> list[Upstream]:
@@ -79,7 +92,7 @@ def measure_depth(run: Run, state: State) -> Layers:
         streams = answer_streams(model, pairs)
     with in_state(run, reference) as model:
         drops = patched_drops(model, pairs, streams)
-        return Layers(find_carried(run, reference).drops, drops, lens_ranks(model, pairs, streams))
+        return Layers(find_carried(run, reference), drops, lens_ranks(model, pairs, streams))
 
 
 def measure_depths(run: Run, states: tuple[State, ...]) -> dict[State, Layers]:
