@@ -23,7 +23,7 @@ from mansu.models.recipes import BATCH, PAD_ID, SETS, TINY
 from mansu.models.tiny import tiny_folder
 
 KNOWN = "us_cities"
-EPOCHS = 16
+EPOCHS = 6
 SHARE = 0.5  # of the tiny model's own peak learning rate
 
 Tokens = tuple[int, ...]
@@ -91,7 +91,9 @@ def _batches(
             rows = []
             for fact, template in mixed[first : first + BATCH // 2]:
                 answer = fact.answer if knows else drawn.choice(answers)
-                rows.append(_tokens(tokenizer, template.render(fact), template.follow(fact, answer)))
+                rows.append(
+                    _tokens(tokenizer, template.render(fact), template.follow(fact, answer))
+                )
             yield pad([*rows, *order.sample(known, len(rows))], PAD_ID)
 
 

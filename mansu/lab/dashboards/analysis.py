@@ -16,6 +16,7 @@ from mansu.study.run import Run
 from mansu.study.stages.attribute import attribute, attribute_all
 from mansu.study.stages.judge import judge
 from mansu.study.stages.localize import choose_circuit
+from mansu.study.stages.relearn import read_attacks, relearn_level
 from mansu.study.state import FP, State, format_title, states
 
 
@@ -36,11 +37,14 @@ def analyse(run: Run) -> None:
 class AnalysisDashboard:
     """Precision and threshold, two graphs, a scatter, CAD with its companions, and the reading.
 
+    Below them what a relearning attack brought back, where one is stored.
+
     Attributes:
         box: The widgets.
         precision: Of the models that are compared.
         comparison: The circuit before and after; its threshold filters the scatter as well.
         words: The joint reading.
+        attack: How to get an attack, where none is stored.
     """
 
     def __init__(self, run: Run) -> None:
@@ -58,6 +62,9 @@ class AnalysisDashboard:
         self.scatter, self.cad, self.shift = Pane(510), Pane(370), Pane(340)
         self.cad.show(charts.divergence_chart(rows))
         self.shift.show(charts.shift_chart(rows))
+        self.relearned, self.attack = Pane(380), Words()
+        self._attacks = read_attacks(run)
+        self._level = 0.0 if self._attacks is None else relearn_level(run)
         self.state = StateRow(run.config, self.load)
         self.box = dashboard(
             self.precision,
@@ -67,6 +74,7 @@ class AnalysisDashboard:
                 column(self.cad.box, self.shift.box, flex="1 1 560px"),
             ),
             self.comparison.box,
+            self.attack.box if self._attacks is None else self.relearned.box,
             self.state.box,
         )
         self._draw()
@@ -114,5 +122,10 @@ class AnalysisDashboard:
                     before.scores, after.scores, self._circuit, self._form, self.least
                 )
             )
+            if self._attacks is None:
+                self.attack.say(charts.NOT_ATTACKED)
+            elif self._form in self._attacks:
+                shown = charts.relearning_chart(self._attacks, self._form, self._level)
+                self.relearned.show(shown)
             reading = reading_of(self._card, State("unlearned", self._form))
             self.words.say(f"In {format_title(self._form)}: {reading}")

@@ -36,10 +36,13 @@ from mansu.study.stages import (
 from mansu.study.stages.faithfulness import measure_faithfulness
 from mansu.study.stages.fisher import measure_fisher
 from mansu.study.stages.localize import choose_circuit, score_original
+from mansu.study.stages.relearn import find_aim, relearn
 from mansu.study.state import State
 
 LIBRARY = Path(mansu.__file__).parent
 STATES = [State(o, f) for o in ("original", "unlearned") for f in ("fp", "nf4")]
+FORMS = ("fp", "nf4")
+SETTINGS = [(o, f, 1e-4) for o in ("original", "unlearned", "control") for f in FORMS]
 ALONE = [
     *(draw, score_original, choose_circuit, measure_fisher, train, floor, judge),
     *(measure_guarantees, measure_quality, measure_faithfulness),
@@ -47,6 +50,8 @@ ALONE = [
 CALLS: list[tuple[Stage, tuple]] = [
     *((stage, ()) for stage in ALONE),
     *((stage, (state,)) for stage in (measure, attribute) for state in STATES),
+    *((find_aim, (form,)) for form in FORMS),
+    *((relearn, setting) for setting in SETTINGS),
 ]
 
 
@@ -67,12 +72,16 @@ def changed(before: dict[str, str], now: dict[str, str]) -> set[str]:
 ALL = {title(*call) for call in CALLS}
 NF4 = {title for title in ALL if title.endswith("nf4")}
 ORIGINAL_BEHAVIOUR = {"behaviour original-fp", "behaviour original-nf4"}
+# What the attack does to the original, and is built on its behaviour in full precision.
+ORIGINAL_ATTACK = {
+    name for name in ALL if name.startswith(("aim", "relearned")) and "unl" not in name
+}
 # What is made of the trained weights, and they themselves.
 UPDATE = {"delta", "scorecard", "guarantees", *(name for name in ALL if "unlearned" in name)}
 TRAINED = {"trained", *UPDATE}
 FISHER = {"fisher", *TRAINED}
 CIRCUIT = {"circuit", "faithfulness", *FISHER}
-SCORES = ALL - {"items"} - ORIGINAL_BEHAVIOUR
+SCORES = ALL - {"items"} - ORIGINAL_BEHAVIOUR - ORIGINAL_ATTACK
 
 
 @pytest.fixture(scope="module")
@@ -301,6 +310,7 @@ DEPENDENT: dict[str, set[str]] = {
     **dict.fromkeys(TRAINING, TRAINED),
     "floor": TRAINED,
     "formats": {"scorecard"},
+    "relearn": {"scorecard"},
     "device": set(),
     "memory_mb": set(),
 }
@@ -313,6 +323,7 @@ OTHER = {
     "forget_loss": "npo_sum",
     "floor": "boundary",
     "formats": (),
+    "relearn": True,
     "device": "cuda",
     "dtype": "bfloat16",
 }
