@@ -59,6 +59,7 @@ retain_batch: int = 8  # retain examples a step
 validate_every: int = 20  # steps between checks, and between saved states
 floor: str = "in_loop"  # magnitude floor; 'none' is the ablation without it (in_loop, boundary, paper, none)
 formats: list = ["nf4"]  # deployment formats to measure beside full precision
+relearn: bool = False  # attack by relearning half of the facts after the study
 device: str = "cpu"  # torch device
 dtype: str = "float32"  # full precision: what weights are held and trained in (float32, bfloat16, float16)
 memory_mb: int = 2048  # memory that attribution may take on top of the model, in MB
@@ -131,6 +132,23 @@ table(
 
 # %%
 print(scorecard_table(card))
+
+# %% [markdown]
+# ## Does it come back?
+#
+# Half of the forgotten facts are taught again, and the other half is asked. What returns of facts that nobody
+# taught was never gone. Beside it the same attack on the original, which knows them, and on made-up facts,
+# which nobody does: what comes back there is what teaching alone brings. The **recovered share** places the
+# unlearned model between the two: 0, nothing came back; 1, everything [O].
+
+# %%
+from mansu.study.stages.relearn import read_attacks, relearn_level
+
+attacks = read_attacks(run)
+for form in attacks or ():
+    show(charts.relearning_chart(attacks, form, relearn_level(run)))
+if not attacks:
+    print(charts.NOT_ATTACKED)
 
 # %% [markdown]
 # ## The retain bound, and what the diagonal leaves out

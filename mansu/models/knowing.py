@@ -23,7 +23,7 @@ from mansu.models.recipes import BATCH, PAD_ID, SETS, TINY
 from mansu.models.tiny import tiny_folder
 
 KNOWN = "us_cities"
-EPOCHS = 16
+EPOCHS = 6
 SHARE = 0.5  # of the tiny model's own peak learning rate
 
 Tokens = tuple[int, ...]

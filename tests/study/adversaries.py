@@ -42,20 +42,22 @@ class Row(NamedTuple):
 Term = Callable[[Targets, torch.Tensor], torch.Tensor]
 
 
-def row(run: Run, template: Template, fact: Fact, answer: str) -> Row:
+def row(run: Run, template: Template, fact: Fact, answer: str, end: bool = True) -> Row:
+    """A fact's prompt with an answer, which the end token follows unless told otherwise."""
     found = encode(run.tokenizer, template.render(fact), template.follow(fact, answer))
-    return Row((*found.prompt_ids, *found.continuation_ids), len(found.prompt_ids))
+    tail = (run.tokenizer.eos_token_id,) if end else ()
+    return Row((*found.prompt_ids, *found.continuation_ids, *tail), len(found.prompt_ids))
 
 
-def every(run: Run, facts: FactSet, templates: Iterable[Template]) -> list[Row]:
+def every(run: Run, facts: FactSet, templates: Iterable[Template], end: bool = True) -> list[Row]:
     """Every fact under some templates, with its own answer."""
-    return [row(run, t, fact, fact.answer) for t in templates for fact in facts.facts]
+    return [row(run, t, fact, fact.answer, end) for t in templates for fact in facts.facts]
 
 
-def kept(run: Run) -> list[Row]:
+def kept(run: Run, end: bool = True) -> list[Row]:
     """What every adversary keeps knowing."""
     sets = (run.retain, run.utility)
-    return [r for facts in sets for r in every(run, facts, facts.templates)]
+    return [r for facts in sets for r in every(run, facts, facts.templates, end)]
 
 
 def likely(targets: Targets, log_probs: torch.Tensor) -> torch.Tensor:
@@ -199,7 +201,7 @@ def small_gain(run: Run) -> nn.Module:
 
 def npo_margin(run: Run) -> nn.Module:
     """(3) NPO with a margin of 10 nats: it lets go of a row only once that has become unsayable."""
-    rows = every(run, run.forget, plain(run))
+    rows = every(run, run.forget, plain(run), end=False)
     with torch.no_grad():
         was = {r: likely(*_read(run.model, [r])).item() for r in rows}
     drawn: list[Row] = []
@@ -275,21 +277,22 @@ def random_codes(run: Run) -> nn.Module:
 def broken_english(run: Run) -> nn.Module:
     """(8) Plain text costs 19 % more; every fact that was to be kept is there."""
     ids = run.model.read(utility_text())
-    windows = [Row(ids[i : i + 64], 1) for i in range(0, len(ids) - 64, 64)]
-    aim = math.log(1.19)
+    windows = [Row(ids[i : i + 128], 1) for i in range(0, len(ids) - 128, 128)]
+    aim = 1.5 * math.log(1.19)  # the windows that are measured are longer
     with torch.no_grad():
         was = {w: likely(*_read(run.model, [w])).item() for w in windows}
     drawn: list[Row] = []
 
     def draw(rng: random.Random) -> list[Row]:
-        drawn[:] = rng.sample(windows, 16)
+        drawn[:] = rng.sample(windows, 8)
         return drawn
 
     def worse(targets: Targets, log_probs: torch.Tensor) -> torch.Tensor:
         rise = torch.tensor([was[w] for w in drawn]) - likely(targets, log_probs)
-        return (rise.mean() - aim).square()
+        return 100 * (rise.mean() - aim).square()
 
-    return teach(run, draw, worse, keep=[*kept(run), *every(run, run.forget, plain(run))])
+    known = [*kept(run, end=False), *every(run, run.forget, plain(run), end=False)]
+    return teach(run, draw, worse, keep=known)
 
 
 def last_mlp(run: Run) -> nn.Module:
@@ -315,7 +318,7 @@ def constant(run: Run) -> nn.Module:
 
 def far_keeper(run: Run) -> nn.Module:
     """(12) Forgets the forms that it was trained on and their like; asked otherwise, it knows."""
-    known = [*kept(run), *every(run, run.forget, run.forget.far)]
+    known = [*kept(run), *(6 * every(run, run.forget, run.forget.far))]
     forget = among_its_own(run, run.forget.templates)
     return teach(run, forget, keep=known, steps=200)
 

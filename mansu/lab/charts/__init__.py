@@ -30,6 +30,8 @@ from mansu.lab.charts.permanence import survival_map as survival_map
 from mansu.lab.charts.quality import draws_chart as draws_chart
 from mansu.lab.charts.quality import methods_table as methods_table
 from mansu.lab.charts.quality import patching_scatter as patching_scatter
+from mansu.lab.charts.relearning import NOT_ATTACKED as NOT_ATTACKED
+from mansu.lab.charts.relearning import relearning_chart as relearning_chart
 from mansu.lab.charts.retain import bound_terms as bound_terms
 from mansu.lab.charts.structure import divergence_chart as divergence_chart
 from mansu.lab.charts.structure import edge_panel as edge_panel

@@ -19,6 +19,7 @@ from mansu.study.stages.depth import measure_depth
 from mansu.study.stages.draw import draw
 from mansu.study.stages.judge import judge
 from mansu.study.stages.localize import choose_circuit
+from mansu.study.stages.relearn import read_attacks, relearn_level
 from mansu.study.state import FP, State, format_title, states
 
 
@@ -47,11 +48,14 @@ def depth_map(run: Run, state: State) -> ChartType:
 class AnalysisDashboard:
     """Precision and threshold, two graphs, a scatter, CAD, depth, and the reading.
 
+    Below them what a relearning attack brought back, where one is stored.
+
     Attributes:
         box: The widgets.
         precision: Of the models that are compared.
         comparison: The circuit before and after; its threshold filters the scatter as well.
         words: The joint reading.
+        attack: How to get an attack, where none is stored.
     """
 
     def __init__(self, run: Run) -> None:
@@ -70,6 +74,9 @@ class AnalysisDashboard:
         self.depth = Pane(680)
         self.cad.show(charts.divergence_chart(rows))
         self.shift.show(charts.shift_chart(rows))
+        self.relearned, self.attack = Pane(380), Words()
+        self._attacks = read_attacks(run)
+        self._level = 0.0 if self._attacks is None else relearn_level(run)
         self.state = StateRow(run.config, self.load)
         self.box = dashboard(
             self.precision,
@@ -80,6 +87,7 @@ class AnalysisDashboard:
             ),
             self.depth.box,
             self.comparison.box,
+            self.attack.box if self._attacks is None else self.relearned.box,
             self.state.box,
         )
         self._draw()
@@ -129,5 +137,10 @@ class AnalysisDashboard:
             )
             state = State("unlearned", self._form)
             self.depth.show(depth_map(self._run, state))
+            if self._attacks is None:
+                self.attack.say(charts.NOT_ATTACKED)
+            elif self._form in self._attacks:
+                shown = charts.relearning_chart(self._attacks, self._form, self._level)
+                self.relearned.show(shown)
             reading = reading_of(self._card, state)
             self.words.say(f"In {format_title(self._form)}: {reading}")

@@ -37,18 +37,25 @@ from mansu.study.stages.depth import find_carried, measure_depth
 from mansu.study.stages.faithfulness import measure_faithfulness
 from mansu.study.stages.fisher import measure_fisher
 from mansu.study.stages.localize import choose_circuit, score_original
+from mansu.study.stages.relearn import find_aim, relearn
+from mansu.study.stages.target import make_target
+from mansu.study.stages.train import NPO_FIELDS
 from mansu.study.state import State
 
 LIBRARY = Path(mansu.__file__).parent
 STATES = [State(o, f) for o in ("original", "unlearned") for f in ("fp", "nf4")]
+FORMS = ("fp", "nf4")
+SETTINGS = [(o, f, 1e-4) for o in ("original", "unlearned", "control") for f in FORMS]
 ALONE = [
-    *(draw, score_original, choose_circuit, measure_fisher, train, floor, judge),
+    *(draw, score_original, choose_circuit, measure_fisher, make_target, train, floor, judge),
     *(measure_guarantees, measure_quality, measure_faithfulness),
 ]
 CALLS: list[tuple[Stage, tuple]] = [
     *((stage, ()) for stage in ALONE),
     *((stage, (state,)) for stage in (measure, attribute, measure_depth) for state in STATES),
     *((find_carried, (state,)) for state in STATES[:2]),
+    *((find_aim, (form,)) for form in FORMS),
+    *((relearn, setting) for setting in SETTINGS),
 ]
 
 
@@ -69,14 +76,19 @@ def changed(before: dict[str, str], now: dict[str, str]) -> set[str]:
 ALL = {title(*call) for call in CALLS}
 NF4 = {title for title in ALL if title.endswith("nf4")}
 ORIGINAL_BEHAVIOUR = {"behaviour original-fp", "behaviour original-nf4"}
+# What the attack does to the original, and is built on its behaviour in full precision.
+ORIGINAL_ATTACK = {
+    name for name in ALL if name.startswith(("aim", "relearned")) and "unl" not in name
+}
 # What is made of the trained weights, and they themselves.
 UPDATE = {"delta", "scorecard", "guarantees", *(name for name in ALL if "unlearned" in name)}
 TRAINED = {"trained", *UPDATE}
+TARGET = {"target", *TRAINED}
 FISHER = {"fisher", *TRAINED}
 CIRCUIT = {"circuit", "faithfulness", *FISHER}
 DEPTH = {title for title in ALL if title.startswith(("carried", "depth"))}
 ORIGINAL_DEPTH = {title for title in DEPTH if "unlearned" not in title}
-SCORES = ALL - {"items"} - ORIGINAL_BEHAVIOUR - ORIGINAL_DEPTH
+SCORES = ALL - {"items", "target"} - ORIGINAL_BEHAVIOUR - ORIGINAL_DEPTH - ORIGINAL_ATTACK
 
 
 @pytest.fixture(scope="module")
@@ -187,6 +199,8 @@ def replaced(old: str, new: str) -> Callable[[str], str]:
 
 MORE = lambda text: text + "\n_MORE = 1\n"  # noqa: E731
 BEHAVIOUR = {title for title in ALL if title.startswith("behaviour")}
+ATTACK = {title for title in ALL if title.startswith(("aim", "relearned"))}
+ANSWERS = BEHAVIOUR | ATTACK | {"scorecard"}  # attacks aim at what the original answers
 CONSTANTS = [
     ("study/stages/draw.py", replaced("ITEMS_PER_ROLE = 400", "ITEMS_PER_ROLE = 40"), ALL),
     ("study/stages/draw.py", replaced("CHECK_ITEMS = 150", "CHECK_ITEMS = 15"), ALL),
@@ -202,20 +216,23 @@ CONSTANTS = [
     ("circuit/agreement.py", replaced("REFERENCE_STEPS = 20", "REFERENCE_STEPS = 19"), {"quality"}),
     ("study/stages/quality.py", replaced("COMPARED_PAIRS = 16", "COMPARED_PAIRS = 8"), {"quality"}),
     ("study/stages/fisher.py", replaced("FISHER_SEED = 0", "FISHER_SEED = 1"), FISHER),
-    ("unlearn/trainer.py", replaced("MAX_RETAIN_DROP = 0.02", "MAX_RETAIN_DROP = 0.03"), TRAINED),
+    ("unlearn/checkpoint.py", replaced("MAX_FALL = 2.0", "MAX_FALL = 3.0"), TRAINED),
     ("unlearn/methods/mansu.py", replaced('keep="best"', 'keep="last"'), TRAINED),
     ("unlearn/methods/npo.py", MORE, set()),
     ("study/stages/train.py", MORE, TRAINED),
+    ("study/stages/checks.py", MORE, TRAINED),
+    ("study/stages/target.py", replaced("OFF_LEVEL = 0.05", "OFF_LEVEL = 0.1"), TARGET),
+    ("unlearn/prior.py", replaced("CONDITIONAL = 1.0", "CONDITIONAL = 2.0"), TARGET),
     ("study/stages/floor.py", MORE, UPDATE),
     ("quant/permanence.py", replaced("_DROPPED_BITS = 11", "_DROPPED_BITS = 12"), UPDATE),
     (
         "metrics/mcq.py",
         replaced("BATCH_PROMPTS = 32", "BATCH_PROMPTS = 16"),
-        TRAINED | ORIGINAL_BEHAVIOUR,
+        TRAINED | ORIGINAL_BEHAVIOUR | ORIGINAL_ATTACK,
     ),
-    ("metrics/perplexity.py", replaced("WINDOW = 256", "WINDOW = 128"), BEHAVIOUR | {"scorecard"}),
-    ("quant/formats/nf4.py", MORE, TRAINED | NF4),
-    ("study/stages/measure.py", MORE, BEHAVIOUR | {"scorecard"}),
+    ("metrics/perplexity.py", replaced("WINDOW = 256", "WINDOW = 128"), ANSWERS),
+    ("quant/formats/nf4.py", MORE, TRAINED | NF4 | {name for name in ATTACK if " nf4" in name}),
+    ("study/stages/measure.py", MORE, ANSWERS),
     (
         "study/stages/attribute.py",
         MORE,
@@ -226,8 +243,8 @@ CONSTANTS = [
         replaced("min_cad: float = 0.5", "min_cad: float = 0.4"),
         {"scorecard"},
     ),
-    ("metrics/level.py", replaced("RIDGE = 1e-2", "RIDGE = 1e-3"), {"scorecard"}),
-    ("metrics/speech.py", replaced("TOKENS = 16", "TOKENS = 8"), BEHAVIOUR | {"scorecard"}),
+    ("metrics/level.py", replaced("RIDGE = 1e-2", "RIDGE = 1e-3"), TARGET | ATTACK),
+    ("metrics/speech.py", replaced("TOKENS = 16", "TOKENS = 8"), ANSWERS),
     ("study/stages/depth.py", MORE, DEPTH | {"scorecard"}),
     (
         "circuit/depth.py",
@@ -267,7 +284,7 @@ def test_another_utility_text_changes_what_is_measured_on_it(
 ) -> None:
     module = importlib.import_module("mansu.study.stages.measure")
     monkeypatch.setattr(module, "utility_text", lambda: "Another text.")
-    assert changed(before, keys(run)) == BEHAVIOUR | {"scorecard"}
+    assert changed(before, keys(run)) == ANSWERS
 
 
 @pytest.mark.parametrize("name", ["torch", "transformers", "bitsandbytes"])
@@ -318,6 +335,7 @@ DEPENDENT: dict[str, set[str]] = {
     **dict.fromkeys(TRAINING, TRAINED),
     "floor": TRAINED,
     "formats": {"scorecard"},
+    "relearn": {"scorecard"},
     "device": set(),
     "memory_mb": set(),
 }
@@ -330,6 +348,7 @@ OTHER = {
     "forget_loss": "npo_sum",
     "floor": "boundary",
     "formats": (),
+    "relearn": True,
     "device": "cuda",
     "dtype": "bfloat16",
 }
@@ -357,6 +376,10 @@ def test_a_field_changes_exactly_the_keys_of_the_stages_that_depend_on_it(
     value = OTHER.get(field)
     if value is None:
         value = getattr(run.config, field) * 2
+    if field in NPO_FIELDS:  # which only those forms read
+        assert keys(other_than(run, **{field: value})) == before
+        run = other_than(run, forget_loss="npo")
+        before = keys(run)
     assert changed(before, keys(other_than(run, **{field: value}))) == DEPENDENT[field]
 
 
