@@ -36,12 +36,14 @@ from mansu.study.stages import (
 from mansu.study.stages.faithfulness import measure_faithfulness
 from mansu.study.stages.fisher import measure_fisher
 from mansu.study.stages.localize import choose_circuit, score_original
+from mansu.study.stages.target import make_target
+from mansu.study.stages.train import NPO_FIELDS
 from mansu.study.state import State
 
 LIBRARY = Path(mansu.__file__).parent
 STATES = [State(o, f) for o in ("original", "unlearned") for f in ("fp", "nf4")]
 ALONE = [
-    *(draw, score_original, choose_circuit, measure_fisher, train, floor, judge),
+    *(draw, score_original, choose_circuit, measure_fisher, make_target, train, floor, judge),
     *(measure_guarantees, measure_quality, measure_faithfulness),
 ]
 CALLS: list[tuple[Stage, tuple]] = [
@@ -70,9 +72,10 @@ ORIGINAL_BEHAVIOUR = {"behaviour original-fp", "behaviour original-nf4"}
 # What is made of the trained weights, and they themselves.
 UPDATE = {"delta", "scorecard", "guarantees", *(name for name in ALL if "unlearned" in name)}
 TRAINED = {"trained", *UPDATE}
+TARGET = {"target", *TRAINED}
 FISHER = {"fisher", *TRAINED}
 CIRCUIT = {"circuit", "faithfulness", *FISHER}
-SCORES = ALL - {"items"} - ORIGINAL_BEHAVIOUR
+SCORES = ALL - {"items", "target"} - ORIGINAL_BEHAVIOUR
 
 
 @pytest.fixture(scope="module")
@@ -198,10 +201,13 @@ CONSTANTS = [
     ("circuit/agreement.py", replaced("REFERENCE_STEPS = 20", "REFERENCE_STEPS = 19"), {"quality"}),
     ("study/stages/quality.py", replaced("COMPARED_PAIRS = 16", "COMPARED_PAIRS = 8"), {"quality"}),
     ("study/stages/fisher.py", replaced("FISHER_SEED = 0", "FISHER_SEED = 1"), FISHER),
-    ("unlearn/trainer.py", replaced("MAX_RETAIN_DROP = 0.02", "MAX_RETAIN_DROP = 0.03"), TRAINED),
+    ("unlearn/checkpoint.py", replaced("MAX_FALL = 2.0", "MAX_FALL = 3.0"), TRAINED),
     ("unlearn/methods/mansu.py", replaced('keep="best"', 'keep="last"'), TRAINED),
     ("unlearn/methods/npo.py", MORE, set()),
     ("study/stages/train.py", MORE, TRAINED),
+    ("study/stages/checks.py", MORE, TRAINED),
+    ("study/stages/target.py", replaced("OFF_LEVEL = 0.05", "OFF_LEVEL = 0.1"), TARGET),
+    ("unlearn/prior.py", replaced("CONDITIONAL = 1.0", "CONDITIONAL = 2.0"), TARGET),
     ("study/stages/floor.py", MORE, UPDATE),
     ("quant/permanence.py", replaced("_DROPPED_BITS = 11", "_DROPPED_BITS = 12"), UPDATE),
     (
@@ -340,6 +346,10 @@ def test_a_field_changes_exactly_the_keys_of_the_stages_that_depend_on_it(
     value = OTHER.get(field)
     if value is None:
         value = getattr(run.config, field) * 2
+    if field in NPO_FIELDS:  # which only those forms read
+        assert keys(other_than(run, **{field: value})) == before
+        run = other_than(run, forget_loss="npo")
+        before = keys(run)
     assert changed(before, keys(other_than(run, **{field: value}))) == DEPENDENT[field]
 
 
