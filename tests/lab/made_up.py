@@ -81,7 +81,10 @@ def make() -> Made:
         movable=Movable({name: torch.arange(40) for name in names}, 1e-7),
         weights=weights,
         history=[StepRecord(i + 1, 3.0 / (i + 1), 0.1, 1.0) for i in range(30)],
-        validations=[Validation(10 * i, 0.9 - 0.2 * i, 0.01 * i) for i in (1, 2, 3)],
+        validations=[
+            Validation(10 * i, 0.9 - 0.2 * i, 0.01 * i, 1 - 0.15 * i, 0.5, 0.5 * i)
+            for i in (1, 2, 3)
+        ],
         accounts=to_frame(account(weights, updated)),
         facts=_fact_set(),
         measured=measured,

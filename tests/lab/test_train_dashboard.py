@@ -20,7 +20,7 @@ from mansu.study.stages.fisher import Fisher, select_movable
 from mansu.unlearn.checkpoint import Validation
 
 NAMES = [f"model.layers.{i}.mlp.{p}_proj.weight" for i in (1, 4) for p in ("up", "down")]
-CHECKS = [Validation(2, 0.5, 0.01), Validation(4, 0.4, 0.1)]
+CHECKS = [Validation(2, 0.5, 0.01, 0.6, 0.5, 0.4), Validation(4, 0.4, 0.1, 0.5, 0.5, 0.9)]
 SIZE = 64 * 32 * len(NAMES)
 
 
@@ -106,7 +106,7 @@ def test_training_goes_live_stops_at_a_press_and_goes_on_from_the_last_check(
     dashboard = TrainDashboard(run)
     dashboard.load(change(run.config, steps=6, validate_every=2, retain_weight=2.5))
     live, drawn = dashboard.live, []
-    assert live.words.text.endswith("λ 2.5, floor in_loop, ρ 0.03: not trained yet.")
+    assert live.words.text.endswith("λ 2.5, floor in_loop, ρ 0.05: not trained yet.")
     assert "once this setting is trained" in str(live.curves.box.outputs)
     live.curves.box.observe(lambda change: drawn.append(live.words.text), "outputs")
     work = live_training.train_stage

@@ -278,7 +278,7 @@ def broken_english(run: Run) -> nn.Module:
     """(8) Plain text costs 19 % more; every fact that was to be kept is there."""
     ids = run.model.read(utility_text())
     windows = [Row(ids[i : i + 128], 1) for i in range(0, len(ids) - 128, 128)]
-    aim = 1.5 * math.log(1.19)  # the windows that are measured are longer
+    aim = math.log(1.19)
     with torch.no_grad():
         was = {w: likely(*_read(run.model, [w])).item() for w in windows}
     drawn: list[Row] = []
@@ -320,7 +320,7 @@ def far_keeper(run: Run) -> nn.Module:
     """(12) Forgets the forms that it was trained on and their like; asked otherwise, it knows."""
     known = [*kept(run), *(6 * every(run, run.forget, run.forget.far))]
     forget = among_its_own(run, run.forget.templates)
-    return teach(run, forget, keep=known, steps=200)
+    return teach(run, forget, keep=known, rate=4e-3, steps=300)
 
 
 MODELS: dict[str, Callable[[Run], nn.Module]] = {

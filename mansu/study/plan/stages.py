@@ -16,7 +16,8 @@ from mansu.quant.nf4 import BLOCK
 from mansu.quant.permanence import _CELLS
 from mansu.study.config import StudyConfig
 from mansu.study.plan.shapes import Shapes
-from mansu.study.plan.workload import Workload
+from mansu.study.plan.workload import Scoring, Workload
+from mansu.unlearn.prior import BATCH_TAILS, LATER_SUBJECTS
 from mansu.unlearn.view import BATCH_ROWS
 
 Kind = Literal["weights", "circuit", "optimizer", "gradients", "activations", "attribution", "host"]
@@ -66,6 +67,7 @@ class Accounting:
     def __init__(self, config: StudyConfig, shapes: Shapes, workload: Workload) -> None:
         self.config, self.shapes, self.work = config, shapes, workload
         self.through = config.floor == "in_loop"  # training runs through the quantizer
+        self.aimed = config.forget_loss == "prior"
         self.matrices = shapes.circuit * shapes.item  # one copy of the circuit's weights
         share = config.tau * (config.rho if self.through else 1)
         # Without its block's largest weight, which in_loop leaves alone.
@@ -125,12 +127,14 @@ class Accounting:
 
         leaves = self.matrices * (2 if self.through else 1)
         masters, moments = self._masters()
-        streams = self._streams(self.work.forget) + self._streams(self.work.retain)
-        streams *= 2 if self.through else 1
+        streams = self._drawn_streams() * (2 if self.through else 1)
         held: Terms = {
             "weights": shapes.weights + (shapes.above if self.through else 0),
             "circuit": leaves + masters,
         }
+        if self.aimed:
+            held["host"] = self._prior()
+            yield self._aiming()
         if self.through:
             twice = self.matrices + shapes.circuit  # the quantized circuit, and its codes
             starting: Terms = {**weights, "circuit": leaves + twice + masters}
@@ -139,7 +143,7 @@ class Accounting:
         scoring = max(map(shapes.scoring, self.work.checked))
         check: Terms = {**held, "optimizer": moments, "activations": streams + scoring}
         if self.through:
-            check["host"] = self.parked
+            check["host"] = self.parked + held.get("host", 0)
         yield Moment("train", "check", check)
 
     def floor(self) -> Iterator[Moment]:
@@ -200,8 +204,10 @@ class Accounting:
         tokens *= max(len(e.tokens) for examples, _ in sides for e in examples)
         answers = sum(self._answers(examples, rows) for examples, rows in sides)
         # θ's and θ₀'s log-probabilities and the gradients at θ's, at their softmax's input and,
-        # gathered, at the retain set's share of them.
+        # gathered, at each set's share of them; the prior's target lies beside them.
         said = 2 * shapes.log_probs(answers) + 3 * shapes.kept_log_probs(answers)
+        if self.aimed:
+            said += shapes.kept_log_probs(self._answers(*sides[0]))
         base: Terms = {**held, "optimizer": moments}
         blocks = self.shapes.saved_in_all(tokens)
         loss: Terms = {**base, "activations": streams + blocks + said}
@@ -241,6 +247,34 @@ class Accounting:
         """Streams that enter the circuit, and θ₀'s final states, of the examples."""
         tokens = sum(len(e.tokens) for e in examples)
         return 2 * tokens * self.shapes.width * self.shapes.item
+
+    def _drawn_streams(self) -> int:
+        """The same of the examples that training draws; the prior needs no states of its own."""
+        total, config = 0, self.config
+        for examples, rows, halves in (
+            (self.work.forget, config.forget_batch, 1 if self.aimed else 2),
+            (self.work.retain, config.retain_batch, 2),
+        ):
+            drawn = min(1.0, rows * config.steps / len(examples))
+            total += round(self._streams(examples) * drawn * halves / 2)
+        return total
+
+    def _prior(self) -> int:
+        """The target: probabilities by template, and states behind answers' first tokens."""
+        work, shapes = self.work, self.shapes
+        states = len(work.begun) * LATER_SUBJECTS * shapes.width * shapes.item
+        return work.templates * shapes.kept_log_probs(1) + states
+
+    def _aiming(self) -> Moment:
+        """The larger of the target's batches: prompts, and tails behind a few of them."""
+        prompts = [example.answer_start for example in self.work.forget]
+        batches = [Scoring(min(BATCH_ROWS, len(prompts)), max(prompts), 0, 0, 0)]
+        if tails := self.work.begun:
+            rows = min(BATCH_TAILS, len(tails) * LATER_SUBJECTS // self.work.templates)
+            batches.append(Scoring(LATER_SUBJECTS, max(prompts), rows, max(tails), 0))
+        held: Terms = {"weights": self.shapes.weights, "host": self._prior()}
+        activations = max(map(self.shapes.scoring, batches))
+        return Moment("train", "finding the target", {**held, "activations": activations})
 
     def _masters(self) -> tuple[int, int]:
         """Bytes of the movable weights beside the matrices, and of what the optimizer keeps.

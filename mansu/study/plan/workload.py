@@ -24,6 +24,7 @@ from mansu.study.check import Sets
 from mansu.study.config import StudyConfig
 from mansu.study.stages.draw import DRAW_SEED, MEASURED, TWINS, draw_items
 from mansu.study.stages.fisher import fisher_sample
+from mansu.unlearn.prior import contexts_of
 
 # Letters a piece, where no tokenizer is at hand. Tokenizers of 32k words and more average above 4
 # in English prose, and names are cut into shorter pieces than that.
@@ -74,6 +75,17 @@ class Workload:
     retain: Sequence[Example]
     fisher: dict[str, tuple[Example, ...]]
     counted: bool
+
+    @property
+    def templates(self) -> int:
+        """Templates of the forget set that training sees."""
+        return len({example.template_id for example in self.forget})
+
+    @property
+    def begun(self) -> list[int]:
+        """Lengths of the beginnings of answers, template by template, that the target follows."""
+        every = {context for example in self.forget for context in contexts_of(example)}
+        return [len(tokens) for _, tokens in every if tokens]
 
 
 def read_workload(config: StudyConfig, model: LanguageModel, sets: Sets) -> Workload:
