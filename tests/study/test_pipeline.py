@@ -125,4 +125,6 @@ def test_shared_results_lie_in_the_shared_folder_and_the_run_s_own_in_its_own(fi
     assert shared == {
         *("items", "scores", "fisher", "behaviour-original-fp", "behaviour-original-nf4"),
         *("attribution-original-fp", "attribution-original-nf4"),
+        *("carried-original-fp", "carried-original-nf4"),
+        *("depth-original-fp", "depth-original-nf4"),
     }
