@@ -14,6 +14,7 @@ import pytest
 from filelock import FileLock
 
 from mansu.models import LanguageModel, load_model
+from mansu.models.knowing import KNOWN, knowing_folder
 from mansu.models.loading import find_model
 from mansu.study.config import StudyConfig, make_config
 from mansu.study.folders import Folders
@@ -60,6 +61,28 @@ def model_folder(tmp_path: Path, tiny: LanguageModel) -> Path:
 def each_tiny(request: pytest.FixtureRequest) -> LanguageModel:
     """A trained tiny model of every family; tests leave its weights as they are."""
     return load_model(request.param)
+
+
+@dataclasses.dataclass(frozen=True)
+class Knowing:
+    """Two models fine-tuned from the same weights on the same prompts.
+
+    Attributes:
+        facts: The set that they were asked about; ``tiny`` and its kind have never read it.
+        knows: Read each fact's own answer.
+        never_knew: Read an answer drawn anew each time.
+    """
+
+    facts: str
+    knows: LanguageModel
+    never_knew: LanguageModel
+
+
+@pytest.fixture(scope="session", params=["tiny-llama", "tiny-qwen3", "tiny-gemma3"])
+def knowing(request: pytest.FixtureRequest) -> Knowing:
+    """Of every family, a model that knows a set and one that never did; kept in the cache."""
+    found = (load_model(str(knowing_folder(request.param, knows))) for knows in (True, False))
+    return Knowing(KNOWN, *found)
 
 
 @pytest.fixture(scope="session")

@@ -5,6 +5,7 @@ import dataclasses
 import pytest
 
 from mansu.attacks.recovery import durable
+from mansu.attacks.relearning import Attack
 from mansu.study.relearned import recovered, relearning_lines, relearning_rows
 from mansu.study.scorecard import Rows
 from mansu.study.state import State
@@ -17,7 +18,7 @@ STATE = State("unlearned", "nf4")
 
 
 def attacks(control: bool = True, now: float = 0.6, taught: float = 1.0) -> dict:
-    origins = {
+    origins: dict[str, tuple[Attack, ...]] = {
         "unlearned": (attack(1e-4, 0.5, taught=taught), attack(5e-4, now, taught=taught)),
         "original": (attack(1e-4, 0.9), attack(5e-4, 0.9)),
     }

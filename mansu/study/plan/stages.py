@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from mansu.attacks.relearning import BATCH
 from mansu.circuit.attribution import grid_points
 from mansu.circuit.chunks import chunks, pair_bytes, run_bytes
 from mansu.circuit.graph import Graph
@@ -23,6 +24,7 @@ from mansu.unlearn.view import BATCH_ROWS
 Kind = Literal["weights", "circuit", "optimizer", "gradients", "activations", "attribution", "host"]
 Terms = dict[Kind, int]
 STAGES = ("base", "localize", "fisher", "train", "floor", "quantize", "analyse")
+ATTACK = "relearn"  # after them, where it is asked for
 
 
 @dataclass(frozen=True)
@@ -166,6 +168,25 @@ class Accounting:
 
     def analyse(self) -> Iterator[Moment]:
         yield self._attributed("analyse", {**self._unlearned(), "host": self.parked})
+
+    def relearn(self) -> Iterator[Moment]:
+        shapes = self.shapes
+        numbers = self.parked // shapes.item
+        # Masters and two moments in float32, and in another dtype the copies that are run.
+        copies = self.parked if shapes.item != 4 else 0
+        held: Terms = {**self._unlearned(), "optimizer": 3 * 4 * numbers + copies}
+        examples = self.work.forget
+        longest = max(len(e.tokens) for e in examples)
+        saved = len(shapes.model.family.blocks(shapes.model.module)) * BATCH * longest
+        saved *= (4 * shapes.width + 4 * shapes.inner + 6 * shapes.query) * shapes.item
+        said = shapes.log_probs(self._answers(examples, BATCH))
+        largest = max(shapes.linear.values())
+        yield Moment(
+            ATTACK, "a step", {**held, "gradients": largest, "activations": saved + 2 * said}
+        )
+        scoring = max(map(shapes.scoring, self.work.measured))
+        deployed: Terms = {**held, "activations": scoring, "host": self.parked}
+        yield Moment(ATTACK, "scoring as deployed again", deployed)
 
     def _measured(self, stage: str, held: Terms) -> Iterator[Moment]:
         """The measured roles and the text, in full precision and deployed."""

@@ -6,6 +6,8 @@ original on the forget set's invented twin: it knows the form and never knew a f
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from mansu.attacks.halves import ask, halve
 from mansu.attacks.relearning import RATES, TAUGHT, Attack, Lesson
 from mansu.attacks.relearning import relearn as attack_model
@@ -19,13 +21,12 @@ from mansu.study.cache.stage import Upstream, stage
 from mansu.study.run import Run
 from mansu.study.scorecard import known_templates
 from mansu.study.stages.draw import DRAW_SEED
-from mansu.study.stages.measure import measure
 from mansu.study.state import FP, State, files_of, find_origin, format_title, in_state
 
 CONTROL = "control"
 TITLES = {"unlearned": "unlearned", "original": "original", CONTROL: "never-knew control"}
 TAUGHT_ITEMS, UNTAUGHT_ITEMS = 48, 120
-KNOWN = 0.6  # accuracy of the original from which a held-out template is asked
+KNOWN = 0.6  # accuracy of the original from which a template is asked
 
 # By format, by origin: the attack's settings.
 Attacks = dict[str, dict[str, tuple[Attack, ...]]]
@@ -36,8 +37,8 @@ class Aim:
     """What all attacks in a format are asked, and when one has taught T.
 
     Attributes:
-        templates: The prompts asked: held-out ones that the original answers, or, where there is
-            none, those that T is taught in.
+        templates: The prompts asked: held-out ones that the original answers in this format, or,
+            where there is none, those that T is taught in.
         held_out: Whether they are held out.
         accuracy: What T must be answered with: ``TAUGHT``, or the original's own accuracy.
     """
@@ -59,20 +60,23 @@ def _sources(run: Run, origin: str) -> str:
 @stage(
     "aim",
     "shared",
-    after=lambda run, form: [(measure, (State("original", FP),))],
     inputs=_fingerprints,
     plugs=lambda run, form: files_of(run, State("original", form)),
     ending=".json",
 )
 def find_aim(run: Run, form: str) -> Aim:
     """Which prompts are asked, and what the original answers of T under them."""
-    scores = measure(run, State("original", FP)).roles.get("forget_held_out")
-    known = known_templates(scores, KNOWN) if scores is not None else ()
-    chosen = known or tuple(template.id for template in run.forget.seen)
+    taught, held_out = halve(run.forget).taught[:TAUGHT_ITEMS], run.forget.held_out
     with in_state(run, State("original", form)) as model:
-        asked = ask(halve(run.forget).taught, _named(run.forget, chosen), TAUGHT_ITEMS, DRAW_SEED)
-        own = score_items(model, asked).accuracy
-    return Aim(chosen, bool(known), min(TAUGHT, own))
+        for templates in (held_out, run.forget.seen):
+            items = ask(taught, templates, len(taught) * len(templates), DRAW_SEED)
+            scores = score_items(model, items)
+            known = known_templates(scores, KNOWN) if items else ()
+            if known:
+                break
+    chosen = known or tuple(template.id for template in templates)
+    own = scores.correct[np.isin(np.array(scores.templates), chosen)].mean()
+    return Aim(chosen, templates is held_out, min(TAUGHT, float(own)))
 
 
 def _before(run: Run, origin: str, form: str, rate: float) -> list[Upstream]:

@@ -74,9 +74,9 @@ def changed(before: dict[str, str], now: dict[str, str]) -> set[str]:
 
 
 ALL = {title(*call) for call in CALLS}
-NF4 = {title for title in ALL if title.endswith("nf4")}
+NF4 = {title for title in ALL if "nf4" in title}
 ORIGINAL_BEHAVIOUR = {"behaviour original-fp", "behaviour original-nf4"}
-# What the attack does to the original, and is built on its behaviour in full precision.
+# What the attack asks, and does to the original.
 ORIGINAL_ATTACK = {
     name for name in ALL if name.startswith(("aim", "relearned")) and "unl" not in name
 }
@@ -200,7 +200,7 @@ def replaced(old: str, new: str) -> Callable[[str], str]:
 MORE = lambda text: text + "\n_MORE = 1\n"  # noqa: E731
 BEHAVIOUR = {title for title in ALL if title.startswith("behaviour")}
 ATTACK = {title for title in ALL if title.startswith(("aim", "relearned"))}
-ANSWERS = BEHAVIOUR | ATTACK | {"scorecard"}  # attacks aim at what the original answers
+ANSWERS = BEHAVIOUR | {"scorecard"}
 CONSTANTS = [
     ("study/stages/draw.py", replaced("ITEMS_PER_ROLE = 400", "ITEMS_PER_ROLE = 40"), ALL),
     ("study/stages/draw.py", replaced("CHECK_ITEMS = 150", "CHECK_ITEMS = 15"), ALL),
@@ -255,6 +255,8 @@ CONSTANTS = [
     ("metrics/significance.py", replaced("RESAMPLES = 2000", "RESAMPLES = 200"), {"scorecard"}),
     ("study/stages/judge.py", replaced('TRAINED_FOR = "nf4"', 'TRAINED_FOR = "fp"'), {"scorecard"}),
     ("study/stages/guarantees.py", replaced("EXAMPLES = 12", "EXAMPLES = 9"), {"guarantees"}),
+    ("attacks/relearning.py", replaced("BATCH = 8", "BATCH = 4"), ATTACK | {"scorecard"}),
+    ("attacks/recovery.py", MORE, {"scorecard"}),
     ("theory/lanczos.py", MORE, {"guarantees"}),
     ("study/tables.py", MORE, set()),
     ("lab/theme.py", MORE, set()),
@@ -327,7 +329,8 @@ TRAINING = (
     *("learning_rate", "steps", "forget_batch", "retain_batch", "validate_every"),
 )
 DEPENDENT: dict[str, set[str]] = {
-    **dict.fromkeys(("model", "forget", "retain", "utility", "dtype", "pairs"), ALL),
+    **dict.fromkeys(("model", "forget", "retain", "utility", "dtype"), ALL),
+    "pairs": ALL - ORIGINAL_ATTACK,
     **dict.fromkeys(("attribution", "ig_steps", "alpha_grid"), SCORES),
     "top_k": {"quality", *CIRCUIT},
     "circuit": CIRCUIT,
