@@ -37,6 +37,8 @@ MEASURED = (*FORGET, "retain", "utility", "neighbours", "far_utility")
 TWINS = ("twin_seen", "twin_held_out", "twin_far")
 # Scored items of a measured role at most; below 300, an interval of ±2 pp could not be seen.
 ITEMS_PER_ROLE = 400
+FAR_ITEMS = 300  # their prompts are several times as long
+BESIDE_ITEMS = 150  # of what only stands beside a verdict: reverse questions, and the twin's
 CHECK_ITEMS = 150
 # Prompts of the forget set that a model is let go on with.
 OPEN_PROMPTS = 300
@@ -91,13 +93,13 @@ def draw_items(sets: Sets, tokenizer: "PreTrainedTokenizerBase") -> dict[str, tu
         "check_retain": _ask(retain.train, retain.seen, CHECK_ITEMS),
     }
     items = {
-        **_of_a_set("forget", forget, sets, tokenizer),
-        "forget_reverse": spread(build_reverse_items(forget, DRAW_SEED), ITEMS_PER_ROLE),
+        **_of_a_set("forget", forget, sets, tokenizer, ITEMS_PER_ROLE, FAR_ITEMS),
+        "forget_reverse": spread(build_reverse_items(forget, DRAW_SEED), BESIDE_ITEMS),
         "retain": _ask(retain.held_out_facts, retain.templates, ITEMS_PER_ROLE),
         "utility": _ask(utility.facts, utility.templates, ITEMS_PER_ROLE),
         "neighbours": _ask(near.facts, near.templates, ITEMS_PER_ROLE) if near else (),
         "far_utility": _ask(wide.facts, wide.templates, ITEMS_PER_ROLE) if wide else (),
-        **(_of_a_set("twin", t, sets, tokenizer) if (t := sets.companions.twin) else {}),
+        **_of_the_twin(sets, tokenizer),
     }
     return {**items, **checks}
 
@@ -117,15 +119,26 @@ def first_tokens(
     return found
 
 
+def _of_the_twin(sets: Sets, tokenizer: "PreTrainedTokenizerBase") -> dict[str, tuple[Item, ...]]:
+    twin = sets.companions.twin
+    most = (BESIDE_ITEMS, BESIDE_ITEMS)
+    return {} if twin is None else _of_a_set("twin", twin, sets, tokenizer, *most)
+
+
 def _of_a_set(
-    name: str, facts: FactSet, sets: Sets, tokenizer: "PreTrainedTokenizerBase"
+    name: str,
+    facts: FactSet,
+    sets: Sets,
+    tokenizer: "PreTrainedTokenizerBase",
+    most: int,
+    most_far: int,
 ) -> dict[str, tuple[Item, ...]]:
     """A set under seen, held-out and far templates."""
     far = build_far_items(facts.facts, facts.far, DRAW_SEED, tokenizer, sets.pool)
     return {
-        f"{name}_seen": _ask(facts.facts, facts.seen, ITEMS_PER_ROLE),
-        f"{name}_held_out": _ask(facts.facts, facts.held_out, ITEMS_PER_ROLE),
-        f"{name}_far": spread(far, ITEMS_PER_ROLE),
+        f"{name}_seen": _ask(facts.facts, facts.seen, most),
+        f"{name}_held_out": _ask(facts.facts, facts.held_out, most),
+        f"{name}_far": spread(far, most_far),
     }
 
 
