@@ -1,8 +1,8 @@
 """Times a training step against the bare forward and backward of the trained blocks.
 
-SmolLM2-135M, both precisions, one process, turn by turn, in CPU seconds. Bare is what no loop can do
-without: the blocks from the lowest trained one up and the head at the answers, forward and backward
-into the trained matrices, in each precision. Prints a table; asserts nothing.
+SmolLM2-135M, both precisions, one process, turn by turn, in CPU seconds. Bare is what no loop can
+do without: the blocks from the lowest trained one up and the head at the answers, forward and
+backward into the trained matrices, in each precision. Prints a table; asserts nothing.
 """
 
 import argparse
