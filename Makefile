@@ -65,6 +65,7 @@ bench: install  ## timings, as ratios in one process
 	$(RUN) $(BIN)/python bench/attribution.py
 	$(RUN) $(BIN)/python bench/depth.py
 	$(RUN) $(BIN)/python bench/floor.py
+	$(RUN) $(BIN)/python bench/step.py
 	$(RUN) $(BIN)/python bench/dashboards.py
 	$(RUN) $(BIN)/python bench/neighbour.py
 

@@ -93,6 +93,14 @@ show(charts.movable_share(find_movable(run), trainable_weights(run)))
 # Long work: it is saved at every check, and goes on from there when it is interrupted.
 
 # %%
+from mansu.study.stages.target import make_target
+
+if run.config.forget_loss == "prior" and make_target(run).levelled:
+    print(
+        "The original model's mean answer would itself answer questions above or below the level,"
+    )
+    print("so the target spreads its mass on the options' first tokens equally over them.")
+
 trained = train(run)
 show(charts.training_curves(trained.history))
 
