@@ -81,7 +81,8 @@ def use(run: Run, whole: bool) -> None:
     """Makes every collection that is derived from the sets; in the long run, the whole study."""
     drawn = draw(run)
     empty = {role for role, items in drawn.items.items() if not items}
-    assert empty <= {"forget_held_out"}
+    companions = {"neighbours", "far_utility", "forget_far", "forget_reverse"}
+    assert empty <= {"forget_held_out", *companions}
     assert drawn.pairs
     for examples in training_examples(run):
         sample = fisher_sample(examples, run.config.fisher_examples)

@@ -9,8 +9,9 @@ import torch
 
 from mansu.study.folders import Folders
 from mansu.study.pipeline import run_study
+from mansu.study.rules import RULE_NAMES
 from mansu.study.run import Run
-from mansu.study.scorecard import Scorecard, read_scorecard
+from mansu.study.scorecard import SCHEMA, Scorecard, read_scorecard
 from mansu.study.stages import draw, floor, localize, measure, train
 from mansu.study.state import State, states
 from tests.conftest import numbers
@@ -40,9 +41,7 @@ def test_the_scorecard_has_every_part_and_no_unmeasured_number(finished_run, car
             found = rows.at(*role, "accuracy", state, "value")
             assert found.low <= found.value <= found.high
             assert found.n >= 300
-    assert [verdict.name for verdict in card.verdicts] == [
-        *("forget", "retain", "permanence", "structural")
-    ]
+    assert tuple(verdict.name for verdict in card.verdicts) == RULE_NAMES
     assert rows.at("forget", "seen", "accuracy", ORIGINAL, "value").value > 0.9
     cads = rows.where(metric="cad")
     assert {(str(row.state), row.kind) for row in cads} == {
@@ -73,7 +72,7 @@ def test_the_frame_has_a_line_for_every_row_and_says_which_run_it_is_about(card)
 
 def test_the_file_is_one_readable_mapping_with_its_schema(finished_run, card):
     stored = json.loads((finished_run.folder / "scorecard.json").read_text(encoding="utf-8"))
-    assert stored["schema"] == 2
+    assert stored["schema"] == SCHEMA
     assert stored["numbers"][0] == dataclasses.asdict(card.numbers[0])
 
 
