@@ -9,8 +9,7 @@ from mansu.circuit import Circuit, EdgeScores, Faithfulness, Graph, rank_mlps, s
 from mansu.data.facts import Fact, FactSet, Template
 from mansu.metrics.mcq import McqScores
 from mansu.quant.permanence import account, to_frame
-from mansu.study.depth_rows import depth_rows
-from mansu.study.rows import behaviour_rows, structure_rows
+from mansu.study.rows import behaviour_rows, depth_rows, structure_rows
 from mansu.study.scorecard import Rows
 from mansu.study.stages.attribute import Attribution
 from mansu.study.stages.depth import Carried, Layers

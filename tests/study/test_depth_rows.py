@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from mansu.study.depth_rows import depth_rows
+from mansu.study.rows import depth_rows
 from mansu.study.scorecard import Rows
 from mansu.study.stages.depth import Carried, Layers, reference_of
 from mansu.study.state import State
