@@ -19,7 +19,7 @@ from tests.conftest import numbers
 ORIGINAL = State("original", "fp")
 # What is computed on the way to a scorecard, as its times call it.
 COSTED = {
-    *("items", "scores", "circuit", "fisher", "trained", "delta"),
+    *("items", "scores", "circuit", "fisher", "target", "trained", "delta"),
     *(f"{stage} {origin}-{form}" for stage in ("behaviour", "attribution", "depth")
       for origin in ("original", "unlearned") for form in ("fp", "nf4")),
     *("carried original-fp", "carried original-nf4"),
@@ -122,7 +122,7 @@ def test_shared_results_lie_in_the_shared_folder_and_the_run_s_own_in_its_own(fi
     }
     shared = {path.name.rsplit("-", 1)[0] for path in finished_run.shared.iterdir()}
     assert shared == {
-        *("items", "scores", "fisher", "behaviour-original-fp", "behaviour-original-nf4"),
+        *("items", "scores", "fisher", "target", "behaviour-original-fp", "behaviour-original-nf4"),
         *("attribution-original-fp", "attribution-original-nf4"),
         *("carried-original-fp", "carried-original-nf4"),
         *("depth-original-fp", "depth-original-nf4"),
