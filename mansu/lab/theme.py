@@ -107,6 +107,11 @@ def _broken(text: str, width: float) -> list[str]:
     return textwrap.wrap(text, int(width / 2 if wide else width))
 
 
+def in_one_line(text: str) -> str:
+    """A text with its line breaks as signs."""
+    return text.replace("\n", " ¶ ")
+
+
 def to_spec(chart: alt.TopLevelMixin) -> dict[str, Any]:
     """A chart as a Vega-Lite specification with the project's looks.
 

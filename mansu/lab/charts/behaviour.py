@@ -9,7 +9,7 @@ import pandas as pd
 from altair.typing import ChartType
 
 from mansu.data.facts import FactSet
-from mansu.lab.theme import GREY, INK, format_scale, heading
+from mansu.lab.theme import GREY, INK, format_scale, heading, in_one_line
 from mansu.study.readings.outcomes import BACK, KNOWN, LOST, count_right, most, scores_of
 from mansu.study.rows import VIEWS
 from mansu.study.rules import RULES
@@ -254,7 +254,7 @@ def template_table(facts: FactSet, measured: Mapping[State, Behaviour]) -> pd.Da
             chosen = np.array([name == template.id for name in scores[0].templates])
             if chosen.any():
                 values = [f"{found.correct[chosen].mean():.2f}" for found in scores]
-                rows.append([template.text.replace("\n", " ¶ "), told, int(chosen.sum()), *values])
+                rows.append([in_one_line(template.text), told, int(chosen.sum()), *values])
     return pd.DataFrame(rows, columns=["prompt", "used in", "n", *names])
 
 

@@ -16,6 +16,7 @@ from mansu.lab.dashboards.pane import Pane
 from mansu.lab.dashboards.prompting import TOKENS, Prompting, answer, default_prompt
 from mansu.lab.dashboards.state import StateRow, require_same
 from mansu.lab.show import is_live, show, table
+from mansu.lab.theme import in_one_line
 from mansu.study.config import StudyConfig
 from mansu.study.readings.outcomes import Measured, count_right, scores_of
 from mansu.study.rules import RULES
@@ -160,7 +161,7 @@ def _tick(text: str, value: bool) -> widgets.Checkbox:
     """A prompt that is taken or not."""
     return widgets.Checkbox(
         value=value,
-        description=text.replace("\n", " ¶ "),
+        description=in_one_line(text),
         tooltip=f"Whether questions under this prompt count: {text}",
         indent=False,
         layout={"width": "auto", "min_height": f"{_LINE}px", "margin": "0"},
