@@ -38,6 +38,7 @@ retain: str = "capitals"  # fact set to keep; its train facts steer the training
 utility: str = "cities"  # fact set that is only ever measured
 method: str = "mansu"  # unlearning method (ga, mansu, npo)
 seed: int = 0  # order of the training examples
+items: int = 400  # questions asked of each role at most
 attribution: str = "eap-ig"  # edge attribution method (eap, eap-ig)
 pairs: int = 48  # clean/corrupted prompt pairs that edges are scored on
 ig_steps: int = 5  # integrated-gradients steps K

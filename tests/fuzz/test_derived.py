@@ -55,6 +55,7 @@ def fact_files(draw: st.DrawFn, role: str) -> list[dict]:
 SETS = st.fixed_dictionaries({role: fact_files(role) for role in ROLES})
 NUMBERS = st.fixed_dictionaries(
     {
+        "items": st.sampled_from([1, 400]),
         "pairs": st.sampled_from([1, 3, 1000]),
         "fisher_examples": st.sampled_from([1, 1000]),
         "top_k": st.sampled_from([1, 4]),

@@ -75,6 +75,7 @@ def test_an_export_works_in_every_dtype_and_format(run_of, tmp_path, dtype, form
 # Both ends of the range that a number may lie in; larger batches only take longer.
 ENDS = {
     "seed": (0, 2**31 - 1),
+    "items": (1, 10**6),
     "pairs": (1, 10**6),
     "ig_steps": (1, 20),
     "top_k": (1, 4),

@@ -92,13 +92,13 @@ def read_workload(config: StudyConfig, model: LanguageModel, sets: Sets) -> Work
     """The batches that a run of the configuration forms.
 
     Args:
-        config: Gives the number of pairs and of Fisher examples.
+        config: Gives the numbers of items, pairs and Fisher examples.
         model: The model; only its configuration and tokenizer are used.
         sets: The fact sets.
     """
     forget, retain = sets.forget, sets.retain
     tokenizer = model.tokenizer
-    items = draw_items(sets, tokenizer)
+    items = draw_items(sets, tokenizer, config.items)
     checks = [items["check_forget"], items["check_retain"]]
     tokens, window = len(model.read(utility_text())), window_length(model)
     rows = min(BATCH_WINDOWS, -(-tokens // window))

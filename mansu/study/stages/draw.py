@@ -11,8 +11,9 @@ Roles that are measured in every state, where the sets have them:
 * ``neighbours``, ``far_utility``: what is near the forget set, and what is far from it.
 
 ``twin_seen``, ``twin_held_out`` and ``twin_far`` ask the forget set's templates about invented
-subjects, of the original model alone. ``check_forget`` and ``check_retain`` are what training
-checks itself on (seen templates, train facts); no item of theirs is measured.
+subjects, of the original model alone. ``open`` are seen and held-out questions whose prompts a
+model is let go on with. ``check_forget`` and ``check_retain`` are what training checks itself on
+(seen templates, train facts); no item of theirs is measured.
 """
 
 import random
@@ -35,12 +36,11 @@ if TYPE_CHECKING:
 FORGET = ("forget_seen", "forget_held_out", "forget_far", "forget_reverse")
 MEASURED = (*FORGET, "retain", "utility", "neighbours", "far_utility")
 TWINS = ("twin_seen", "twin_held_out", "twin_far")
-# Scored items of a measured role at most; below 300, an interval of ±2 pp could not be seen.
-ITEMS_PER_ROLE = 400
+# A role has as many items as the configuration says; below 300, an interval of ±2 pp could not be
+# seen. Of some roles fewer will do:
 FAR_ITEMS = 300  # their prompts are several times as long
 BESIDE_ITEMS = 150  # of what only stands beside a verdict: reverse questions, and the twin's
 CHECK_ITEMS = 150
-# Prompts of the forget set that a model is let go on with.
 OPEN_PROMPTS = 300
 DRAW_SEED = 0
 
@@ -64,44 +64,42 @@ class Drawn:
         """Accuracy of guessing a forget question."""
         return 1 / len(self.items["forget_seen"][0].options)
 
-    @property
-    def open(self) -> tuple[Item, ...]:
-        """The questions whose prompts a model is let go on with: seen and held-out ones."""
-        asked = (*self.items["forget_seen"], *self.items["forget_held_out"])
-        return spread(asked, OPEN_PROMPTS)
-
 
 def _fingerprints(run: Run) -> list[str]:
     return [facts.fingerprint for facts in run.sets.files]
 
 
-@stage("items", "shared", fields=["pairs"], inputs=_fingerprints, ending=".json")
+@stage("items", "shared", fields=["pairs", "items"], inputs=_fingerprints, ending=".json")
 def draw(run: Run) -> Drawn:
     """Draws the items and pairs, or reads those already drawn."""
     sets = run.sets
     pairs = build_pairs(sets.forget, run.tokenizer, run.config.pairs, DRAW_SEED, sets.pool)
     kinds = first_tokens(sets.forget, run.tokenizer)
-    return Drawn(draw_items(sets, run.tokenizer), pairs, kinds)
+    return Drawn(draw_items(sets, run.tokenizer, run.config.items), pairs, kinds)
 
 
-def draw_items(sets: Sets, tokenizer: "PreTrainedTokenizerBase") -> dict[str, tuple[Item, ...]]:
-    """The items of every role; a set that is not there leaves its role empty."""
+def draw_items(
+    sets: Sets, tokenizer: "PreTrainedTokenizerBase", most: int
+) -> dict[str, tuple[Item, ...]]:
+    """At most so many items of every role; a set that is not there leaves its role empty."""
     forget, retain, utility = sets.forget, sets.retain, sets.utility
     near, wide = sets.companions.neighbours, sets.companions.far_utility
-    checks = {
-        "check_forget": _ask(forget.facts, forget.seen, CHECK_ITEMS),
-        "check_retain": _ask(retain.train, retain.seen, CHECK_ITEMS),
+    far, beside, check, spoken = (
+        min(most, fewer) for fewer in (FAR_ITEMS, BESIDE_ITEMS, CHECK_ITEMS, OPEN_PROMPTS)
+    )
+    asked = _of_a_set("forget", forget, sets, tokenizer, most, far)
+    return {
+        **asked,
+        "open": spread((*asked["forget_seen"], *asked["forget_held_out"]), spoken),
+        "forget_reverse": spread(build_reverse_items(forget, DRAW_SEED), beside),
+        "retain": _ask(retain.held_out_facts, retain.templates, most),
+        "utility": _ask(utility.facts, utility.templates, most),
+        "neighbours": _ask(near.facts, near.templates, most) if near else (),
+        "far_utility": _ask(wide.facts, wide.templates, most) if wide else (),
+        **_of_the_twin(sets, tokenizer, beside),
+        "check_forget": _ask(forget.facts, forget.seen, check),
+        "check_retain": _ask(retain.train, retain.seen, check),
     }
-    items = {
-        **_of_a_set("forget", forget, sets, tokenizer, ITEMS_PER_ROLE, FAR_ITEMS),
-        "forget_reverse": spread(build_reverse_items(forget, DRAW_SEED), BESIDE_ITEMS),
-        "retain": _ask(retain.held_out_facts, retain.templates, ITEMS_PER_ROLE),
-        "utility": _ask(utility.facts, utility.templates, ITEMS_PER_ROLE),
-        "neighbours": _ask(near.facts, near.templates, ITEMS_PER_ROLE) if near else (),
-        "far_utility": _ask(wide.facts, wide.templates, ITEMS_PER_ROLE) if wide else (),
-        **_of_the_twin(sets, tokenizer),
-    }
-    return {**items, **checks}
 
 
 def first_tokens(
@@ -119,10 +117,11 @@ def first_tokens(
     return found
 
 
-def _of_the_twin(sets: Sets, tokenizer: "PreTrainedTokenizerBase") -> dict[str, tuple[Item, ...]]:
+def _of_the_twin(
+    sets: Sets, tokenizer: "PreTrainedTokenizerBase", most: int
+) -> dict[str, tuple[Item, ...]]:
     twin = sets.companions.twin
-    most = (BESIDE_ITEMS, BESIDE_ITEMS)
-    return {} if twin is None else _of_a_set("twin", twin, sets, tokenizer, *most)
+    return {} if twin is None else _of_a_set("twin", twin, sets, tokenizer, most, most)
 
 
 def _of_a_set(

@@ -50,7 +50,8 @@ def measure(run: Run, state: State) -> Behaviour:
             for role in roles
             if drawn.items.get(role)
         }
-        speech = listen(model, drawn.open, drawn.kinds, run.report(f"{state.title}: in the open"))
+        report = run.report(f"{state.title}: in the open")
+        speech = listen(model, drawn.items["open"], drawn.kinds, report)
         return Behaviour(scores, speech, text_losses(model, utility_text()))
 
 

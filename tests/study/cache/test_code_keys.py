@@ -112,7 +112,7 @@ def replaced(old: str, new: str) -> Callable[[str], str]:
 
 MORE = lambda text: text + "\n_MORE = 1\n"  # noqa: E731
 CONSTANTS = [
-    ("study/stages/draw.py", replaced("ITEMS_PER_ROLE = 400", "ITEMS_PER_ROLE = 40"), ALL),
+    ("study/stages/draw.py", replaced("FAR_ITEMS = 300", "FAR_ITEMS = 30"), ALL),
     ("study/stages/draw.py", replaced("CHECK_ITEMS = 150", "CHECK_ITEMS = 15"), ALL),
     ("data/pairs.py", MORE, ALL),
     ("models/language_model.py", MORE, ALL - {"items"}),

@@ -30,7 +30,7 @@ TRAINING = (
 )
 DEPENDENT: dict[str, set[str]] = {
     **dict.fromkeys(("model", "forget", "retain", "utility", "dtype"), ALL),
-    "pairs": ALL - ORIGINAL_ATTACK,
+    **dict.fromkeys(("items", "pairs"), ALL - ORIGINAL_ATTACK),
     **dict.fromkeys(("attribution", "ig_steps", "alpha_grid"), SCORES),
     "top_k": {"quality", *CIRCUIT},
     "circuit": CIRCUIT,

@@ -48,6 +48,7 @@ STAGES = {
     "relearn": lambda run: relearn(run, "unlearned", "nf4", 1e-4),
 }
 SHORT = {
+    "items": 12,
     "top_k": 2,
     "pairs": 4,
     "ig_steps": 3,
@@ -132,8 +133,6 @@ def test_every_stages_peak_is_within_15_percent_of_the_plan(
     model, floor, random_models, excerpts, tmp_path, monkeypatch
 ):
     for module, name, value in (
-        ("mansu.study.stages.draw", "ITEMS_PER_ROLE", 12),
-        ("mansu.study.stages.draw", "CHECK_ITEMS", 12),
         ("mansu.study.stages.measure", "utility_text", lambda: utility_text()[:750]),
         ("mansu.study.plan.workload", "utility_text", lambda: utility_text()[:750]),
     ):
@@ -173,6 +172,7 @@ def test_the_unknown_circuit_is_the_worst_case():
 @pytest.mark.parametrize(
     ("stage", "field", "less", "more"),
     [
+        ("base", "items", 2, 400),
         ("train", "top_k", 1, 4),
         ("train", "rho", 0.01, 1.0),
         ("train", "forget_batch", 4, 64),
