@@ -30,6 +30,7 @@ pytest_plugins = ["tests.tally", "tests.chromium", "tests.order", "pytester"]
 # with a larger learning rate.
 TINY_SETTINGS = {
     "model": "tiny-llama",
+    "items": 40,
     "top_k": 2,
     "pairs": 12,
     "fisher_examples": 48,

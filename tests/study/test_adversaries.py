@@ -54,7 +54,8 @@ def card(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MANSU_PLUGS", str(place / "plugs"))
         sets = {"forget": str(write_forget_set(place)), "retain": "cities", "utility": "elements"}
-        config = make_config({**TINY_SETTINGS, **sets, "pairs": 48, "steps": 2})
+        many = {"items": 400, "pairs": 48}  # with fewer, rules stay undecided
+        config = make_config({**TINY_SETTINGS, **sets, **many, "steps": 2})
         yield judge(Run(config, Folders(place / "run", place / "shared")))
 
 

@@ -15,7 +15,9 @@ from mansu.study.stages import floor, train
 from mansu.study.stages.fisher import find_movable, trainable_weights
 from tests.conftest import TINY_SETTINGS
 
-QUICK = {name: TINY_SETTINGS[name] for name in ("model", "top_k", "pairs", "validate_every")}
+QUICK = {
+    name: TINY_SETTINGS[name] for name in ("model", "items", "top_k", "pairs", "validate_every")
+}
 
 
 @pytest.fixture(scope="module", params=["ga", "npo"])
