@@ -184,16 +184,17 @@ class Accounting:
         yield Moment(
             ATTACK, "a step", {**held, "gradients": largest, "activations": saved + 2 * said}
         )
-        scoring = max(map(shapes.scoring, self.work.measured))
+        scoring = max(map(shapes.scoring, self.work.attacked))
         deployed: Terms = {**held, "activations": scoring, "host": self.parked}
         yield Moment(ATTACK, "scoring as deployed again", deployed)
 
     def _measured(self, stage: str, held: Terms) -> Iterator[Moment]:
-        """The measured roles and the text, in full precision and deployed."""
+        """The measured roles, what is said and the text, in full precision and deployed."""
         shapes, work = self.shapes, self.work
         scoring = max(map(shapes.scoring, work.measured))
+        speech = max(shapes.speech(batch, work.spoken_templates) for batch in work.spoken)
         text = shapes.perplexity(*work.text, work.text_batches)
-        activations = max(scoring, text)
+        activations = max(scoring, speech, text)
         yield Moment(stage, "scoring", {**held, "activations": activations})
         deployed: Terms = {**held, "host": self.parked}
         yield Moment(stage, "scoring as deployed", {**deployed, "activations": activations})

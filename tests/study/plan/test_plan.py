@@ -14,6 +14,7 @@ from mansu.data.encoding import encode
 from mansu.data.facts import load_fact_set
 from mansu.data.text import utility_text
 from mansu.errors import InputError
+from mansu.metrics.speech import listen
 from mansu.models import LanguageModel
 from mansu.study import stages
 from mansu.study.config import make_config
@@ -146,6 +147,21 @@ def test_every_stages_peak_is_within_15_percent_of_the_plan(
     ratios = {name: plan.peak(name).total / peak for name, peak in measured.items()}
     print({name: f"{measured[name] / 1e6:.1f} MB, {ratio:.3f}" for name, ratio in ratios.items()})
     assert all(abs(ratio - 1) <= WITHIN for ratio in ratios.values()), ratios
+
+
+@pytest.mark.parametrize("model", ["tiny-llama", "tiny-qwen3", "tiny-gemma3"])
+def test_what_is_said_to_open_prompts_holds_what_the_plan_says(model, excerpts, tmp_path):
+    config = make_config({**SHORT, **excerpts, "model": model, "items": 60})
+    plan = make_plan(config, (2, 3))
+    run = Run(config, Folders(tmp_path / "run", tmp_path / "shared"))
+    drawn, module = stages.draw(run), run.model.module
+    with LiveMemory([*module.parameters(), *module.buffers()]) as memory:
+        before = memory.now
+        listen(run.model, drawn.items["open"], drawn.kinds)
+        measured = memory.peak - before
+    work = plan.workload
+    planned = max(plan.shapes.speech(batch, work.spoken_templates) for batch in work.spoken)
+    assert planned == pytest.approx(measured, rel=WITHIN)
 
 
 def config_folder(name: str, folder: Path) -> str:
