@@ -38,7 +38,8 @@ def test_the_noise_floor_is_small_and_positive_and_the_unlearned_model_lies_abov
     assert card is not None
     where = ("forget", "depth", "unlearning_depth")
     floor = card.rows.at(*where, State("original", "nf4"), "gap")
-    assert 0 < floor.low <= floor.value < 0.05
+    # No fact's depth is below 0, but the interval of so few facts may reach a hair below it.
+    assert 0 < floor.value <= floor.high < 0.05
     for form in ("fp", "nf4"):
         assert card.rows.at(*where, State("unlearned", form), "change").low > floor.high
 

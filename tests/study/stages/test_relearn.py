@@ -72,7 +72,9 @@ def test_without_a_twin_the_level_stands_in_for_the_control(small: Run) -> None:
 
 
 def test_the_finished_run_is_attacked_from_where_it_is(finished_run: Run, tmp_path: Path) -> None:
-    run = Run(finished_run.config, finished_run.folders, model=finished_run.model)
+    # What the attack asks is stored, and the finished study is not to be written into.
+    folders = Folders(finished_run.folder, tmp_path)
+    run = Run(finished_run.config, folders, model=finished_run.model)
     lesson = asked_of(run, "unlearned", "nf4")
     taught = {item.fact_id for item in lesson.taught} | {e.fact_id for e in lesson.examples}
     assert not taught & {item.fact_id for item in lesson.untaught}
