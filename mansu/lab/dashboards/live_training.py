@@ -43,7 +43,7 @@ class LiveTraining:
         self.jobs = Jobs("Train", hint, self._start)
         self.words = Words(5)
         self.curves = Pane(540, "Losses by step, once this setting is trained")
-        self.checks = Pane(640, "Accuracies at every check")
+        self.checks = Pane(720, "Accuracies at every check")
         left = column(self.jobs.box, self.words.box, flex="0 1 420px")
         right = beside(
             column(self.curves.box, flex="1 1 640px"), column(self.checks.box, flex="1 1 640px")
