@@ -130,7 +130,7 @@ def make_scores(mlp_scores: torch.Tensor) -> EdgeScores:
     assert sources == graph.sources
     scores = torch.zeros(graph.sources, graph.readers)
     scores[:, graph.mlp_readers] = mlp_scores.mean(0)
-    return EdgeScores(graph, scores, mlp_scores, torch.ones(pairs), torch.zeros(pairs))
+    return EdgeScores(graph, scores, mlp_scores, mlp_scores, torch.ones(pairs), torch.zeros(pairs))
 
 
 @pytest.fixture

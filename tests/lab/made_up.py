@@ -141,7 +141,12 @@ def make_scores(graph: Graph, generator: torch.Generator, scale: float = 1.0) ->
     scores[:, graph.mlp_readers] = per_pair.mean(0)
     metric = torch.full((PAIRS,), 4.0 * scale)
     return EdgeScores(
-        graph=graph, scores=scores, mlp_scores=per_pair, metric=metric, metric_corrupted=-metric
+        graph=graph,
+        scores=scores,
+        mlp_scores=per_pair,
+        said_scores=per_pair,
+        metric=metric,
+        metric_corrupted=-metric,
     )
 
 
