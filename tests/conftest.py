@@ -30,6 +30,9 @@ pytest_plugins = ["tests.tally", "tests.chromium", "tests.order", "pytester"]
 # with a larger learning rate.
 TINY_SETTINGS = {
     "model": "tiny-llama",
+    "forget": "elements",
+    "retain": "capitals",
+    "utility": "cities",
     "items": 40,
     "top_k": 2,
     "pairs": 12,

@@ -98,9 +98,9 @@ class StudyConfig:
     """
 
     model: Name = _field("smollm2-135m", "packaged or tiny model, local folder, or hub id")
-    forget: Name = _field("elements", "fact set to unlearn: a built-in name or a JSON Lines file")
-    retain: Name = _field("capitals", "fact set to keep; its train facts steer the training")
-    utility: Name = _field("cities", "fact set that is only ever measured")
+    forget: Name = _field("capitals", "fact set to unlearn: a built-in name or a JSON Lines file")
+    retain: Name = _field("us_cities", "fact set to keep; its train facts steer the training")
+    utility: Name = _field("elements", "fact set that is only ever measured")
     method: MethodName = _field("mansu", "unlearning method")
     seed: Annotated[Whole, Field(ge=0, lt=2**31)] = _field(0, "order of the training examples")
 
@@ -111,19 +111,23 @@ class StudyConfig:
     ig_steps: Annotated[Whole, Field(ge=1, le=200)] = _field(5, "integrated-gradients steps K")
     alpha_grid: Literal["k/K", "midpoint"] = _field("k/K", "where on the path the steps lie")
     top_k: Count = _field(8, "MLP sublayers in the circuit")
-    circuit: Literal["causal", "random", "inverse"] = _field(
-        "causal", "circuit: highest attribution mass, a random one, or the lowest"
+    circuit: Literal["causal", "published", "random", "inverse"] = _field(
+        "causal",
+        "circuit: by attribution mass where the answer is said, or as published, or a control",
     )
 
-    tau: Share = _field(0.5, "retain-Fisher quantile of the circuit up to which weights may move")
-    rho: Share = _field(0.05, "share of those, by forget/retain Fisher ratio, that in_loop moves")
+    tau: Share = _field(0.9, "retain-Fisher quantile of the circuit up to which weights may move")
+    rho: Share = _field(0.1, "share of those, by forget/retain Fisher ratio, that in_loop moves")
     fisher_examples: Count = _field(128, "examples the Fisher information is averaged over")
     forget_loss: ForgetLoss = _field("prior", "forget term")
+    wordings: Annotated[Whole, Field(ge=0, le=100)] = _field(
+        1, "shortened wordings of every seen forget template that training sees too"
+    )
     beta: Positive = _field(0.5, "NPO's inverse temperature")
     margin: NonNegative = _field(10.0, "nats per token below θ₀ at which NPO lets go")
     retain_weight: NonNegative = _field(2.0, "λ, the weight of the retain KL")
     learning_rate: Share = _field(2e-3, "AdamW's learning rate")
-    steps: Annotated[Whole, Field(ge=1, le=100_000)] = _field(60, "training steps at most")
+    steps: Annotated[Whole, Field(ge=1, le=100_000)] = _field(100, "training steps at most")
     forget_batch: Annotated[Whole, Field(ge=1, le=4096)] = _field(16, "forget examples a step")
     retain_batch: Annotated[Whole, Field(ge=1, le=4096)] = _field(8, "retain examples a step")
     validate_every: Count = _field(20, "steps between checks, and between saved states")

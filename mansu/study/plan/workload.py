@@ -13,7 +13,7 @@ from typing import Any
 
 from mansu.attacks.halves import ask, halve
 from mansu.data.encoding import encode, token_ids
-from mansu.data.examples import Example, build_examples
+from mansu.data.examples import Example
 from mansu.data.facts import FactSet
 from mansu.data.items import Item
 from mansu.data.pairs import Pair, build_pairs
@@ -25,7 +25,7 @@ from mansu.models.loading import load_tokenizer
 from mansu.study.check import Sets
 from mansu.study.config import StudyConfig
 from mansu.study.stages.draw import DRAW_SEED, MEASURED, TWINS, draw_items
-from mansu.study.stages.fisher import fisher_sample
+from mansu.study.stages.fisher import build_training_examples, fisher_sample
 from mansu.study.stages.relearn import TAUGHT_ITEMS, UNTAUGHT_ITEMS
 from mansu.unlearn.prior import contexts_of
 
@@ -111,10 +111,8 @@ def read_workload(config: StudyConfig, model: LanguageModel, sets: Sets) -> Work
     checks = [items["check_forget"], items["check_retain"]]
     tokens, window = len(model.read(utility_text())), window_length(model)
     rows = min(BATCH_WINDOWS, -(-tokens // window))
-    examples = {
-        "forget": build_examples(tokenizer, forget.facts, forget.seen),
-        "retain": build_examples(tokenizer, retain.train, retain.seen),
-    }
+    taught = build_training_examples(tokenizer, forget, retain, config.wordings)
+    examples = dict(zip(("forget", "retain"), taught, strict=True))
     return Workload(
         pairs=build_pairs(forget, tokenizer, config.pairs, DRAW_SEED, sets.pool),
         measured=[b for role in (*MEASURED, *TWINS) for b in _scoring(model, items.get(role, ()))],

@@ -1,11 +1,15 @@
 """Phase 2, first half: the diagonal Fisher information, and who may move by it."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
 from mansu.data.examples import Example, build_examples
+from mansu.data.facts import FactSet
+from mansu.data.templates import Template
+from mansu.data.wording import shorten
 from mansu.errors import RunError
 from mansu.quant.deployed import linear_weights
 from mansu.study.cache.stage import stage
@@ -24,6 +28,9 @@ from mansu.unlearn.fisher import (
 from mansu.unlearn.floor import movable as may_move
 from mansu.unlearn.methods import find_method
 from mansu.unlearn.view import View
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 FISHER_SEED = 0
 
@@ -62,7 +69,7 @@ def circuit_weights(run: Run) -> dict[str, torch.Tensor]:
 @stage(
     "fisher",
     "shared",
-    fields=["fisher_examples"],
+    fields=["fisher_examples", "wordings"],
     after=[draw, choose_circuit],
     remember=False,  # it is larger than the circuit and needed once
 )
@@ -122,9 +129,23 @@ def select_movable(run: Run, fisher: Fisher, config: StudyConfig | None = None) 
 
 def training_examples(run: Run) -> tuple[tuple[Example, ...], tuple[Example, ...]]:
     """Forget and retain examples: seen templates only; of the retain set, train facts only."""
-    tokenizer = run.tokenizer
-    forget = build_examples(tokenizer, run.forget.facts, run.forget.seen)
-    return forget, build_examples(tokenizer, run.retain.train, run.retain.seen)
+    return build_training_examples(run.tokenizer, run.forget, run.retain, run.config.wordings)
+
+
+def build_training_examples(
+    tokenizer: "PreTrainedTokenizerBase", forget: FactSet, retain: FactSet, wordings: int
+) -> tuple[tuple[Example, ...], tuple[Example, ...]]:
+    """The same of two sets, with that many shortened wordings of each seen forget template."""
+    return (
+        build_examples(tokenizer, forget.facts, taught_templates(forget, wordings)),
+        build_examples(tokenizer, retain.train, retain.seen),
+    )
+
+
+def taught_templates(forget: FactSet, wordings: int) -> tuple[Template, ...]:
+    """Templates that a training on the forget set sees: the seen ones and shortened forms."""
+    others = [template for template in forget.templates if template.role != "seen"]
+    return (*forget.seen, *shorten(forget.seen, wordings, others))
 
 
 def fisher_sample(examples: tuple[Example, ...], count: int) -> tuple[Example, ...]:

@@ -16,15 +16,16 @@ from mansu.models import LanguageModel
 from mansu.study.cache.stage import stage
 from mansu.study.run import Run
 from mansu.study.stages.draw import DRAW_SEED, draw
+from mansu.study.stages.fisher import taught_templates
 from mansu.unlearn.prior import Prior, build_prior, level
 
 # How far q's own answers may lie off the level before its mass on the options is spread equally.
 OFF_LEVEL = 0.05
 
 
-@stage("target", "shared", after=[draw])
+@stage("target", "shared", fields=["wordings"], after=[draw])
 def make_target(run: Run) -> Prior:
-    """The target of every seen template, in full precision, or the stored one.
+    """The target of every template that training sees, in full precision, or the stored one.
 
     Where q itself would answer the set's items off the level that answering by frequency has, by
     more than .05 in accuracy or AUC (few facts, repeated answers, wrong options that are nobody's
@@ -32,7 +33,8 @@ def make_target(run: Run) -> Prior:
     """
     facts = run.forget.facts
     order = random.Random(DRAW_SEED).sample(facts, len(facts))
-    found = build_prior(run.model, order, run.forget.seen, run.report("prior target"))
+    templates = taught_templates(run.forget, run.config.wordings)
+    found = build_prior(run.model, order, templates, run.report("prior target"))
     if is_off_level(run.model, found.first, draw(run).items["forget_seen"], facts):
         return replace(found, first=level(found.first, found.kinds), levelled=True)
     return found

@@ -94,7 +94,7 @@ def _fields(run: Run) -> Sequence[str]:
     masked = find_method(run.config.method).scope == "circuit"
     through = _runs_through_the_quantizer(run)
     own = [*(["tau"] if masked else []), *(["rho"] if through else [])]
-    return (*_loop_fields(run), "method", *own)
+    return (*_loop_fields(run), "method", "wordings", *own)
 
 
 def _loop_fields(run: Run) -> Sequence[str]:
