@@ -124,19 +124,24 @@ def finished_run(tiny_config: StudyConfig, once) -> Run:
 
 
 @pytest.fixture(scope="session")
-def dual_run(finished_run: Run, once, tmp_path_factory) -> Run:
-    """A copy of the finished study that notebooks may write into, with the global methods in it."""
+def dual_run(tiny_config: StudyConfig, once, tmp_path_factory) -> Run:
+    """A finished study that notebooks may write into, with the global methods in it.
+
+    Every fact is asked about, and some twice, for there is a list of facts to look at.
+    """
     from mansu.lab.dashboards import open_method  # most tests need no dashboard
 
+    config = dataclasses.replace(tiny_config, items=120)
+
     def fill(place: Path) -> None:
-        shutil.copytree(finished_run.folder.parent, place, dirs_exist_ok=True)
+        run_study(run_in(place, config))
         for method in ("ga", "npo"):
-            beside = open_method(run_in(place, finished_run.config), method)
+            beside = open_method(run_in(place, config), method)
             measure_all(beside, states(beside))
 
     place = tmp_path_factory.mktemp("dual") / "study"
     shutil.copytree(once("dual", fill), place)
-    return run_in(place, finished_run.config)
+    return run_in(place, config)
 
 
 def run_in(place: Path, config: StudyConfig) -> Run:
