@@ -104,7 +104,7 @@ class StudyConfig:
     method: MethodName = _field("mansu", "unlearning method")
     seed: Annotated[Whole, Field(ge=0, lt=2**31)] = _field(0, "order of the training examples")
 
-    items: Count = _field(400, "questions asked of each role at most")
+    items: Count = _field(300, "questions asked of each role at most")
 
     attribution: Literal["eap", "eap-ig"] = _field("eap-ig", "edge attribution method")
     pairs: Count = _field(48, "clean/corrupted prompt pairs that edges are scored on")
