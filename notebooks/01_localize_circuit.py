@@ -73,8 +73,11 @@ run = open_run(**parameters(globals()))
 # %% [markdown]
 # ## Score the edges, choose the circuit
 #
-# The attribution mass of an MLP is the sum of |score| over all edges that enter it [P]. The circuit is
-# the `top_k` MLPs with the largest mass; `circuit="random"` and `circuit="inverse"` are the controls.
+# The attribution mass of an MLP is the sum of |score| over all edges that enter it. The ranking counts it
+# at the last position alone, where the answer is said [O]; over all positions, as the paper counts
+# (`circuit="published"` [P]), the MLPs that read the subject rank high, and they hold hardly a weight
+# that may move. The circuit is the `top_k` MLPs with the largest mass; `circuit="random"` and
+# `circuit="inverse"` are the controls.
 
 # %%
 from mansu.study.stages import draw, localize
