@@ -10,9 +10,16 @@ import random
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from mansu.data.facts import FactSet
 from mansu.data.templates import Template, plain
 
 LEFT_OUT = 0.3  # chance of a word
+
+
+def taught(facts: FactSet, count: int) -> tuple[Template, ...]:
+    """What a training on a set asks: its seen templates, and that many short forms of each."""
+    others = [template for template in facts.templates if template.role != "seen"]
+    return (*facts.seen, *shorten(facts.seen, count, others))
 
 
 def shorten(

@@ -82,6 +82,7 @@ ENDS = {
     "tau": (1e-9, 1.0),
     "rho": (1e-9, 1.0),
     "fisher_examples": (1, 10**6),
+    "wordings": (0, 9),
     "beta": (1e-9, 1e6),
     "margin": (0.0, 1e6),
     "retain_weight": (0.0, 1e6),

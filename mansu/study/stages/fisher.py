@@ -8,8 +8,7 @@ import torch
 
 from mansu.data.examples import Example, build_examples
 from mansu.data.facts import FactSet
-from mansu.data.templates import Template
-from mansu.data.wording import shorten
+from mansu.data.wording import taught
 from mansu.errors import RunError
 from mansu.quant.deployed import linear_weights
 from mansu.study.cache.stage import stage
@@ -137,15 +136,9 @@ def build_training_examples(
 ) -> tuple[tuple[Example, ...], tuple[Example, ...]]:
     """The same of two sets, with that many shortened wordings of each seen forget template."""
     return (
-        build_examples(tokenizer, forget.facts, taught_templates(forget, wordings)),
+        build_examples(tokenizer, forget.facts, taught(forget, wordings)),
         build_examples(tokenizer, retain.train, retain.seen),
     )
-
-
-def taught_templates(forget: FactSet, wordings: int) -> tuple[Template, ...]:
-    """Templates that a training on the forget set sees: the seen ones and shortened forms."""
-    others = [template for template in forget.templates if template.role != "seen"]
-    return (*forget.seen, *shorten(forget.seen, wordings, others))
 
 
 def fisher_sample(examples: tuple[Example, ...], count: int) -> tuple[Example, ...]:

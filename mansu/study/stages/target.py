@@ -10,13 +10,13 @@ import torch
 from mansu.data.encoding import encode
 from mansu.data.items import Item
 from mansu.data.templates import Fact
+from mansu.data.wording import taught
 from mansu.metrics.level import frequency_values
 from mansu.metrics.rank import item_accuracy, item_auc
 from mansu.models import LanguageModel
 from mansu.study.cache.stage import stage
 from mansu.study.run import Run
 from mansu.study.stages.draw import DRAW_SEED, draw
-from mansu.study.stages.fisher import taught_templates
 from mansu.unlearn.prior import Prior, build_prior, level
 
 # How far q's own answers may lie off the level before its mass on the options is spread equally.
@@ -33,7 +33,7 @@ def make_target(run: Run) -> Prior:
     """
     facts = run.forget.facts
     order = random.Random(DRAW_SEED).sample(facts, len(facts))
-    templates = taught_templates(run.forget, run.config.wordings)
+    templates = taught(run.forget, run.config.wordings)
     found = build_prior(run.model, order, templates, run.report("prior target"))
     if is_off_level(run.model, found.first, draw(run).items["forget_seen"], facts):
         return replace(found, first=level(found.first, found.kinds), levelled=True)

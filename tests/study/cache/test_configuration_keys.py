@@ -35,6 +35,7 @@ DEPENDENT: dict[str, set[str]] = {
     "top_k": {"quality", *CIRCUIT},
     "circuit": CIRCUIT,
     "fisher_examples": FISHER,
+    "wordings": FISHER | {"target"},
     **dict.fromkeys(TRAINING, TRAINED),
     "floor": TRAINED,
     "formats": {"scorecard"},

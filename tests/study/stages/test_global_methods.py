@@ -62,7 +62,7 @@ def test_the_command_line_takes_the_method_s_own_defaults(capsys):
     with pytest.raises(SystemExit):
         main(["run", "--help"])
     said = " ".join(capsys.readouterr().out.split())
-    assert "With --method ga: forget_loss gradient_ascent, retain_weight 0.0" in said
+    assert "With --method ga: forget_loss gradient_ascent, wordings 0, retain_weight 0.0" in said
 
 
 def test_a_variant_is_named_by_what_differs_from_the_method_s_own_defaults():

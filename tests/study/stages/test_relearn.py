@@ -127,7 +127,8 @@ def one_answer(tmp_path: Path) -> str:
 
 def test_a_set_with_an_empty_half_is_refused_before_any_work(tmp_path: Path, capsys) -> None:
     out = tmp_path / "out"
-    given = [*options({"model": "tiny-llama", "top_k": 2, "forget": one_answer(tmp_path)})]
+    sets = {"forget": one_answer(tmp_path), "retain": "capitals", "utility": "elements"}
+    given = [*options({"model": "tiny-llama", "top_k": 2, **sets})]
     assert main(["run", *given, "--relearn", "--out", str(out)]) == 2
     said = capsys.readouterr()
     assert said.err.startswith("mansu: ")

@@ -8,6 +8,8 @@ import torch
 from mansu.data.encoding import encode
 from mansu.data.facts import load_fact_set
 from mansu.data.items import build_items
+from mansu.data.wording import taught
+from mansu.study.stages.fisher import training_examples
 from mansu.study.stages.target import is_off_level, make_target
 from mansu.unlearn.prior import level
 
@@ -38,9 +40,14 @@ def test_a_target_that_answers_the_questions_by_itself_is_off_the_level(tiny):
     assert not is_off_level(tiny, levelled, items, CAPITALS.facts)
 
 
-def test_the_study_s_target_covers_every_seen_template_and_is_read_back(finished_run):
+def test_the_study_s_target_covers_every_wording_that_training_sees_and_is_read_back(finished_run):
     found = make_target(finished_run)
-    assert set(found.first) == {template.id for template in finished_run.forget.seen}
+    wordings = taught(finished_run.forget, 1)
+    assert len(wordings) > len(finished_run.forget.seen)
+    assert set(found.first) == {template.id for template in wordings}
+    assert {example.template_id for example in training_examples(finished_run)[0]} == set(
+        found.first
+    )
     for q in found.first.values():
         assert q.sum().item() == pytest.approx(1, abs=1e-4)
     again = make_target.read(finished_run)
