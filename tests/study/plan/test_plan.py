@@ -170,11 +170,11 @@ def config_folder(name: str, folder: Path) -> str:
     return str(folder)
 
 
-def test_an_8b_model_needs_at_most_40_gb_on_the_device(tmp_path):
+def test_an_8b_model_needs_at_most_48_gb_on_the_device(tmp_path):
     folder = config_folder("Llama-3.1-8B-Instruct", tmp_path)
     plan = make_plan(make_config({"model": folder, "dtype": "bfloat16", "device": "cuda"}))
     assert plan.shapes.weights == 2 * 8_030_261_248
-    assert 30e9 < plan.peak().device <= 40e9
+    assert 30e9 < plan.peak().device <= 48e9
     assert plan.shapes.layers[0] == 0
 
 
