@@ -48,6 +48,7 @@ class Template:
             kinds of prompts (``far``), or the question for the subject (``reverse``).
         joint: The white space between prompt and answer. None: a space, or nothing where the prompt
             ends in a script that is written without spaces.
+        form_of: The template that this is a shortened form of (``mansu.data.wording``).
     """
 
     id: str
@@ -55,6 +56,7 @@ class Template:
     kind: Kind
     role: Role
     joint: str | None = None
+    form_of: str | None = None
 
     def render(self, fact: Fact) -> str:
         """The template's own words about the fact."""

@@ -50,4 +50,5 @@ def _forms(template: Template, count: int) -> Iterator[Template]:
     for number in range(count):
         draw = random.Random(f"{number}/{template.id}")
         kept = [word for word in words if "{subject}" in word or draw.random() >= LEFT_OUT]
-        yield replace(template, id=f"{template.id}/{number}", text=" ".join([*kept, last]))
+        text = " ".join([*kept, last])
+        yield replace(template, id=f"{template.id}/{number}", text=text, form_of=template.id)

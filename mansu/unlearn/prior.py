@@ -3,7 +3,8 @@
 For a template t, q_t is the mean over all subjects of the set of what θ₀ says next: one
 distribution a template, the same for every subject, so that the optimum carries nothing about the
 subject. Behind an answer's first tokens a_<j stands one distribution for (t, a_<j): the mean over a
-few subjects whose own answer does not begin so. The forget term of a row is
+few subjects whose own answer does not begin so; for a shortened form of t, that of t. The forget
+term of a row is
 
     KL(q ‖ p)                                  mean over the answer's tokens
     + ½ [KL(q_A ‖ p_A) + KL(p_A ‖ q_A)]        at the answer's first token, times ``CONDITIONAL``
@@ -133,7 +134,7 @@ def build_prior(
     Args:
         model: θ₀.
         facts: Its facts, in the order in which later tokens take their subjects.
-        templates: The templates to train on.
+        templates: The templates to train on, a shortened form behind what it is a form of.
         progress: Called with (templates done, templates in all).
     """
     first: dict[str, torch.Tensor] = {}
@@ -146,6 +147,10 @@ def build_prior(
         answers = [e.tokens[e.answer_start :] for e in examples]
         first[template.id] = mean_first(model, prompts)
         begun = sorted({so_far for e in examples for _, so_far in contexts_of(e) if so_far})
+        if template.form_of is not None:
+            shared = {tail: later.get(name_of((template.form_of, tail))) for tail in begun}
+            later |= {name_of((template.id, t)): r for t, r in shared.items() if r is not None}
+            begun = [tail for tail in begun if shared[tail] is None]
         for tail, found in zip(begun, later_states(model, prompts, answers, begun), strict=True):
             later[name_of((template.id, tail))] = (rows, rows + len(found))
             states.append(found)

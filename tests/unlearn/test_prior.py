@@ -6,6 +6,7 @@ import torch
 from mansu.data.encoding import encode
 from mansu.data.examples import build_examples
 from mansu.data.facts import load_fact_set
+from mansu.data.wording import shorten
 from mansu.models import pad
 from mansu.unlearn.prior import (
     LATER_SUBJECTS,
@@ -75,6 +76,23 @@ def test_a_later_token_s_target_is_the_mean_over_subjects_that_answer_otherwise(
         assert number not in others
         said = torch.stack([alone(tiny, (*prompts[i], *begun)) for i in others])
         torch.testing.assert_close(aim.q[j], said.mean(0), atol=1e-6, rtol=1e-4)
+
+
+def test_a_shortened_form_has_a_first_target_of_its_own_and_its_template_s_later_ones(tiny, prior):
+    form = shorten(CAPITALS.seen[:1], 1)[0]
+    found = build_prior(tiny, SOME, [CAPITALS.seen[0], form])
+    assert not torch.equal(found.first[form.id], found.first[form.form_of])
+    own = {name.split(" ", 1)[1]: rows for name, rows in found.later.items() if "/" in name}
+    assert len(own) == len(prior.later)
+    assert own == {name.split(" ", 1)[1]: rows for name, rows in prior.later.items()}
+    assert len(found.states) == len(prior.states)
+
+
+def test_a_form_without_its_template_has_later_targets_of_its_own(tiny):
+    form = shorten(CAPITALS.seen[:1], 1)[0]
+    found = build_prior(tiny, SOME, [form])
+    assert found.later
+    assert all(name.startswith(form.id) for name in found.later)
 
 
 def test_speakers_are_few_and_none_of_them_gives_the_answer_away():
