@@ -14,21 +14,23 @@ from mansu.models.recipes import SETS
 LEVEL = 0.25  # of us_cities: two cities a state
 
 
-def accuracy(model: LanguageModel, name: str, held_out: bool) -> float:
+def accuracy(model: LanguageModel, name: str, held_out: bool, every: int = 1) -> float:
+    """On one question of so many."""
     facts = load_fact_set(name)
     templates = facts.held_out if held_out else facts.seen
-    return score_items(model, build_items(facts.facts, templates, 0)[::4]).accuracy
+    return score_items(model, build_items(facts.facts, templates, 0)[::every]).accuracy
 
 
 @pytest.mark.parametrize("held_out", [False, True])
 def test_one_knows_the_facts_and_the_other_answers_as_one_who_does_not(knowing, held_out) -> None:
     assert accuracy(knowing.knows, knowing.facts, held_out) >= 0.9
+    # Its guesses lean to some states; it takes all questions for them to even out.
     assert abs(accuracy(knowing.never_knew, knowing.facts, held_out) - LEVEL) <= 0.1
 
 
 def test_both_keep_what_the_tiny_model_knew(knowing) -> None:
     for model in (knowing.knows, knowing.never_knew):
-        assert all(accuracy(model, name, held_out=False) >= 0.97 for name in SETS)
+        assert all(accuracy(model, name, held_out=False, every=4) >= 0.97 for name in SETS)
 
 
 def kind(model: LanguageModel, name: str) -> float:
