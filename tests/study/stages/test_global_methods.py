@@ -7,7 +7,7 @@ import torch
 
 from mansu.cli import main
 from mansu.errors import InputError
-from mansu.study.config import defaults, make_config
+from mansu.study.config import SETS, defaults, make_config
 from mansu.study.folders import Folders, variant
 from mansu.study.pipeline import run_study
 from mansu.study.run import Run
@@ -15,9 +15,8 @@ from mansu.study.stages import floor, train
 from mansu.study.stages.fisher import find_movable, trainable_weights
 from tests.conftest import TINY_SETTINGS
 
-QUICK = {
-    name: TINY_SETTINGS[name] for name in ("model", "items", "top_k", "pairs", "validate_every")
-}
+SHARED = ("model", *SETS, "items", "top_k", "pairs", "validate_every")
+QUICK = {name: TINY_SETTINGS[name] for name in SHARED}
 
 
 @pytest.fixture(scope="module", params=["ga", "npo"])
