@@ -17,7 +17,8 @@ from typing import NoReturn
 from mansu.errors import InputError, RunError
 from mansu.paths import expand
 from mansu.registry import plugs
-from mansu.study.config import FIELDS, StudyConfig, choices, describe, make_config, read_config
+from mansu.study.config import FIELDS, StudyConfig, choices, describe, make_config
+from mansu.study.config_file import read_config
 from mansu.unlearn.methods import find_method
 
 STUDIES = Path("papermill_runs")

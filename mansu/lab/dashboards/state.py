@@ -15,9 +15,8 @@ from mansu.study.config import (
     defaults,
     differing_fields,
     make_config,
-    parse_config,
-    to_yaml,
 )
+from mansu.study.config_file import parse_config, to_yaml
 
 
 def command_line(config: StudyConfig) -> str:

@@ -9,8 +9,9 @@ import torch
 from mansu.errors import InputError
 from mansu.study.check import check
 from mansu.study.config import StudyConfig
+from mansu.study.plan.moments import ATTACK, STAGES, Moment
 from mansu.study.plan.shapes import Shapes, meta_model
-from mansu.study.plan.stages import ATTACK, STAGES, Accounting, Moment
+from mansu.study.plan.stages import Accounting
 from mansu.study.plan.workload import Workload, has_tokenizer, read_workload
 from mansu.unlearn.methods import find_method
 

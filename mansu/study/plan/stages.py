@@ -5,8 +5,6 @@ host memory. On a CPU both are the same memory, and a moment's total counts both
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Literal
 
 from mansu.attacks.relearning import BATCH
 from mansu.circuit.attribution import grid_points
@@ -16,45 +14,11 @@ from mansu.data.examples import Example
 from mansu.quant.nf4 import BLOCK
 from mansu.quant.permanence import _CELLS
 from mansu.study.config import StudyConfig
+from mansu.study.plan.moments import ATTACK, Moment, Terms
 from mansu.study.plan.shapes import Shapes
 from mansu.study.plan.workload import Scoring, Workload
 from mansu.unlearn.prior import BATCH_TAILS, LATER_SUBJECTS
 from mansu.unlearn.view import BATCH_ROWS
-
-Kind = Literal["weights", "circuit", "optimizer", "gradients", "activations", "attribution", "host"]
-Terms = dict[Kind, int]
-STAGES = ("base", "localize", "fisher", "train", "floor", "quantize", "analyse")
-ATTACK = "relearn"  # after them, where it is asked for
-
-
-@dataclass(frozen=True)
-class Moment:
-    """What is held at one moment.
-
-    Attributes:
-        stage: The stage it belongs to.
-        name: What is going on.
-        terms: Bytes by kind; ``host`` waits in host memory, all others lie on the device.
-    """
-
-    stage: str
-    name: str
-    terms: Terms
-
-    @property
-    def device(self) -> int:
-        """Bytes on the device."""
-        return self.total - self.host
-
-    @property
-    def host(self) -> int:
-        """Bytes parked in host memory."""
-        return self.terms.get("host", 0)
-
-    @property
-    def total(self) -> int:
-        """Bytes where device and host memory are one."""
-        return sum(self.terms.values())
 
 
 class Accounting:

@@ -2,8 +2,8 @@
 
 import textwrap
 
+from mansu.study.plan.moments import Kind, Moment
 from mansu.study.plan.plan import Plan, stages_of
-from mansu.study.plan.stages import Kind, Moment
 from mansu.study.plan.workload import PIECE
 from mansu.study.tables import columns
 
