@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from mansu.circuit import Circuit, source_differences
+from mansu.data.examples import Example, build_examples
 from mansu.data.facts import FactSet
 from mansu.metrics.mcq import score_items
 from mansu.models import LanguageModel
@@ -75,11 +76,17 @@ def training_sees_no_held_out_fact(run: Run) -> None:
     assert not held_out & {example.fact_id for example in training_examples(run)[1]}
 
 
+def prompt_of(example: Example) -> tuple[int, ...]:
+    return example.tokens[: example.answer_start]
+
+
 def training_sees_no_held_out_template(run: Run) -> None:
     """No prompt of training is one that only measurements use."""
     for facts, examples in zip((run.forget, run.retain), training_examples(run), strict=True):
-        seen = {t.id for t in facts.templates if t.role == "seen"}
-        assert {example.template_id for example in examples} <= seen
+        unseen = [t for t in facts.templates if t.role in ("held_out", "far")]
+        assert unseen
+        never = {prompt_of(e) for e in build_examples(run.tokenizer, facts.facts, unseen)}
+        assert not never & {prompt_of(example) for example in examples}
 
 
 def checks_share_no_item_with_what_is_measured(run: Run) -> None:
