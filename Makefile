@@ -63,7 +63,9 @@ serve: install  ## the notebooks as pages without code (Voilà), on this machine
 
 bench: install  ## timings, as ratios in one process
 	$(RUN) $(BIN)/python bench/attribution.py
+	$(RUN) $(BIN)/python bench/depth.py
 	$(RUN) $(BIN)/python bench/floor.py
+	$(RUN) $(BIN)/python bench/step.py
 	$(RUN) $(BIN)/python bench/dashboards.py
 	$(RUN) $(BIN)/python bench/neighbour.py
 

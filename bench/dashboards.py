@@ -25,7 +25,8 @@ from mansu.lab.dashboards.flooring import FloorDashboard
 from mansu.lab.dashboards.inspection import InspectDashboard
 from mansu.lab.dashboards.localization import LocalizeDashboard
 from mansu.lab.dashboards.training import TrainDashboard
-from mansu.study.config import make_config, read_config
+from mansu.study.config import make_config
+from mansu.study.config_file import read_config
 from mansu.study.folders import Folders, study_folders
 from mansu.study.pipeline import run_study
 from mansu.study.run import Run, silent

@@ -17,7 +17,8 @@ from typing import NoReturn
 from mansu.errors import InputError, RunError
 from mansu.paths import expand
 from mansu.registry import plugs
-from mansu.study.config import FIELDS, StudyConfig, choices, describe, make_config, read_config
+from mansu.study.config import FIELDS, StudyConfig, choices, describe, make_config
+from mansu.study.config_file import read_config
 from mansu.unlearn.methods import find_method
 
 STUDIES = Path("papermill_runs")
@@ -128,8 +129,18 @@ def _add_config(parser: argparse.ArgumentParser) -> None:
     for field in FIELDS:
         default = field.default.default  # pyright: ignore
         default = ",".join(default) if isinstance(default, tuple) else default
+        name = f"--{field.name.replace('_', '-')}"
+        if isinstance(default, bool):
+            group.add_argument(
+                name,
+                dest=field.name,
+                action=argparse.BooleanOptionalAction,
+                default=argparse.SUPPRESS,
+                help=f"{describe(field)} (default: {'yes' if default else 'no'})",
+            )
+            continue
         group.add_argument(
-            f"--{field.name.replace('_', '-')}",
+            name,
             dest=field.name,
             default=argparse.SUPPRESS,
             choices=choices(field),

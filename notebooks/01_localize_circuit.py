@@ -25,31 +25,34 @@
 
 # %% tags=["parameters"]
 model: str = "smollm2-135m"  # packaged or tiny model, local folder, or hub id
-forget: str = "elements"  # fact set to unlearn: a built-in name or a JSON Lines file
-retain: str = "capitals"  # fact set to keep; its train facts steer the training
-utility: str = "cities"  # fact set that is only ever measured
+forget: str = "capitals"  # fact set to unlearn: a built-in name or a JSON Lines file
+retain: str = "us_cities"  # fact set to keep; its train facts steer the training
+utility: str = "elements"  # fact set that is only ever measured
 method: str = "mansu"  # unlearning method (ga, mansu, npo)
 seed: int = 0  # order of the training examples
+items: int = 300  # questions asked of each role at most
 attribution: str = "eap-ig"  # edge attribution method (eap, eap-ig)
 pairs: int = 48  # clean/corrupted prompt pairs that edges are scored on
 ig_steps: int = 5  # integrated-gradients steps K
 alpha_grid: str = "k/K"  # where on the path the steps lie (k/K, midpoint)
 top_k: int = 8  # MLP sublayers in the circuit
-circuit: str = "causal"  # circuit: highest attribution mass, a random one, or the lowest (causal, random, inverse)
-tau: float = 0.5  # retain-Fisher quantile of the circuit up to which weights may move
-rho: float = 0.03  # share of those, by forget/retain Fisher ratio, that in_loop moves
+circuit: str = "causal"  # circuit: by attribution mass where the answer is said, or as published, or a control (causal, published, random, inverse)
+tau: float = 0.9  # retain-Fisher quantile of the circuit up to which weights may move
+rho: float = 0.1  # share of those, by forget/retain Fisher ratio, that in_loop moves
 fisher_examples: int = 128  # examples the Fisher information is averaged over
-forget_loss: str = "npo"  # forget term (npo, npo_sum, gradient_ascent, cross_entropy)
+forget_loss: str = "prior"  # forget term (prior, npo, npo_sum, gradient_ascent, cross_entropy)
+wordings: int = 1  # shortened wordings of every seen forget template that training sees too
 beta: float = 0.5  # NPO's inverse temperature
 margin: float = 10.0  # nats per token below θ₀ at which NPO lets go
 retain_weight: float = 2.0  # λ, the weight of the retain KL
-learning_rate: float = 0.001  # AdamW's learning rate
-steps: int = 60  # training steps at most
+learning_rate: float = 0.002  # AdamW's learning rate
+steps: int = 100  # training steps at most
 forget_batch: int = 16  # forget examples a step
 retain_batch: int = 8  # retain examples a step
 validate_every: int = 20  # steps between checks, and between saved states
 floor: str = "in_loop"  # magnitude floor; 'none' is the ablation without it (in_loop, boundary, paper, none)
 formats: list = ["nf4"]  # deployment formats to measure beside full precision
+relearn: bool = False  # attack by relearning half of the facts after the study
 device: str = "cpu"  # torch device
 dtype: str = "float32"  # full precision: what weights are held and trained in (float32, bfloat16, float16)
 memory_mb: int = 2048  # memory that attribution may take on top of the model, in MB
@@ -70,8 +73,11 @@ run = open_run(**parameters(globals()))
 # %% [markdown]
 # ## Score the edges, choose the circuit
 #
-# The attribution mass of an MLP is the sum of |score| over all edges that enter it [P]. The circuit is
-# the `top_k` MLPs with the largest mass; `circuit="random"` and `circuit="inverse"` are the controls.
+# The attribution mass of an MLP is the sum of |score| over all edges that enter it. The ranking counts it
+# at the last position alone, where the answer is said [O]; over all positions, as the paper counts
+# (`circuit="published"` [P]), the MLPs that read the subject rank high, and they hold hardly a weight
+# that may move. The circuit is the `top_k` MLPs with the largest mass; `circuit="random"` and
+# `circuit="inverse"` are the controls.
 
 # %%
 from mansu.study.stages import draw, localize

@@ -16,11 +16,14 @@
 #
 # **Who may move.** The diagonal Fisher information of a weight says how strongly the retain set depends on
 # it. Only weights up to the `tau` quantile of the circuit may move [P]; of these, the default keeps the
-# share `rho` that matters most to the forget set compared with the retain set [O].
+# share `rho` that matters most to the forget set compared with the retain set [O]. A layer that is left
+# with less than 1 % of all weights that may move leaves the training: it would cost a step as much as any
+# other, and the lowest one every block above it.
 #
-# **What is minimised.** L = L_forget + λ · KL(θ₀ ‖ θ on the retain set) [R]. The forget term pushes the
-# answers' likelihood down and lets go of an example once it is `margin` nats per token below the original
-# model [O]; the KL term holds the retain set in place.
+# **What is minimised.** L = L_forget + λ · KL(θ₀ ‖ θ on the retain set) [R]. The default forget term,
+# `prior`, asks the model to answer as one that knows the form and not the fact: for each template, the mean
+# over all subjects of what the original model says [O]. A term that only pushes the answer down (the forms
+# of NPO) pushes the wrong answers down with it and ends in silence. The KL term holds the retain set in place.
 #
 # **Through the quantizer** [O, `floor="in_loop"`]. Each step takes the loss twice, on the model in full
 # precision and on its 4-bit form. A weight counts as changed only when it has reached another 4-bit level,
@@ -30,31 +33,34 @@
 
 # %% tags=["parameters"]
 model: str = "smollm2-135m"  # packaged or tiny model, local folder, or hub id
-forget: str = "elements"  # fact set to unlearn: a built-in name or a JSON Lines file
-retain: str = "capitals"  # fact set to keep; its train facts steer the training
-utility: str = "cities"  # fact set that is only ever measured
+forget: str = "capitals"  # fact set to unlearn: a built-in name or a JSON Lines file
+retain: str = "us_cities"  # fact set to keep; its train facts steer the training
+utility: str = "elements"  # fact set that is only ever measured
 method: str = "mansu"  # unlearning method (ga, mansu, npo)
 seed: int = 0  # order of the training examples
+items: int = 300  # questions asked of each role at most
 attribution: str = "eap-ig"  # edge attribution method (eap, eap-ig)
 pairs: int = 48  # clean/corrupted prompt pairs that edges are scored on
 ig_steps: int = 5  # integrated-gradients steps K
 alpha_grid: str = "k/K"  # where on the path the steps lie (k/K, midpoint)
 top_k: int = 8  # MLP sublayers in the circuit
-circuit: str = "causal"  # circuit: highest attribution mass, a random one, or the lowest (causal, random, inverse)
-tau: float = 0.5  # retain-Fisher quantile of the circuit up to which weights may move
-rho: float = 0.03  # share of those, by forget/retain Fisher ratio, that in_loop moves
+circuit: str = "causal"  # circuit: by attribution mass where the answer is said, or as published, or a control (causal, published, random, inverse)
+tau: float = 0.9  # retain-Fisher quantile of the circuit up to which weights may move
+rho: float = 0.1  # share of those, by forget/retain Fisher ratio, that in_loop moves
 fisher_examples: int = 128  # examples the Fisher information is averaged over
-forget_loss: str = "npo"  # forget term (npo, npo_sum, gradient_ascent, cross_entropy)
+forget_loss: str = "prior"  # forget term (prior, npo, npo_sum, gradient_ascent, cross_entropy)
+wordings: int = 1  # shortened wordings of every seen forget template that training sees too
 beta: float = 0.5  # NPO's inverse temperature
 margin: float = 10.0  # nats per token below θ₀ at which NPO lets go
 retain_weight: float = 2.0  # λ, the weight of the retain KL
-learning_rate: float = 0.001  # AdamW's learning rate
-steps: int = 60  # training steps at most
+learning_rate: float = 0.002  # AdamW's learning rate
+steps: int = 100  # training steps at most
 forget_batch: int = 16  # forget examples a step
 retain_batch: int = 8  # retain examples a step
 validate_every: int = 20  # steps between checks, and between saved states
 floor: str = "in_loop"  # magnitude floor; 'none' is the ablation without it (in_loop, boundary, paper, none)
 formats: list = ["nf4"]  # deployment formats to measure beside full precision
+relearn: bool = False  # attack by relearning half of the facts after the study
 device: str = "cpu"  # torch device
 dtype: str = "float32"  # full precision: what weights are held and trained in (float32, bfloat16, float16)
 memory_mb: int = 2048  # memory that attribution may take on top of the model, in MB
@@ -89,15 +95,25 @@ show(charts.movable_share(find_movable(run), trainable_weights(run)))
 # Long work: it is saved at every check, and goes on from there when it is interrupted.
 
 # %%
+from mansu.study.stages.target import make_target
+
+if run.config.forget_loss == "prior" and make_target(run).levelled:
+    print(
+        "The original model's mean answer would itself answer questions above or below the level,"
+    )
+    print("so the target spreads its mass on the options' first tokens equally over them.")
+
 trained = train(run)
 show(charts.training_curves(trained.history))
 
 # %% [markdown]
 # ## Which checkpoint is kept
 #
-# Every `validate_every` steps the forget and retain accuracies are measured. The checkpoint kept is the
-# one with the lowest forget accuracy among those that keep the retain accuracy [P]. The global methods
-# (`ga`, `npo`), which are here for comparison, have no such rule and keep the last.
+# Every `validate_every` steps the model is checked. The checkpoint kept is the one whose AUC, the share of
+# wrong options below the answer, is nearest to what answering by frequency reaches, among those that keep the
+# retain accuracy and still say the wrong options about as readily as before [O]. The lowest accuracy, the
+# paper's rule, would reward a model that knows the answer and puts it last. The global methods (`ga`, `npo`),
+# which are here for comparison, have no such rule and keep the last.
 
 # %%
 from mansu.unlearn.methods import find_method

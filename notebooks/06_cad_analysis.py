@@ -22,6 +22,11 @@
 # - The **noise floor** is the CAD between the original model and its own NF4 form: what quantization does
 #   to a model that forgot nothing [O].
 #
+# - **Unlearning depth** [O] asks single facts and layers, without any edge: the original model is about to say
+#   the answer, and one layer's activation is exchanged for the unlearned model's. 0: it says the answer as
+#   before. 1: it loses it as far as with the activation of another subject's prompt. **Capped** [O]: no
+#   fall counts beyond that to a random one of the set's answers, which is what knowing the form alone gives.
+#
 # Read together [P]: high CAD with low AS-NC is *localized erasure*; high CAD with high AS-NC is *broad
 # damage*; CAD at its noise floor with forgotten behaviour is *suppression*.
 #
@@ -29,31 +34,34 @@
 
 # %% tags=["parameters"]
 model: str = "smollm2-135m"  # packaged or tiny model, local folder, or hub id
-forget: str = "elements"  # fact set to unlearn: a built-in name or a JSON Lines file
-retain: str = "capitals"  # fact set to keep; its train facts steer the training
-utility: str = "cities"  # fact set that is only ever measured
+forget: str = "capitals"  # fact set to unlearn: a built-in name or a JSON Lines file
+retain: str = "us_cities"  # fact set to keep; its train facts steer the training
+utility: str = "elements"  # fact set that is only ever measured
 method: str = "mansu"  # unlearning method (ga, mansu, npo)
 seed: int = 0  # order of the training examples
+items: int = 300  # questions asked of each role at most
 attribution: str = "eap-ig"  # edge attribution method (eap, eap-ig)
 pairs: int = 48  # clean/corrupted prompt pairs that edges are scored on
 ig_steps: int = 5  # integrated-gradients steps K
 alpha_grid: str = "k/K"  # where on the path the steps lie (k/K, midpoint)
 top_k: int = 8  # MLP sublayers in the circuit
-circuit: str = "causal"  # circuit: highest attribution mass, a random one, or the lowest (causal, random, inverse)
-tau: float = 0.5  # retain-Fisher quantile of the circuit up to which weights may move
-rho: float = 0.03  # share of those, by forget/retain Fisher ratio, that in_loop moves
+circuit: str = "causal"  # circuit: by attribution mass where the answer is said, or as published, or a control (causal, published, random, inverse)
+tau: float = 0.9  # retain-Fisher quantile of the circuit up to which weights may move
+rho: float = 0.1  # share of those, by forget/retain Fisher ratio, that in_loop moves
 fisher_examples: int = 128  # examples the Fisher information is averaged over
-forget_loss: str = "npo"  # forget term (npo, npo_sum, gradient_ascent, cross_entropy)
+forget_loss: str = "prior"  # forget term (prior, npo, npo_sum, gradient_ascent, cross_entropy)
+wordings: int = 1  # shortened wordings of every seen forget template that training sees too
 beta: float = 0.5  # NPO's inverse temperature
 margin: float = 10.0  # nats per token below θ₀ at which NPO lets go
 retain_weight: float = 2.0  # λ, the weight of the retain KL
-learning_rate: float = 0.001  # AdamW's learning rate
-steps: int = 60  # training steps at most
+learning_rate: float = 0.002  # AdamW's learning rate
+steps: int = 100  # training steps at most
 forget_batch: int = 16  # forget examples a step
 retain_batch: int = 8  # retain examples a step
 validate_every: int = 20  # steps between checks, and between saved states
 floor: str = "in_loop"  # magnitude floor; 'none' is the ablation without it (in_loop, boundary, paper, none)
 formats: list = ["nf4"]  # deployment formats to measure beside full precision
+relearn: bool = False  # attack by relearning half of the facts after the study
 device: str = "cpu"  # torch device
 dtype: str = "float32"  # full precision: what weights are held and trained in (float32, bfloat16, float16)
 memory_mb: int = 2048  # memory that attribution may take on top of the model, in MB
@@ -84,6 +92,21 @@ show(charts.divergence_chart(card.rows))
 show(charts.shift_chart(card.rows))
 
 # %% [markdown]
+# ## Fact by fact, layer by layer
+#
+# A muffled model still holds the facts below its last layers: a map that is bright up to there says that they
+# could be read out. **Lens depth** [O], in the scorecard below, is the share of layers whose activation, read
+# through the original's final norm and head, ranks the answer above the corrupted prompt's answer. The noise
+# floor of both is what NF4 does to the original.
+
+# %%
+from mansu.lab.dashboards import depth_map
+from mansu.study.state import State
+
+for form in card.rows.formats:
+    show(depth_map(run, State("unlearned", form)))
+
+# %% [markdown]
 # ## The reading
 
 # %%
@@ -94,21 +117,40 @@ display(Markdown(joint_reading(card)))
 # %% [markdown]
 # ## The scorecard
 #
-# Four properties, each decided by its rule from the numbers alone. The thresholds are ours [O]. What fails
-# is shown as failed.
+# Six rules, each decided from the numbers alone: it holds, fails, stays undecided (and says how many items
+# would decide it) or cannot be tested here. The rules and their thresholds are ours [O]; the paper's own four
+# properties [P] stand below them, for comparison. Permanence says that quantization brings nothing back; that
+# nothing is left to be brought back takes the other rules.
 
 # %%
 from mansu.study.tables import property_rows, scorecard_table
 
 table(
     [
-        {"property": name, "verdict": verdict, "rule": rule, "this run": reason}
+        {"rule": name, "verdict": verdict, "holds when": rule, "this run": reason}
         for name, verdict, rule, reason in property_rows(card)
     ]
 )
 
 # %%
 print(scorecard_table(card))
+
+# %% [markdown]
+# ## Does it come back?
+#
+# Half of the forgotten facts are taught again, and the other half is asked. What returns of facts that nobody
+# taught was never gone. Beside it the same attack on the original, which knows them, and on made-up facts,
+# which nobody does: what comes back there is what teaching alone brings. The **recovered share** places the
+# unlearned model between the two: 0, nothing came back; 1, everything [O].
+
+# %%
+from mansu.study.stages.relearn import read_attacks, relearn_level
+
+attacks = read_attacks(run)
+for form in attacks or ():
+    show(charts.relearning_chart(attacks, form, relearn_level(run)))
+if not attacks:
+    print(charts.NOT_ATTACKED)
 
 # %% [markdown]
 # ## The retain bound, and what the diagonal leaves out

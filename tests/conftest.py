@@ -14,6 +14,7 @@ import pytest
 from filelock import FileLock
 
 from mansu.models import LanguageModel, load_model
+from mansu.models.knowing import KNOWN, knowing_folder
 from mansu.models.loading import find_model
 from mansu.study.config import StudyConfig, make_config
 from mansu.study.folders import Folders
@@ -26,11 +27,16 @@ from mansu.study.state import states
 pytest_plugins = ["tests.tally", "tests.chromium", "tests.order", "pytester"]
 
 # A whole study in seconds. The tiny model's weights are larger than a real one's, so it is trained
-# with a larger learning rate.
+# with a larger learning rate, and fewer of them may move: it is small enough to need the others.
 TINY_SETTINGS = {
     "model": "tiny-llama",
+    "forget": "elements",
+    "retain": "capitals",
+    "utility": "cities",
+    "items": 40,
     "top_k": 2,
     "pairs": 12,
+    "tau": 0.5,
     "fisher_examples": 48,
     "steps": 12,
     "validate_every": 4,
@@ -60,6 +66,28 @@ def model_folder(tmp_path: Path, tiny: LanguageModel) -> Path:
 def each_tiny(request: pytest.FixtureRequest) -> LanguageModel:
     """A trained tiny model of every family; tests leave its weights as they are."""
     return load_model(request.param)
+
+
+@dataclasses.dataclass(frozen=True)
+class Knowing:
+    """Two models fine-tuned from the same weights on the same prompts.
+
+    Attributes:
+        facts: The set that they were asked about; ``tiny`` and its kind have never read it.
+        knows: Read each fact's own answer.
+        never_knew: Read an answer drawn anew each time.
+    """
+
+    facts: str
+    knows: LanguageModel
+    never_knew: LanguageModel
+
+
+@pytest.fixture(scope="session", params=["tiny-llama", "tiny-qwen3", "tiny-gemma3"])
+def knowing(request: pytest.FixtureRequest) -> Knowing:
+    """Of every family, a model that knows a set and one that never did; kept in the cache."""
+    found = (load_model(str(knowing_folder(request.param, knows))) for knows in (True, False))
+    return Knowing(KNOWN, *found)
 
 
 @pytest.fixture(scope="session")
@@ -97,19 +125,24 @@ def finished_run(tiny_config: StudyConfig, once) -> Run:
 
 
 @pytest.fixture(scope="session")
-def dual_run(finished_run: Run, once, tmp_path_factory) -> Run:
-    """A copy of the finished study that notebooks may write into, with the global methods in it."""
+def dual_run(tiny_config: StudyConfig, once, tmp_path_factory) -> Run:
+    """A finished study that notebooks may write into, with the global methods in it.
+
+    Every fact is asked about, and some twice, for there is a list of facts to look at.
+    """
     from mansu.lab.dashboards import open_method  # most tests need no dashboard
 
+    config = dataclasses.replace(tiny_config, items=120)
+
     def fill(place: Path) -> None:
-        shutil.copytree(finished_run.folder.parent, place, dirs_exist_ok=True)
+        run_study(run_in(place, config))
         for method in ("ga", "npo"):
-            beside = open_method(run_in(place, finished_run.config), method)
+            beside = open_method(run_in(place, config), method)
             measure_all(beside, states(beside))
 
     place = tmp_path_factory.mktemp("dual") / "study"
     shutil.copytree(once("dual", fill), place)
-    return run_in(place, finished_run.config)
+    return run_in(place, config)
 
 
 def run_in(place: Path, config: StudyConfig) -> Run:

@@ -2,6 +2,10 @@
 
 from mansu.circuit.attribution import EdgeScores as EdgeScores
 from mansu.circuit.attribution import attribute as attribute
+from mansu.circuit.depth import answer_log_probs as answer_log_probs
+from mansu.circuit.depth import answer_streams as answer_streams
+from mansu.circuit.depth import lens_ranks as lens_ranks
+from mansu.circuit.depth import patched_drops as patched_drops
 from mansu.circuit.differences import source_differences as source_differences
 from mansu.circuit.faithfulness import Faithfulness as Faithfulness
 from mansu.circuit.faithfulness import faithfulness as faithfulness

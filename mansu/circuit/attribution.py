@@ -57,6 +57,7 @@ class EdgeScores:
         graph: What the indices mean.
         scores: Mean over the pairs, 0 where the source writes too late, ``[sources, readers]``.
         mlp_scores: Each pair's scores of the edges into MLPs, ``[pairs, sources, layers]``.
+        said_scores: Their part at the last position, where the answer is said, same shape.
         metric: M on the clean prompts, in logits, ``[pairs]``.
         metric_corrupted: M on the corrupted prompts, in logits, ``[pairs]``.
     """
@@ -64,6 +65,7 @@ class EdgeScores:
     graph: Graph
     scores: torch.Tensor
     mlp_scores: torch.Tensor
+    said_scores: torch.Tensor
     metric: torch.Tensor
     metric_corrupted: torch.Tensor
 
@@ -107,14 +109,16 @@ def attribute(
     kind = torch.promote_types(model.module.dtype, torch.float32)
     scores = torch.zeros(graph.sources, graph.readers, dtype=kind, device=model.device)
     mlp_scores = torch.zeros(len(pairs), graph.sources, graph.layers, dtype=kind)
+    said_scores = torch.zeros_like(mlp_scores)
     metric = torch.zeros(2, len(pairs), dtype=kind)  # corrupted, clean
     done = 0
     with opened(model) as view:
         for chunk in chunks(model, graph, pairs, len(alphas), batch_size, memory_mb):
             prompts = embed(model, [pairs[row] for row in chunk.rows], padding_side)
-            per_pair, endpoints = _score(view, model, graph, prompts, alphas, chunk.runs)
+            per_pair, said, endpoints = _score(view, model, graph, prompts, alphas, chunk.runs)
             scores += per_pair.sum(0)
             mlp_scores[chunk.rows] = per_pair[:, :, graph.mlp_readers].cpu()
+            said_scores[chunk.rows] = said.cpu()
             metric[:, chunk.rows] = endpoints.cpu()
             done += len(chunk.rows)
             if progress is not None:
@@ -123,7 +127,8 @@ def attribute(
         raise RunError(
             "The model's logits are not finite on the attribution pairs; choose dtype float32."
         )
-    return EdgeScores(graph, scores.cpu() / len(pairs), mlp_scores, metric[1], metric[0])
+    mean = scores.cpu() / len(pairs)
+    return EdgeScores(graph, mean, mlp_scores, said_scores, metric[1], metric[0])
 
 
 def grid_points(method: Method, steps: int, grid: Grid) -> tuple[float, ...]:
@@ -151,8 +156,9 @@ def _score(
     prompts: Prompts,
     alphas: tuple[float, ...],
     runs_at_once: int,
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """One chunk: scores ``[pairs, sources, readers]``, and M corrupted and clean ``[2, pairs]``."""
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """One chunk: scores ``[pairs, sources, readers]``, those at the last position into MLPs
+    ``[pairs, sources, layers]``, and M corrupted and clean ``[2, pairs]``."""
     size = len(prompts)
     writes: dict[float, Writes] = {}
     metric: dict[float, torch.Tensor] = {}
@@ -180,4 +186,5 @@ def _score(
             writes.clear()
         differentiate(values, embeddings, batch, product)
     assert product is not None  # noqa: S101 (there is always an endpoint; for the type checker)
-    return product.scores / len(alphas), torch.stack([metric[0.0], metric[1.0]])
+    ends = torch.stack([metric[0.0], metric[1.0]])
+    return product.scores / len(alphas), product.said / len(alphas), ends

@@ -24,6 +24,7 @@ class EdgeProduct:
 
     Attributes:
         scores: Σ over runs and positions of difference · gradient, ``[pairs, sources, readers]``.
+        said: Its part at the last position, into MLPs alone, ``[pairs, sources, layers]``.
     """
 
     def __init__(
@@ -33,6 +34,8 @@ class EdgeProduct:
         self.model, self.graph, self.prompts = model, graph, prompts
         self.differences = differences
         self.scores = differences.new_zeros(len(prompts), graph.sources, graph.readers)
+        self.said = differences.new_zeros(len(prompts), graph.sources, graph.layers)
+        self._last = self._at_last(differences)
         # The same differences, per pair, positions and width as one long vector.
         self._by_pair = differences.unflatten(1, (len(prompts), -1)).flatten(2).transpose(0, 1)
         self._group = max(1, _READERS_AT_ONCE // graph.layer_readers)  # layers
@@ -68,15 +71,23 @@ class EdgeProduct:
         scores = torch.bmm(self._by_pair[:, :visible], by_pair)
         mask = graph.mask[:visible, readers].to(scores.device)
         self.scores[:, :visible, readers] += scores * mask
+        into_mlps = self._at_last(self._pulled[graph.layer_readers - 1 :: graph.layer_readers])
+        said = torch.einsum("spd,lpd->psl", self._last[:visible], into_mlps)
+        mlps = [graph.mlp_reader(layer) for layer in range(low, high + 1)]
+        self.said[:, :visible, low : high + 1] += said * graph.mask[:visible, mlps].to(said.device)
         self._pulled = self.differences.new_empty(0)
 
     def add_logits(self, gradient: torch.Tensor) -> None:
         """Adds the edges into the logits; gradient at the last positions, ``[rows, d]``."""
         pairs = len(self.prompts)
         summed = gradient.to(self.differences.dtype).unflatten(0, (-1, pairs)).sum(0)  # [pairs, d]
-        rows = torch.arange(pairs, device=summed.device)
-        last = self.differences.unflatten(1, (pairs, -1))[:, rows, self.prompts.last]
-        self.scores[:, :, self.graph.logits] += torch.einsum("spd,pd->ps", last, summed)
+        self.scores[:, :, self.graph.logits] += torch.einsum("spd,pd->ps", self._last, summed)
+
+    def _at_last(self, tensor: torch.Tensor) -> torch.Tensor:
+        """The prompts' last positions, ``[n, pairs · positions, d] -> [n, pairs, d]``."""
+        pairs = len(self.prompts)
+        rows = torch.arange(pairs, device=tensor.device)
+        return tensor.unflatten(1, (pairs, -1))[:, rows, self.prompts.last]
 
     def _pull_back(
         self,

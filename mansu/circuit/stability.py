@@ -51,8 +51,8 @@ def stability(scores: EdgeScores, top_k: int, resamples: int = 1000, seed: int =
 def _top_k_of_resamples(scores: EdgeScores, top_k: int, resamples: int, seed: int) -> torch.Tensor:
     """1 where a layer is among a resample's top-k, ``[resamples, layers]``."""
     generator = torch.Generator().manual_seed(seed)
-    pairs, layers = scores.mlp_scores.shape[0], scores.graph.layers
-    per_pair = scores.mlp_scores.flatten(1)  # [pairs, sources · layers]
+    pairs, layers = scores.said_scores.shape[0], scores.graph.layers
+    per_pair = scores.said_scores.flatten(1)  # [pairs, sources · layers]
     members = torch.zeros(resamples, layers)
     for start in range(0, resamples, _BLOCK):
         size = min(_BLOCK, resamples - start)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mansu.data.encoding import encode
-from mansu.data.facts import Fact, Template
+from mansu.data.templates import Fact, Template
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -20,12 +20,14 @@ class Example:
         tokens: Prompt and answer, without an end-of-text token.
         answer_start: Index of the answer's first token; at least 1.
         substitute: First distractor's tokens in place of the answer, for relabelling objectives.
+        template_id: The template it uses.
     """
 
     fact_id: str
     tokens: tuple[int, ...]
     answer_start: int
     substitute: tuple[int, ...]
+    template_id: str = ""
 
 
 def build_examples(
@@ -42,5 +44,6 @@ def build_examples(
             wrong = encode(tokenizer, prompt, template.follow(fact, fact.distractors[0]))
             tokens = (*right.prompt_ids, *right.continuation_ids)
             substitute = (*wrong.prompt_ids, *wrong.continuation_ids)
-            examples.append(Example(fact.id, tokens, len(right.prompt_ids), substitute))
+            start = len(right.prompt_ids)
+            examples.append(Example(fact.id, tokens, start, substitute, template.id))
     return tuple(examples)

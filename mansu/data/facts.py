@@ -7,77 +7,20 @@ lie in the repository's ``data`` folder; a user's own file is given by its path.
 import dataclasses
 import hashlib
 import re
-import unicodedata
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
 from mansu.data.folder import require_data_folder
-from mansu.data.schema import FactRecord, SetRecord, parse_line
+from mansu.data.schema import COMPANIONS, FactRecord, SetRecord, parse_line
+from mansu.data.templates import Fact, Template, plain
 from mansu.errors import InputError
 from mansu.paths import absolute, expand
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-# Beside Chinese and Japanese, whose characters are wide, and without Korean, whose are too.
-_WITHOUT_SPACES = ("THAI", "LAO", "KHMER", "MYANMAR", "TIBETAN")
-
-
-@dataclass(frozen=True)
-class Fact:
-    """One subject and its answer.
-
-    Attributes:
-        id: Unique in its set.
-        subject: What the prompt names.
-        answer: What follows the prompt.
-        distractors: Wrong answers of the same type, at least three.
-        split: Whether the fact may be trained on when its set is retained.
-        group: A part of the set that it belongs to, such as a continent.
-    """
-
-    id: str
-    subject: str
-    answer: str
-    distractors: tuple[str, ...]
-    split: Literal["train", "held_out"]
-    group: str | None = None
-
-    @property
-    def options(self) -> tuple[str, ...]:
-        """The answer, then the distractors."""
-        return (self.answer, *self.distractors)
-
-
-@dataclass(frozen=True)
-class Template:
-    """One phrasing of a relation; its text ends where the answer follows.
-
-    Attributes:
-        id: Unique in its set.
-        text: Contains ``{subject}`` exactly once.
-        kind: The grammatical form.
-        role: Whether training sees it.
-        joint: The white space between prompt and answer. None: a space, or nothing where the prompt
-            ends in a script that is written without spaces.
-    """
-
-    id: str
-    text: str
-    kind: Literal["cloze", "possessive", "question"]
-    role: Literal["seen", "held_out"]
-    joint: str | None = None
-
-    def render(self, fact: Fact) -> str:
-        """The prompt that asks for the fact."""
-        return self.text.replace("{subject}", fact.subject)
-
-    def follow(self, fact: Fact, option: str) -> str:
-        """What continues the fact's prompt where ``option`` is the answer."""
-        if self.joint is not None:
-            return self.joint + option
-        return option if _is_unspaced(self.render(fact)[-1]) else f" {option}"
+# How the name of a built-in set's twin ends.
+INVENTED = "_invented"
 
 
 @dataclass(frozen=True)
@@ -93,6 +36,9 @@ class FactSet:
         facts: In the file's order.
         fingerprint: SHA-256 of the file's bytes.
         path: The file.
+        probes: Far and reverse templates, which neither training nor tuning may use.
+        companions: The sets that belong to it, by role, as the file names them
+            (``mansu.data.companions`` loads them).
     """
 
     name: str
@@ -103,6 +49,8 @@ class FactSet:
     facts: tuple[Fact, ...]
     fingerprint: str
     path: Path
+    probes: tuple[Template, ...] = ()
+    companions: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     @property
     def seen(self) -> tuple[Template, ...]:
@@ -113,6 +61,16 @@ class FactSet:
     def held_out(self) -> tuple[Template, ...]:
         """Templates that training never sees."""
         return tuple(template for template in self.templates if template.role == "held_out")
+
+    @property
+    def far(self) -> tuple[Template, ...]:
+        """Prompts of other kinds than training's."""
+        return tuple(template for template in self.probes if template.role == "far")
+
+    @property
+    def reverse(self) -> tuple[Template, ...]:
+        """Templates that name the answer and ask for the subject: another association."""
+        return tuple(template for template in self.probes if template.role == "reverse")
 
     @property
     def train(self) -> tuple[Fact, ...]:
@@ -126,12 +84,13 @@ class FactSet:
 
 
 def fact_set_names() -> tuple[str, ...]:
-    """Names of the built-in sets.
+    """Names of the built-in sets, without their invented twins.
 
     Raises:
         InputError: The data folder is not there.
     """
-    return tuple(sorted(path.stem for path in require_data_folder().glob("*.jsonl")))
+    names = {path.stem for path in require_data_folder().glob("*.jsonl")}
+    return tuple(sorted(name for name in names if not name.endswith(INVENTED)))
 
 
 def is_built_in(name_or_path: str) -> bool:
@@ -148,7 +107,7 @@ def load_fact_set(name_or_path: str) -> FactSet:
     """
     built_in = is_built_in(name_or_path)
     path = require_data_folder() / f"{name_or_path}.jsonl" if built_in else expand(name_or_path)
-    if built_in and name_or_path not in fact_set_names():
+    if built_in and name_or_path.removesuffix(INVENTED) not in fact_set_names():
         raise InputError(
             f"There is no built-in fact set {name_or_path!r}; there are "
             f"{', '.join(fact_set_names())}. Give a file of your own as a path, such as "
@@ -192,21 +151,9 @@ def require_disjoint(first: FactSet, second: FactSet) -> None:
 
 def _identities(fact_set: FactSet, fact: Fact) -> Iterator[tuple[str, ...]]:
     """What makes a fact the same as another, in comparable form."""
-    yield _plain(fact.subject), _plain(fact.answer)
+    yield plain(fact.subject), plain(fact.answer)
     for template in fact_set.templates:
-        yield (_plain(template.render(fact)),)
-
-
-def _plain(text: str) -> str:
-    return " ".join(unicodedata.normalize("NFC", text).casefold().split())
-
-
-def _is_unspaced(character: str) -> bool:
-    """Whether a word that follows this character follows it without a space."""
-    name = unicodedata.name(character, "")
-    wide = unicodedata.east_asian_width(character) in "WF" and not name.startswith("HANGUL")
-    symbol = unicodedata.category(character).startswith("S")  # an emoji is wide, too
-    return (wide and not symbol) or name.startswith(_WITHOUT_SPACES)
+        yield (plain(template.render(fact)),)
 
 
 def _parse(content: bytes, path: Path) -> FactSet:
@@ -233,16 +180,16 @@ def _parse(content: bytes, path: Path) -> FactSet:
             continue
         if record.id in ids:
             raise InputError(f"{where}: id: {record.id!r} was already used.")
-        if _plain(record.subject) in subjects:
+        if plain(record.subject) in subjects:
             raise InputError(
                 f"{where}: subject: {record.subject!r} already has an answer; a set gives each "
                 "subject one."
             )
         for distractor in record.distractors:
-            if _plain(distractor) == _plain(record.answer):
+            if plain(distractor) == plain(record.answer):
                 raise InputError(f"{where}: distractors: {distractor!r} is the answer.")
         ids.add(record.id)
-        subjects.add(_plain(record.subject))
+        subjects.add(plain(record.subject))
         facts.append(_fact(record, sides))
         sides.add(facts[-1].split)
     if header is None:
@@ -256,23 +203,27 @@ def _header(record: SetRecord, path: Path, where: str, fingerprint: str) -> Fact
     templates = tuple(
         Template(t.id, t.text, t.kind, t.role, record.joint) for t in record.templates
     )
-    for field in ("id", "text"):
-        values = Counter(getattr(template, field) for template in templates)
+    for name in ("id", "text"):
+        values = Counter(getattr(template, name) for template in templates)
         for value, uses in values.items():
             if uses > 1:
-                raise InputError(f"{where}: templates: the {field} {value!r} is used twice.")
+                raise InputError(f"{where}: templates: the {name} {value!r} is used twice.")
+    trained = {plain(t.text): t for t in templates if t.role == "seen"}
+    for template in templates:
+        if template.role == "far" and plain(template.text) in trained:
+            raise InputError(
+                f"{where}: templates: the far template {template.id!r} has the words of "
+                f"{trained[plain(template.text)].id!r}, which is trained on; word it differently."
+            )
     if not any(template.role == "seen" for template in templates):
         raise InputError(f'{where}: templates: at least one must have "role": "seen".')
-    return FactSet(
-        record.name,
-        record.description,
-        record.source,
-        record.license,
-        templates,
-        (),
-        fingerprint,
-        path,
-    )
+    if record.pool is None and any(t.kind == "few_shot" for t in templates):
+        raise InputError(f"{where}: templates: few_shot needs a pool, the set of its examples.")
+    told = (record.name, record.description, record.source, record.license)
+    plain_roles = tuple(t for t in templates if t.role in ("seen", "held_out"))
+    probes = tuple(t for t in templates if t.role in ("far", "reverse"))
+    companions = {role: name for role in COMPANIONS if (name := getattr(record, role)) is not None}
+    return FactSet(*told, plain_roles, (), fingerprint, path, probes, companions)
 
 
 def _fact(record: FactRecord, sides: set[str]) -> Fact:

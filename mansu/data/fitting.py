@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from mansu.data.encoding import encode, token_ids
-from mansu.data.facts import Fact, FactSet
+from mansu.data.facts import FactSet
+from mansu.data.templates import Fact
 from mansu.errors import InputError
 
 if TYPE_CHECKING:

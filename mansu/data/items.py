@@ -4,7 +4,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mansu.data.facts import Fact, Template
+from mansu.data.templates import Fact, Template
 from mansu.errors import InputError
 
 
@@ -51,12 +51,20 @@ def build_items(
 
 def _item(fact: Fact, template: Template, seed: int, options: int) -> Item:
     rng = random.Random(f"{seed}/{fact.id}/{template.id}")
-    offered = [fact.answer, *rng.sample(fact.distractors, options - 1)]
+    wrong = rng.sample(fact.distractors, options - 1)
+    return offer(rng, fact, template, fact.answer, wrong)
+
+
+def offer(
+    rng: random.Random, fact: Fact, template: Template, right: str, wrong: Sequence[str]
+) -> Item:
+    """A fact under a template, among options in a drawn order."""
+    offered = [right, *wrong]
     rng.shuffle(offered)
     return Item(
         fact.id,
         template.id,
         template.render(fact),
         tuple(template.follow(fact, option) for option in offered),
-        offered.index(fact.answer),
+        offered.index(right),
     )

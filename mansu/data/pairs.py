@@ -7,14 +7,16 @@ exchanged position by position and a logit difference tells the answers apart [O
 answer begins alike serves: both prompts then go on with what the answers share.
 """
 
+import itertools
 import random
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mansu.data.encoding import encode, token_ids
-from mansu.data.facts import Fact, FactSet, Template
+from mansu.data.facts import FactSet
+from mansu.data.templates import Fact, Template
 from mansu.errors import InputError
 
 if TYPE_CHECKING:
@@ -32,6 +34,7 @@ class Pair:
         corrupted: The same of another subject, ``len(corrupted) == len(clean)``.
         clean_answer: First token of the clean prompt's answer behind that.
         corrupted_answer: First token of the corrupted prompt's answer there, another token.
+        rest: What follows ``clean_answer`` in the clean prompt's answer.
     """
 
     fact_id: str
@@ -40,6 +43,7 @@ class Pair:
     corrupted: tuple[int, ...]
     clean_answer: int
     corrupted_answer: int
+    rest: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -52,12 +56,24 @@ class _Prompt:
 
 
 def build_pairs(
-    fact_set: FactSet, tokenizer: "PreTrainedTokenizerBase", count: int, seed: int
+    fact_set: FactSet,
+    tokenizer: "PreTrainedTokenizerBase",
+    count: int,
+    seed: int,
+    pool: Sequence[Fact] = (),
 ) -> tuple[Pair, ...]:
     """Draws pairs, spread evenly over the set's facts and seen templates.
 
     Every fact is used once before any is used twice, and its template moves on by one each time,
     so no clean prompt occurs twice. Fewer than ``count`` pairs come back when there are no more.
+
+    Args:
+        fact_set: The facts of the clean prompts.
+        tokenizer: The model's.
+        count: Pairs wanted.
+        seed: Seed of the draw.
+        pool: Facts of the same form that corrupted prompts may be about where the set itself gives
+            no pair.
 
     Raises:
         InputError: ``count`` is not positive, or the set gives no pair with this tokenizer.
@@ -68,8 +84,22 @@ def build_pairs(
     templates = rng.sample(fact_set.seen, len(fact_set.seen))
     facts = rng.sample(fact_set.facts, len(fact_set.facts))
     prompts = {template.id: _prompts(template, facts, tokenizer) for template in templates}
-    partners = {template.id: _by_length(prompts[template.id].values()) for template in templates}
-    pairs: list[Pair] = []
+    for others in (facts, pool):
+        partners = {t.id: _by_length(_prompts(t, others, tokenizer).values()) for t in templates}
+        pairs = itertools.islice(_pairs(templates, facts, prompts, partners, rng), count)
+        if found := tuple(pairs):
+            return found
+    raise InputError(_why_none(fact_set, prompts))
+
+
+def _pairs(
+    templates: Sequence[Template],
+    facts: Sequence[Fact],
+    prompts: dict[str, dict[str, _Prompt]],
+    partners: dict[str, dict[int, list[_Prompt]]],
+    rng: random.Random,
+) -> Iterator[Pair]:
+    """Every pair that there is, in the order in which they are used."""
     for turn in range(len(templates)):
         for place, fact in enumerate(facts):
             template = templates[(place + turn) % len(templates)]
@@ -80,16 +110,11 @@ def build_pairs(
             others = [pair for pair in others if pair is not None]
             if others:
                 shortest = min(len(pair.clean) for pair in others)
-                pairs.append(rng.choice([p for p in others if len(p.clean) == shortest]))
-            if len(pairs) == count:
-                return tuple(pairs)
-    if not pairs:
-        raise InputError(_why_none(fact_set, prompts))
-    return tuple(pairs)
+                yield rng.choice([pair for pair in others if len(pair.clean) == shortest])
 
 
 def _prompts(
-    template: Template, facts: list[Fact], tokenizer: "PreTrainedTokenizerBase"
+    template: Template, facts: Sequence[Fact], tokenizer: "PreTrainedTokenizerBase"
 ) -> dict[str, _Prompt]:
     """Prompts by fact, without those whose own tokens do not survive the answer."""
     prompts = {}
@@ -125,6 +150,7 @@ def _pair(template: Template, clean: _Prompt, other: _Prompt) -> Pair | None:
         other.tokens + shared,
         clean.answer[place],
         other.answer[place],
+        clean.answer[place + 1 :],
     )
 
 
@@ -139,5 +165,5 @@ def _why_none(fact_set: FactSet, prompts: dict[str, dict[str, _Prompt]]) -> str:
         return f"{start}: all answers are the same; a pair needs two."
     return (
         f"{start}: no two prompts of a seen template have equally many tokens and answers that "
-        "differ; add facts with subjects of similar length."
+        "differ; add facts with subjects of similar length, here or in its pool."
     )

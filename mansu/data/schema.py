@@ -4,9 +4,24 @@ A file is JSON Lines: first the set's own record, then a record for each fact. U
 errors, because a misspelt optional field would otherwise be ignored in silence.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
+
+Kind = Literal["cloze", "possessive", "question", "few_shot", "letters", "chat", "passage"]
+Role = Literal["seen", "held_out", "far", "reverse"]
+# How a prompt that is far from training is written; all other kinds are grammatical forms.
+FAR_KINDS = ("few_shot", "letters", "chat", "passage")
+# Sets that a set may name, as built-in names or as paths from its own file's folder.
+COMPANIONS = ("neighbours", "far_utility", "twin", "pool")
 
 
 def _require_text(value: str) -> str:
@@ -15,12 +30,6 @@ def _require_text(value: str) -> str:
     if value != value.strip():
         raise ValueError("must not begin or end with white space")
     return value
-
-
-def _require_one_subject(text: str) -> str:
-    if text.count("{subject}") != 1:
-        raise ValueError("must contain {subject} exactly once")
-    return text
 
 
 def _require_white_space(text: str) -> str:
@@ -48,9 +57,24 @@ class TemplateRecord(_Record):
     """One phrasing of the set's relation."""
 
     id: Text
-    kind: Literal["cloze", "possessive", "question"]
-    role: Literal["seen", "held_out"]
-    text: Annotated[Text, AfterValidator(_require_one_subject)]
+    kind: Kind
+    role: Role
+    text: Text
+
+    @model_validator(mode="after")
+    def _require_fitting(self) -> Self:
+        named, other = "{subject}", "{answer}"
+        if self.role == "reverse":
+            named, other = other, named
+        if self.text.count(named) != 1:
+            raise ValueError(f"text: must contain {named} exactly once")
+        if self.role == "reverse" and other in self.text:
+            raise ValueError(f"text: must not contain {other}, which a reverse template asks for")
+        if (self.role == "far") != (self.kind in FAR_KINDS):
+            raise ValueError(f'kind: {", ".join(FAR_KINDS)} go with "role": "far" and only with it')
+        if self.kind == "chat" and "\n" not in self.text:
+            raise ValueError("text: of a chat template, the last line must begin the reply")
+        return self
 
 
 class SetRecord(_Record):
@@ -64,6 +88,10 @@ class SetRecord(_Record):
     command: str = ""
     joint: Annotated[str, AfterValidator(_require_white_space)] | None = None
     templates: tuple[TemplateRecord, ...]
+    neighbours: Text | None = None
+    far_utility: Text | None = None
+    twin: Text | None = None
+    pool: Text | None = None
 
 
 class FactRecord(_Record):

@@ -1,11 +1,13 @@
-"""The plain English text on which perplexity is measured."""
+"""The plain English text on which the loss of a language model is measured."""
 
 from mansu.data.folder import require_data_folder
 from mansu.errors import InputError
 
 
 def utility_text() -> str:
-    """A short passage in the public domain (``data/README.md`` says which).
+    """A text in the public domain of more than 10,000 tokens, a paragraph a line.
+
+    ``data/README.md`` says which.
 
     Raises:
         InputError: The file is not there.

@@ -11,7 +11,8 @@ import pandas as pd
 
 from mansu.lab import charts
 from mansu.metrics.significance import Gap, paired_gap
-from mansu.study.rules import RULES, fell_far
+from mansu.study.rules import RULES
+from mansu.study.rules.paper import fell_far
 from mansu.study.stages.measure import Behaviour
 from mansu.study.state import FP
 
@@ -95,7 +96,7 @@ def price(models: Models, chance: float) -> Lesson:
     why = (
         f"Retain accuracy {_accuracy(base[FP], 'retain'):.1%} → "
         f"{_accuracy(now[FP], 'retain'):.1%}, a change of {_told(change)} pp; perplexity on plain "
-        f"text (lower is better) {base[FP].perplexity:.0f} → {now[FP].perplexity:.0f}."
+        f"text (lower is better) {base[FP].text.perplexity:.0f} → {now[FP].text.perplexity:.0f}."
     )
     chart = charts.quantization_slopes(models, chance, nf4=False)  # NF4 is the next question
     return Lesson(options, right, why, chart, _SLOPES)

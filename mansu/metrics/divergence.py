@@ -6,7 +6,7 @@ score, s' its score on another state of the model, on the same pairs with the sa
 * CAD = 1 - Σ sign(s)·s' / Σ|s| over E_C [R]: 0 intact, 1 dismantled, above 1 sign-flipped.
 * normalised CAD = 1 - Σ sign(s)·s' / Σ|s'| [O]: CAD scales with M, so that a model whose logits
   shrank tenfold without changing one answer shows CAD 0.9. The normalised form does not.
-* metric ratio = M'/M [O].
+* metric ratio = M'/M [O]; mass ratio = Σ|s'| / Σ|s| over E_C [O].
 * AS-C / AS-NC [R]: relative change ‖δ'-δ‖/‖δ‖ of the clean-corrupted activation difference at the
   last position, averaged over the nodes inside / outside the circuit that have one; 0 if none has.
 
@@ -32,11 +32,13 @@ class Divergence:
         cad: Circuit attribution divergence.
         normalised: CAD's scale-free form.
         metric_ratio: Mean M' over mean M.
+        mass_ratio: Σ|s'| over Σ|s|: how much attribution is left, whichever way it points.
     """
 
     cad: Estimate
     normalised: Estimate
     metric_ratio: float
+    mass_ratio: float
 
 
 def circuit_divergence(
@@ -78,10 +80,12 @@ def circuit_divergence(
         aligned = (np.sign(s) * changed).sum(1)
         return 1 - np.divide(aligned, size, out=np.zeros_like(size), where=size > 0)
 
+    s, changed = before.mean(0), after.mean(0)
     return Divergence(
         cluster_bootstrap(cad, facts, seed),
         cluster_bootstrap(normalised, facts, seed),
         (other.metric.mean() / original.metric.mean()).item(),
+        float(np.abs(changed[s != 0]).sum() / np.abs(s).sum()),
     )
 
 
@@ -97,11 +101,13 @@ class ActivationShift:
     Attributes:
         inside: AS-C, mean over the circuit's MLPs.
         outside: AS-NC, mean over all other heads and MLPs.
+        ratio: AS-C over AS-NC, both on the same drawn facts; None where AS-NC is 0.
         by_node: Each source's own relative change, NaN where δ is zero, ``[sources]``.
     """
 
     inside: Estimate
     outside: Estimate
+    ratio: Estimate | None
     by_node: np.ndarray
 
 
@@ -138,10 +144,17 @@ def activation_shift(
 
         return shift
 
+    shift_inside, shift_outside = mean_over(members & live), mean_over(~members & live)
+
+    def ratio(weights: np.ndarray) -> np.ndarray:
+        return shift_inside(weights) / np.maximum(shift_outside(weights), np.finfo(float).tiny)
+
+    outside = cluster_bootstrap(shift_outside, facts, seed)
     by_node = np.full(graph.sources, np.nan)
     by_node[live] = np.sqrt(change[:, live].sum(0) / size[:, live].sum(0))
     return ActivationShift(
-        cluster_bootstrap(mean_over(members & live), facts, seed),
-        cluster_bootstrap(mean_over(~members & live), facts, seed),
+        cluster_bootstrap(shift_inside, facts, seed),
+        outside,
+        cluster_bootstrap(ratio, facts, seed) if outside.low > 0 else None,
         by_node,
     )

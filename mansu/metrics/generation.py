@@ -59,7 +59,7 @@ def continue_prompt(
         RunError: A logit is not finite.
     """
     prompt_ids = read_prompt(model, prompt, tokens)
-    ends = _end_tokens(model)
+    ends = end_tokens(model)
     found: list[int] = []
     candidates: tuple[Candidate, ...] = ()
     cache, batch = DynamicCache(), pad([prompt_ids], model.pad_id, model.device)
@@ -97,7 +97,8 @@ def read_prompt(model: LanguageModel, prompt: str, tokens: int) -> tuple[int, ..
     return ids
 
 
-def _end_tokens(model: LanguageModel) -> set[int]:
+def end_tokens(model: LanguageModel) -> set[int]:
+    """The tokens with which the model ends a text."""
     settings = model.module.generation_config
     ends = None if settings is None else settings.eos_token_id
     return set() if ends is None else {ends} if isinstance(ends, int) else set(ends)  # pyright: ignore

@@ -22,6 +22,7 @@ from transformers import DynamicCache
 from mansu.data.encoding import Encoded, encode
 from mansu.data.items import Item
 from mansu.errors import InputError, RunError
+from mansu.metrics.rank import item_accuracy, item_auc
 from mansu.models import LanguageModel, pad
 
 # Prompts per forward pass. Fixed, because in low precision the batch size changes scores.
@@ -36,7 +37,9 @@ class McqScores:
         log_probs: Summed log-probability of each option, ``[items, options]``, in nats.
         correct: Whether the most likely option is the right one (``acc``): 1 or 0, or a share
             where it is as likely as others, ``[items]``.
+        auc: Share of the wrong options below the right one, ties half, ``[items]``.
         correct_norm: The same per character (``acc_norm``), ``[items]``.
+        answers: The right option's place, ``[items]``.
         facts: The fact each item asks about.
         templates: The template each item uses.
     """
@@ -44,6 +47,8 @@ class McqScores:
     log_probs: np.ndarray
     correct: np.ndarray
     correct_norm: np.ndarray
+    auc: np.ndarray
+    answers: np.ndarray
     facts: tuple[str, ...]
     templates: tuple[str, ...]
 
@@ -51,6 +56,17 @@ class McqScores:
     def accuracy(self) -> float:
         """Share of items answered right (``acc``)."""
         return float(self.correct.mean())
+
+    @property
+    def right(self) -> np.ndarray:
+        """Log-probability of each item's right option, ``[items]``, in nats."""
+        return self.log_probs[np.arange(len(self.answers)), self.answers]
+
+    @property
+    def wrong(self) -> np.ndarray:
+        """Log-probabilities of the others, ``[items, options - 1]``, in nats."""
+        others = np.arange(self.log_probs.shape[1]) != self.answers[:, None]
+        return self.log_probs[others].reshape(len(self.answers), -1)
 
 
 def score_items(
@@ -71,7 +87,8 @@ def score_items(
             would look perfectly forgotten.
     """
     if not items:  # a role that a fact set leaves empty
-        return McqScores(np.empty((0, 0)), np.empty(0, bool), np.empty(0, bool), (), ())
+        nothing = np.empty(0)
+        return McqScores(np.empty((0, 0)), nothing, nothing, nothing, np.empty(0, int), (), ())
     encoded = [[encode(model.tokenizer, i.prompt, option) for option in i.options] for i in items]
     flat = [option for row in encoded for option in row]
     for item, row in zip(items, encoded, strict=True):
@@ -87,17 +104,13 @@ def score_items(
     answers = np.array([item.answer for item in items])
     return McqScores(
         log_probs=log_probs,
-        correct=_share(log_probs, answers),
-        correct_norm=_share(log_probs / lengths, answers),
+        correct=item_accuracy(log_probs, answers),
+        correct_norm=item_accuracy(log_probs / lengths, answers),
+        auc=item_auc(log_probs, answers),
+        answers=answers,
         facts=tuple(item.fact_id for item in items),
         templates=tuple(item.template_id for item in items),
     )
-
-
-def _share(values: np.ndarray, answers: np.ndarray) -> np.ndarray:
-    """1 where the right option has the highest value, shared where others have it too."""
-    best = values == values.max(1, keepdims=True)
-    return best[np.arange(len(values)), answers] / best.sum(1)
 
 
 def _continuation_log_probs(

@@ -13,11 +13,13 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import binomtest
+from scipy.stats import t as student_t
 
 from mansu.errors import InputError
 
 LEVEL = 0.95
 RESAMPLES = 2000
+FEW = 20  # clusters; below, a bootstrap's intervals are too narrow
 SEED = 0  # of every bootstrap: models asked alike share the draws
 # Bounds the memory of a statistic that keeps many numbers a draw, such as a score for each edge.
 DRAWS_AT_ONCE = 250
@@ -103,6 +105,31 @@ def paired_gap(
     return Gap(estimate.value, estimate.low, estimate.high, p)
 
 
+def median_interval(
+    values: ArrayLike, facts: Sequence[str], seed: int = SEED, resamples: int = RESAMPLES
+) -> Estimate:
+    """Median over items and their entries, with an interval clustered by fact.
+
+    Args:
+        values: Some numbers of each item, ``[items, entries]``.
+        facts: The fact each item asks about, ``[items]``.
+        seed: Seed of the bootstrap.
+        resamples: Number of bootstrap draws.
+
+    Raises:
+        InputError: Nothing to take the median of.
+    """
+    rows = np.asarray(values, dtype=np.float64)
+    order = np.argsort(rows, axis=None)
+    ranked, item = rows.ravel()[order], order // rows.shape[1]
+
+    def median(weights: Floats) -> Floats:  # [draws, items] -> [draws]
+        below = weights[:, item].cumsum(1)
+        return ranked[(below >= below[:, -1:] / 2).argmax(1)]
+
+    return cluster_bootstrap(median, facts, seed, resamples)
+
+
 def cluster_bootstrap(
     statistic: Callable[[Floats], Floats],
     clusters: Sequence[object],
@@ -130,13 +157,46 @@ def cluster_bootstrap(
     return _interval(statistic(np.ones((1, len(clusters))))[0], drawn, len(clusters))
 
 
+def drawn_means(
+    values: ArrayLike, clusters: Sequence[object], seed: int = SEED, resamples: int = RESAMPLES
+) -> Floats:
+    """The mean on every bootstrap draw, ``[draws]``: for a statistic of several means.
+
+    Means over the same clusters share their draws.
+
+    Args:
+        values: A number an item, ``[items]``.
+        clusters: The cluster of each item, ``[items]``.
+        seed: Seed of the draws.
+        resamples: Number of draws.
+
+    Raises:
+        InputError: Nothing to average, lengths differ, or a value is not finite.
+    """
+    found = _finite(values, len(clusters))
+    index, counts = _draw(clusters, seed, resamples)
+    # Sums over the clusters are all that a mean needs, whatever their items.
+    sums, sizes = np.bincount(index, found), np.bincount(index).astype(float)  # [clusters]
+    return (counts @ sums) / (counts @ sizes)
+
+
 def _mean_interval(
     values: Floats, clusters: Sequence[object], seed: int, resamples: int
 ) -> Estimate:
-    """The bootstrap of a mean: sums over the clusters are all it needs, whatever their items."""
-    index, counts = _draw(clusters, seed, resamples)
-    sums, sizes = np.bincount(index, values), np.bincount(index).astype(float)  # [clusters]
-    return _interval(values.mean(), (counts @ sums) / (counts @ sizes), len(values))
+    means = _few_means(values, clusters) if len(values) else None
+    if means is not None:  # too few to draw from: Student's t on the clusters' means
+        half = float(student_t.ppf((1 + LEVEL) / 2, len(means) - 1)) * means.std(ddof=1)
+        half /= len(means) ** 0.5
+        middle = float(values.mean())
+        return Estimate(middle, len(values), float(middle - half), float(middle + half))
+    return _interval(values.mean(), drawn_means(values, clusters, seed, resamples), len(values))
+
+
+def _few_means(values: Floats, clusters: Sequence[object]) -> Floats | None:
+    """The mean of each cluster, ``[clusters]``, where there are some, and few."""
+    index = _numbered(clusters)
+    sizes = np.bincount(index)
+    return np.bincount(index, values) / sizes if 1 < len(sizes) < FEW else None
 
 
 def _draw(
@@ -147,10 +207,14 @@ def _draw(
         raise InputError("An interval needs at least one item.")
     if resamples < 1:
         raise InputError(f"{resamples} resamples give no interval; ask for at least 1.")
-    # Numbered in order of appearance, so that the labels themselves cannot change the draws.
+    index = _numbered(clusters)
+    return index, _counts(int(index.max()) + 1, seed, resamples)
+
+
+def _numbered(clusters: Sequence[object]) -> NDArray[np.int64]:
+    """Each item's cluster as a number, by appearance: the labels themselves change no draw."""
     numbers: dict[object, int] = {}
-    index = np.array([numbers.setdefault(label, len(numbers)) for label in clusters])
-    return index, _counts(len(numbers), seed, resamples)
+    return np.array([numbers.setdefault(label, len(numbers)) for label in clusters], dtype=int)
 
 
 @lru_cache(maxsize=4)  # a chart's models are asked the same items; drawing takes the longest

@@ -25,11 +25,18 @@ def split(model: LanguageModel, layer: int) -> tuple[nn.Module, nn.Module]:
         stream, passed as ``inputs_embeds``, to the normalised final hidden state). Block ``i`` of
         the upper half is block ``layer + i`` of the model.
     """
-    decoder = model.module.get_decoder()
-    count = model.layers
-    lower = _slice(decoder, range(layer))
-    lower.norm = nn.Identity()
-    return lower, _slice(decoder, range(layer, count))
+    upper = _slice(model.module.get_decoder(), range(layer, model.layers))
+    return stretch(model, range(layer)), upper
+
+
+def stretch(model: LanguageModel, blocks: range) -> nn.Module:
+    """Some blocks in a row: residual stream (``inputs_embeds``) in, residual stream out.
+
+    Its blocks keep their places in a cache of the whole decoder's keys and values.
+    """
+    part = _slice(model.module.get_decoder(), blocks)
+    part.norm = nn.Identity()
+    return part
 
 
 def _slice(decoder: Any, blocks: range) -> Any:

@@ -31,8 +31,18 @@ class Targets:
 
     def mean_per_row(self, values: torch.Tensor) -> torch.Tensor:
         """Averages one value per target over each row's targets, ``[targets] -> [rows]``."""
-        sums = values.new_zeros(len(self.per_row)).index_add(0, self.row, values)
-        return sums / self.per_row
+        return mean_by_row(values, self.row)
+
+
+def mean_by_row(values: torch.Tensor, row: torch.Tensor) -> torch.Tensor:
+    """Averages values over the rows they belong to, each of which has some, ``[rows]``.
+
+    Args:
+        values: One value a target, ``[targets]``.
+        row: Their rows, ``[targets]``.
+    """
+    count = row.bincount()
+    return values.new_zeros(len(count)).index_add(0, row, values) / count
 
 
 def answer_targets(

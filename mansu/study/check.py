@@ -11,9 +11,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from mansu.attacks.halves import halve
+from mansu.data.companions import Companions, load_companions, require_untrained
 from mansu.data.facts import FactSet, load_fact_set, require_disjoint
 from mansu.data.fitting import check_fits
 from mansu.data.pairs import build_pairs
+from mansu.data.templates import Fact
 from mansu.errors import InputError
 from mansu.models.layers import count_layers
 from mansu.study.cache.records import read_result
@@ -30,11 +33,35 @@ _SIDES = {"train": "training keeps those", "held_out": "retention is measured on
 
 @dataclass(frozen=True)
 class Sets:
-    """The fact sets of a configuration, by role."""
+    """The fact sets of a configuration, by role.
+
+    Attributes:
+        forget: What is to be forgotten.
+        retain: What training keeps.
+        utility: What training never touches.
+        companions: What belongs to the forget set.
+    """
 
     forget: FactSet
     retain: FactSet
     utility: FactSet
+    companions: Companions
+
+    @property
+    def asked(self) -> tuple[FactSet, ...]:
+        """Every set whose own prompts a model is asked."""
+        told = (self.companions.neighbours, self.companions.far_utility, self.companions.twin)
+        return (self.forget, self.retain, self.utility, *(facts for facts in told if facts))
+
+    @property
+    def pool(self) -> tuple[Fact, ...]:
+        """Facts of the forget set's form that are not in it."""
+        return self.companions.pool.facts if self.companions.pool else ()
+
+    @property
+    def files(self) -> tuple[FactSet, ...]:
+        """Every set that a run reads."""
+        return (*self.asked, *([self.companions.pool] if self.companions.pool else []))
 
 
 def check(config: StudyConfig, tokenizer: "Callable[[], PreTrainedTokenizerBase | None]") -> Sets:
@@ -46,15 +73,21 @@ def check(config: StudyConfig, tokenizer: "Callable[[], PreTrainedTokenizerBase 
 
     Raises:
         InputError: Settings that are another method's, no such device, unknown or damaged model,
-            malformed or overlapping fact sets, a circuit larger than the model, a role that the
-            sets leave empty, facts that the model cannot be asked, an origin or a format whose file
-            holds none.
+            malformed or overlapping fact sets, a circuit larger than the model, a role or a half
+            for relearning that the sets leave empty, facts that the model cannot be asked, an
+            origin or a format whose file holds none.
     """
     require_fitting(config)
-    sets = Sets(*(load_fact_set(name) for name in (config.forget, config.retain, config.utility)))
+    sets = load_sets(config)
     require_disjoint(sets.forget, sets.retain)
     require_disjoint(sets.forget, sets.utility)
+    for measured in (sets.companions.neighbours, sets.companions.far_utility):
+        if measured is not None:
+            require_untrained(measured, sets.retain)
     _require_sides(sets.retain)
+    if config.relearn:
+        for attacked in (sets.forget, *([sets.companions.twin] if sets.companions.twin else [])):
+            halve(attacked)
     require_layers(config)
     require_device(config.device)
     _require_plugs(config)
@@ -62,6 +95,16 @@ def check(config: StudyConfig, tokenizer: "Callable[[], PreTrainedTokenizerBase 
     if found is not None:
         _require_answers(config.model, sets, found)
     return sets
+
+
+def load_sets(config: StudyConfig) -> Sets:
+    """Reads the fact sets that a configuration names, and what belongs to the forget set.
+
+    Raises:
+        InputError: One cannot be read, or does not fit the forget set.
+    """
+    loaded = {name: load_fact_set(getattr(config, name)) for name in SETS}
+    return Sets(**loaded, companions=load_companions(loaded["forget"]))
 
 
 def require_layers(config: StudyConfig) -> None:
@@ -132,10 +175,10 @@ def _require_answers(model: str, sets: Sets, tokenizer: "PreTrainedTokenizerBase
     from mansu.models.loading import find_model
 
     settings = read_config(find_model(model, weights=False)).get_text_config()
-    for facts in (sets.forget, sets.retain, sets.utility):
+    for facts in sets.asked:
         check_fits(facts, tokenizer, settings.vocab_size, context_of(settings))
     read_text(tokenizer, utility_text(), settings.vocab_size, model)
-    build_pairs(sets.forget, tokenizer, count=1, seed=0)
+    build_pairs(sets.forget, tokenizer, count=1, seed=0, pool=sets.pool)
 
 
 def check_folder(config: StudyConfig, folders: Folders, content: Callable[[], str]) -> None:

@@ -6,10 +6,8 @@ import typing
 from collections.abc import Callable
 from contextlib import suppress
 from numbers import Integral
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, Strict, TypeAdapter
 from pydantic import ValidationError as Invalid
 from pydantic.dataclasses import dataclass
@@ -18,7 +16,6 @@ from pydantic_core import ErrorDetails
 from mansu.data.facts import locate_fact_set
 from mansu.errors import InputError, enumerate_some, quote
 from mansu.models.recipes import locate_model
-from mansu.paths import expand
 from mansu.registry import plugs, suggest
 from mansu.unlearn.methods import find_method
 from mansu.unlearn.methods.base import ForgetLoss
@@ -49,7 +46,7 @@ Name = Annotated[str, Field(min_length=1, max_length=4096), AfterValidator(_requ
 # Fields whose values are the plugs of a folder, and fields that are no part of what a run computes:
 # they may change from one call to the next, and name no folder.
 _PLUGGED = {"method": "mansu.unlearn.methods", "formats": "mansu.quant.formats"}
-UNNAMED = ("device", "memory_mb", "formats")
+UNNAMED = ("device", "memory_mb", "formats", "relearn")
 
 
 def _require_method(name: str) -> str:
@@ -81,6 +78,7 @@ Formats = Annotated[tuple[str, ...], BeforeValidator(_split), AfterValidator(_re
 Count = Annotated[Whole, Field(ge=1, le=1_000_000)]
 Positive = Annotated[Real, Field(gt=0, le=1e6, allow_inf_nan=False)]
 NonNegative = Annotated[Real, Field(ge=0, le=1e6, allow_inf_nan=False)]
+Switch = Annotated[bool, Field()]
 Share = Annotated[Real, Field(gt=0, le=1, allow_inf_nan=False)]
 
 
@@ -97,30 +95,36 @@ class StudyConfig:
     """
 
     model: Name = _field("smollm2-135m", "packaged or tiny model, local folder, or hub id")
-    forget: Name = _field("elements", "fact set to unlearn: a built-in name or a JSON Lines file")
-    retain: Name = _field("capitals", "fact set to keep; its train facts steer the training")
-    utility: Name = _field("cities", "fact set that is only ever measured")
+    forget: Name = _field("capitals", "fact set to unlearn: a built-in name or a JSON Lines file")
+    retain: Name = _field("us_cities", "fact set to keep; its train facts steer the training")
+    utility: Name = _field("elements", "fact set that is only ever measured")
     method: MethodName = _field("mansu", "unlearning method")
     seed: Annotated[Whole, Field(ge=0, lt=2**31)] = _field(0, "order of the training examples")
+
+    items: Count = _field(300, "questions asked of each role at most")
 
     attribution: Literal["eap", "eap-ig"] = _field("eap-ig", "edge attribution method")
     pairs: Count = _field(48, "clean/corrupted prompt pairs that edges are scored on")
     ig_steps: Annotated[Whole, Field(ge=1, le=200)] = _field(5, "integrated-gradients steps K")
     alpha_grid: Literal["k/K", "midpoint"] = _field("k/K", "where on the path the steps lie")
     top_k: Count = _field(8, "MLP sublayers in the circuit")
-    circuit: Literal["causal", "random", "inverse"] = _field(
-        "causal", "circuit: highest attribution mass, a random one, or the lowest"
+    circuit: Literal["causal", "published", "random", "inverse"] = _field(
+        "causal",
+        "circuit: by attribution mass where the answer is said, or as published, or a control",
     )
 
-    tau: Share = _field(0.5, "retain-Fisher quantile of the circuit up to which weights may move")
-    rho: Share = _field(0.03, "share of those, by forget/retain Fisher ratio, that in_loop moves")
+    tau: Share = _field(0.9, "retain-Fisher quantile of the circuit up to which weights may move")
+    rho: Share = _field(0.1, "share of those, by forget/retain Fisher ratio, that in_loop moves")
     fisher_examples: Count = _field(128, "examples the Fisher information is averaged over")
-    forget_loss: ForgetLoss = _field("npo", "forget term")
+    forget_loss: ForgetLoss = _field("prior", "forget term")
+    wordings: Annotated[Whole, Field(ge=0, le=100)] = _field(
+        1, "shortened wordings of every seen forget template that training sees too"
+    )
     beta: Positive = _field(0.5, "NPO's inverse temperature")
     margin: NonNegative = _field(10.0, "nats per token below θ₀ at which NPO lets go")
     retain_weight: NonNegative = _field(2.0, "λ, the weight of the retain KL")
-    learning_rate: Share = _field(1e-3, "AdamW's learning rate")
-    steps: Annotated[Whole, Field(ge=1, le=100_000)] = _field(60, "training steps at most")
+    learning_rate: Share = _field(2e-3, "AdamW's learning rate")
+    steps: Annotated[Whole, Field(ge=1, le=100_000)] = _field(100, "training steps at most")
     forget_batch: Annotated[Whole, Field(ge=1, le=4096)] = _field(16, "forget examples a step")
     retain_batch: Annotated[Whole, Field(ge=1, le=4096)] = _field(8, "retain examples a step")
     validate_every: Count = _field(20, "steps between checks, and between saved states")
@@ -130,6 +134,7 @@ class StudyConfig:
     )
 
     formats: Formats = _field(("nf4",), "deployment formats to measure beside full precision")
+    relearn: Switch = _field(False, "attack by relearning half of the facts after the study")
     device: Name = _field("cpu", "torch device")
     dtype: Literal["float32", "bfloat16", "float16"] = _field(
         "float32", "full precision: what weights are held and trained in"
@@ -213,74 +218,10 @@ def require_fitting(config: StudyConfig) -> None:
         )
 
 
-def read_config(path: str | Path) -> dict[str, Any]:
-    """Reads a YAML file of configuration values.
-
-    Raises:
-        InputError: The file is missing, unreadable, or not a mapping of keys to values.
-    """
-    try:
-        text = expand(path).read_text(encoding="utf-8")
-    except (OSError, ValueError) as error:  # ValueError: not UTF-8, or a null in the path
-        raise InputError(f"Configuration {path} cannot be read: {error}.") from error
-    return parse_config(text, str(path))
-
-
-def parse_config(text: str, name: str) -> dict[str, Any]:
-    """Reads configuration values from YAML text.
-
-    Args:
-        text: The YAML.
-        name: What an error calls it.
-
-    Raises:
-        InputError: It is not a mapping of keys to values, or gives a key twice.
-    """
-    try:
-        values = yaml.load(text, _Loader)  # noqa: S506 (a safe loader)
-    except _RepeatedError as error:
-        raise InputError(f"Configuration {name} gives {error}; keep one of them.") from error
-    # On a scalar that does not fit its explicit tag, PyYAML lets any lookup's error through.
-    except (yaml.YAMLError, RecursionError, ValueError, LookupError, AttributeError) as error:
-        line = getattr(getattr(error, "problem_mark", None), "line", None)
-        where = "" if line is None else f" (line {line + 1})"
-        raise InputError(f"Configuration {name} is not valid YAML{where}.") from error
-    if values is None:
-        return {}
-    if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):
-        raise InputError(f"Configuration {name} must be a mapping of keys to values.")
-    if isinstance(values.get("mansu"), dict):  # the stamp of a run's own config.json
-        del values["mansu"]
-    return values
-
-
-class _RepeatedError(Exception):
-    """A key that a file gives twice; YAML would take the last in silence."""
-
-
-class _Loader(yaml.SafeLoader):
-    """PyYAML's safe loader, except that a mapping gives each key once."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen: set[tuple[str, str]] = set()
-        for key, _ in node.value:  # before << is filled in, whose keys a mapping may override
-            if isinstance(key, yaml.ScalarNode):
-                if (key.tag, key.value) in seen:
-                    line = key.start_mark.line + 1
-                    raise _RepeatedError(f"the key {quote(key.value)} twice (line {line})")
-                seen.add((key.tag, key.value))
-        return super().construct_mapping(node, deep)
-
-
 def words(problem: ErrorDetails) -> str:
     """What pydantic found wrong, to go on a sentence with; what it quotes stays as it is."""
     told = problem["msg"].removeprefix("Value error, ")
     return told[:1].lower() + told[1:]
-
-
-def to_yaml(config: StudyConfig) -> str:
-    """The configuration as YAML that :func:`read_config` reads back."""
-    return yaml.safe_dump(dataclasses.asdict(config), sort_keys=False)  # pyright: ignore
 
 
 def describe(field: dataclasses.Field[Any]) -> str:

@@ -6,10 +6,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mansu.data.facts import load_fact_set
 from mansu.study.cache.records import Stamp, hash_json, write_result
-from mansu.study.check import check, check_folder, require_device
-from mansu.study.config import SETS, StudyConfig
+from mansu.study.check import check, check_folder, load_sets, require_device
+from mansu.study.config import StudyConfig
 from mansu.study.folders import Folders
 
 if TYPE_CHECKING:
@@ -35,6 +34,7 @@ class Run:
 
     Attributes:
         forget, retain, utility: The fact sets.
+        sets: All of them, with what belongs to the forget set.
         results: What its stages have computed or read (:mod:`mansu.study.cache.stage`).
         keys: Their keys.
 
@@ -60,6 +60,7 @@ class Run:
         check_folder(config, folders, lambda: self.content)
         sets = check(config, lambda: self.tokenizer)
         self.forget, self.retain, self.utility = sets.forget, sets.retain, sets.utility
+        self.sets = sets
         require_device(config.device, here=True)
 
     @property
@@ -109,8 +110,8 @@ class Run:
     @cached_property
     def content(self) -> str:
         """Hash of the model and the fact sets, wherever they lie."""
-        sets = [load_fact_set(getattr(self.config, name)).fingerprint for name in SETS]
-        return hash_json([self.fingerprint, *sets])
+        sets = load_sets(self.config)
+        return hash_json([self.fingerprint, *(facts.fingerprint for facts in sets.files)])
 
     @property
     def _is_loaded(self) -> bool:

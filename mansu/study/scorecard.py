@@ -1,4 +1,4 @@
-"""The scorecard: every number of a run as rows, and what the four properties say.
+"""The scorecard: every number of a run as rows, and what the rules of the verdict say.
 
 ``scorecard.json`` is the one record that tables read.
 """
@@ -17,10 +17,12 @@ from mansu.study.cache.codec import unpack
 from mansu.study.cache.records import read_result
 from mansu.study.state import State
 
-SCHEMA = 2
+SCHEMA = 3
+RULES_VERSION = 2  # of the rules of the verdict (mansu.study.rules)
 # value: of the state itself. change: against the original in the same format. gap: against the same
 # origin in full precision.
 Kind = Literal["value", "change", "gap"]
+Outcome = Literal["holds", "fails", "undecided", "not testable"]
 
 
 @dataclass(frozen=True)
@@ -110,24 +112,36 @@ def _address(row: Row) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Verdict:
-    """One of the properties.
+    """What a rule says.
 
     Attributes:
-        name: The property.
-        holds: Whether its rule is met.
+        name: The rule's name.
+        outcome: Whether it is met.
         rule: The rule, with its thresholds.
         reason: The numbers that decide it.
+        note: What was left out of it, as far as anything was.
     """
 
     name: str
-    holds: bool
+    outcome: Outcome
     rule: str
     reason: str
+    note: str = ""
+
+    @property
+    def holds(self) -> bool:
+        """Whether the rule is met."""
+        return self.outcome == "holds"
 
     @property
     def word(self) -> str:
-        """The verdict in a word."""
-        return "holds" if self.holds else "FAILS"
+        """The verdict in a word or two."""
+        return "FAILS" if self.outcome == "fails" else self.outcome
+
+    @property
+    def mark(self) -> str:
+        """The verdict in a sign."""
+        return {"holds": "✓", "fails": "✗", "undecided": "?", "not testable": "–"}[self.outcome]
 
 
 @dataclass(frozen=True)
@@ -136,25 +150,33 @@ class Scorecard:
 
     Attributes:
         schema: Version of this record.
+        rules: Version of the rules by which it was judged.
         config: The run's configuration.
         versions: Of the libraries that computed it.
         circuit: Layers of the circuit's MLPs.
         chance: Accuracy of guessing a forget question.
+        facts: How many facts were to be forgotten.
+        word: What became of the model's answers.
         templates: Held-out templates that the original model answers; only these count.
         numbers: Every number.
-        verdicts: The properties.
+        verdicts: What each rule says.
+        paper: What the paper's own four properties say.
         seconds: Wall time of each stage.
         peak_memory_mb: Highest resident memory of the processes that ran them, in MB.
     """
 
     schema: int
+    rules: int
     config: dict[str, Any]
     versions: dict[str, str]
     circuit: tuple[int, ...]
     chance: float
+    facts: int
+    word: str
     templates: tuple[str, ...]
     numbers: tuple[Row, ...]
     verdicts: tuple[Verdict, ...]
+    paper: tuple[Verdict, ...]
     seconds: dict[str, float]
     peak_memory_mb: int
 
@@ -174,7 +196,7 @@ class Scorecard:
         return frame
 
     def verdict(self, name: str) -> Verdict:
-        """The verdict on one property."""
+        """What one rule says."""
         return next(verdict for verdict in self.verdicts if verdict.name == name)
 
 
@@ -187,10 +209,11 @@ def read_scorecard(path: Path) -> Scorecard | None:
     record = read_result(path)
     if record is None:
         return None
-    schema = record.tree.get("schema", 1)
-    if schema != SCHEMA:
+    found = [record.tree.get(name, 1) for name in ("schema", "rules")]
+    if found != [SCHEMA, RULES_VERSION]:
         raise InputError(
-            f"{path} is a scorecard of schema {schema}, and this version reads schema {SCHEMA}; "
+            f"{path} is a scorecard of schema {found[0]}, judged by version {found[1]} of the "
+            f"rules; this version reads schema {SCHEMA} and judges by version {RULES_VERSION}, so "
             "run its configuration again."
         )
     try:

@@ -4,12 +4,20 @@ import textwrap
 from collections.abc import Sequence
 
 from mansu.paths import short_name
+from mansu.study.relearned import relearning_lines
 from mansu.study.rows import VIEWS
-from mansu.study.scorecard import Row, Rows, Scorecard
-from mansu.study.state import FP, State, find_origin, format_title
+from mansu.study.rules import RULE_NAMES
+from mansu.study.rules.base import short
+from mansu.study.scorecard import Kind, Row, Rows, Scorecard
+from mansu.study.state import FP, State, find_origin
 
-PROPERTIES = ("forget", "retain", "permanence", "structural")
-_NAMES = {"forget_seen": "forget", "forget_held_out": "held-out"}
+_NAMES = {
+    "forget_seen": "forget",
+    "forget_held_out": "held-out",
+    "forget_far": "far",
+    "forget_reverse": "reverse",
+    "far_utility": "far utility",
+}
 
 
 def scorecard_table(card: Scorecard, width: int = 100) -> str:
@@ -35,9 +43,13 @@ def scorecard_table(card: Scorecard, width: int = 100) -> str:
         *columns(accuracy_rows(rows), "llll" + "lr" * (others // 2)),
         *textwrap.wrap(_accuracy_note(card), width),
         "",
+        *columns(speech_table(rows), "ll" + "r" * (others // 2 + 1)),
+        "",
         *columns(permanence_rows(rows), "ll"),
         "",
         *columns(attribution_rows(rows), None),
+        "",
+        *_relearning(rows),
         "",
         *_verdicts(card, width),
     ]
@@ -67,8 +79,34 @@ def _lines(title: str, rows: Rows, place: tuple[str, str, str], digits: str) -> 
             cells.append(_cell(rows.at(*place, state, "value"), digits))
             cells.append(_cell(rows.at(*place, state, "change"), "+" + digits))
         count = "" if first.n is None else str(first.n)
-        lines.append([title if form == FP else "", _short(form), count, *cells])
+        lines.append([title if form == FP else "", short(form), count, *cells])
     return lines
+
+
+def speech_table(rows: Rows) -> list[list[str]]:
+    """What options lost, what is said openly, and what depends on the subject, a heading first."""
+    heads = [find_origin(name).title for name in rows.origins]
+    table = [["answers in the open", "", *heads]]
+    named: dict[str, tuple[str, str, Kind, str]] = {
+        "right option, nats": ("seen", "log_prob_right", "value", ".1f"),
+        "  its change": ("seen", "log_prob_right", "change", "+.1f"),
+        "wrong options, nats": ("seen", "log_prob_wrong", "value", ".1f"),
+        "  their change": ("seen", "log_prob_wrong", "change", "+.1f"),
+        "an answer of the kind": ("open", "kind", "value", ".3f"),
+        "says nothing": ("open", "degenerate", "value", ".3f"),
+        "depends on the subject, nats": ("open", "subject_dependence", "value", ".2f"),
+        "AUC": ("seen", "auc", "value", ".3f"),
+        "level L": ("seen", "level_accuracy", "value", ".3f"),
+        "  readable from names": ("seen", "readable_accuracy", "value", ".3f"),
+    }
+    for title, (view, metric, kind, digits) in named.items():
+        for form in rows.formats:
+            states = [State(origin, form) for origin in rows.origins]
+            found = [rows.find("forget", view, metric, state, kind) for state in states]
+            if any(found):
+                cells = [_number(row, digits) for row in found]
+                table.append([title if form == FP else "", short(form), *cells])
+    return table
 
 
 def permanence_rows(rows: Rows) -> list[list[str]]:
@@ -79,7 +117,7 @@ def permanence_rows(rows: Rows) -> list[list[str]]:
         for origin in (*rows.origins[1:], "original"):
             gap = _cell(rows.at(*place, State(origin, form), "gap"), "+.3f")
             own = {
-                "unlearned": f"PTQ gap ({_short(form)} - FP)",
+                "unlearned": f"PTQ gap ({short(form)} - FP)",
                 "original": "  the original's own",
             }
             table.append([own.get(origin, f"  {find_origin(origin).title}'s"), gap])
@@ -105,39 +143,45 @@ def permanence_rows(rows: Rows) -> list[list[str]]:
 
 
 def attribution_rows(rows: Rows) -> list[list[str]]:
-    """CAD and its companions, a heading first; the last columns are the noise floors."""
+    """CAD, depth and their companions, a heading first; the last columns are noise floors."""
     compared = [State(o, form) for o in rows.origins[1:] for form in rows.formats]
     several = len(rows.origins) > 2
-    heads = [f"{find_origin(s.origin).title}, {_short(s.format)}" for s in compared]
+    heads = [f"{find_origin(s.origin).title}, {short(s.format)}" for s in compared]
     floors = [State("original", form) for form in rows.formats[1:]]
     floor_heads = (
-        ["noise floor"] if len(floors) == 1 else [f"floor, {_short(s.format)}" for s in floors]
+        ["noise floor"] if len(floors) == 1 else [f"floor, {short(s.format)}" for s in floors]
     )
-    table = [["attribution", *(heads if several else map(_short, rows.formats)), *floor_heads]]
+    table = [["attribution", *(heads if several else map(short, rows.formats)), *floor_heads]]
     named = {
         "CAD": ("circuit", "cad"),
         "normalised": ("circuit", "normalised_cad"),
         "M'/M": ("circuit", "metric_ratio"),
+        "left of it": ("circuit", "mass_ratio"),
         "AS-C": ("circuit", "activation_shift"),
         "AS-NC": ("outside", "activation_shift"),
+        "depth": ("depth", "unlearning_depth"),
+        "depth, capped": ("depth", "capped_depth"),
+        "lens depth": ("depth", "lens_depth"),
     }
     for name, (view, metric) in named.items():
-        found = [rows.at("forget", view, metric, state, "change") for state in compared]
-        found += [rows.at("forget", view, metric, state, "gap") for state in floors]
-        table.append([name, *(_cell(row, ".3f") for row in found)])
+        found = [rows.find("forget", view, metric, state, "change") for state in compared]
+        found += [rows.find("forget", view, metric, state, "gap") for state in floors]
+        if any(found):
+            table.append([name, *("" if row is None else _cell(row, ".3f") for row in found)])
     return table
 
 
 def property_rows(card: Scorecard) -> list[list[str]]:
-    """The properties: name, verdict, rule, reason."""
-    return [[v.name, v.word, v.rule, v.reason] for v in card.verdicts]
+    """The rules: name, verdict, rule, reason; then the paper's properties."""
+    told = [[v.name, v.word, v.rule, v.reason] for v in card.verdicts]
+    return told + [[f"paper: {v.name}", v.word, v.rule, v.reason] for v in card.paper]
 
 
 def summary_table(cards: Sequence[Scorecard]) -> str:
     """One line a run: what sets it apart, the key numbers, the verdicts."""
     forms = list(dict.fromkeys(form for card in cards for form in card.rows.formats))
-    heads = ["FP" if form == FP else _short(form) for form in forms]
-    lines = [["model", "forget", "method", "seed", *heads, "gap", "CAD", *PROPERTIES]]
+    heads = ["FP" if form == FP else short(form) for form in forms]
+    lines = [["model", "forget", "method", "seed", *heads, "gap", "CAD", "word", *RULE_NAMES]]
     for card in cards:
         rows = card.rows
         place = ("forget", "seen", "accuracy")
@@ -149,9 +193,9 @@ def summary_table(cards: Sequence[Scorecard]) -> str:
         named = [
             short_name(str(card.config[name])) for name in ("model", "forget", "method", "seed")
         ]
-        verdicts = [card.verdict(name).word for name in PROPERTIES]
-        lines.append([*named, *numbers, _number(cad, ".2f"), *verdicts])
-    return "\n".join(columns(lines, "lll" + "r" * (len(forms) + 3) + "l" * len(PROPERTIES)))
+        verdicts = [card.verdict(name).mark for name in RULE_NAMES]
+        lines.append([*named, *numbers, _number(cad, ".2f"), card.word, *verdicts])
+    return "\n".join(columns(lines, "lll" + "r" * (len(forms) + 3) + "l" * (len(RULE_NAMES) + 1)))
 
 
 def _accuracy_note(card: Scorecard) -> str:
@@ -161,16 +205,24 @@ def _accuracy_note(card: Scorecard) -> str:
     return note + "held-out: forget facts under prompts that training never saw."
 
 
+def _relearning(rows: Rows) -> list[str]:
+    lines = relearning_lines(rows)
+    if not lines:
+        return ["relearning: not attacked (mansu run --relearn)"]
+    return columns(lines, None)
+
+
 def _verdicts(card: Scorecard, width: int) -> list[str]:
-    lines = ["properties"]
+    lines = [f"verdict: {card.word} (rules, version {card.rules})"]
     for verdict in card.verdicts:
-        lines.append(f"{'✓' if verdict.holds else '✗'} {verdict.name} {verdict.word}")
+        lines.append(f"{verdict.mark} {verdict.name} {verdict.word}")
         for label, text in (("rule: ", verdict.rule), ("here: ", verdict.reason)):
             indent = " " * (4 + len(label))
             lines += textwrap.wrap(
                 text, width, initial_indent="    " + label, subsequent_indent=indent
             )
-    return lines
+    told = ", ".join(f"{verdict.name} {verdict.word}" for verdict in card.paper)
+    return [*lines, "", *textwrap.wrap(f"by the paper's own four properties: {told}", width)]
 
 
 def columns(rows: Sequence[Sequence[str]], sides: str | None) -> list[str]:
@@ -195,7 +247,3 @@ def _cell(row: Row, digits: str) -> str:
 
 def _number(row: Row | None, digits: str) -> str:
     return "" if row is None or row.value is None else f"{row.value:{digits}}"
-
-
-def _short(form: str) -> str:
-    return "FP" if form == FP else format_title(form)

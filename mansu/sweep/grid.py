@@ -29,9 +29,9 @@ from mansu.study.config import (
     StudyConfig,
     Whole,
     make_config,
-    read_config,
     words,
 )
+from mansu.study.config_file import read_config
 from mansu.study.folders import study_folders
 
 _STRICT = ConfigDict(extra="forbid")

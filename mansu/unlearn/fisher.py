@@ -11,14 +11,17 @@ are chosen: it is gathered on the model's device and kept in host memory.
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import nn
 
 from mansu.data.examples import Example
+from mansu.models.names import layer_of
 from mansu.models.targets import answer_targets
 from mansu.unlearn.view import BATCH_ROWS, View
+
+NEGLIGIBLE = 0.01  # share of all movable weights below which a layer leaves the training
 
 
 def diagonal_fisher(
@@ -86,10 +89,12 @@ class Movable:
     Attributes:
         index: Flat indices into each matrix, ascending, by weight name; in host memory.
         threshold: The retain-Fisher percentile that cut the mask; infinite without one.
+        left_out: Layers that left the training because they have hardly any of these weights.
     """
 
     index: dict[str, torch.Tensor]
     threshold: float
+    left_out: tuple[int, ...] = ()
 
     @property
     def count(self) -> int:
@@ -140,6 +145,21 @@ def most_forgetful(
     cut = _smallest(ratios.values(), mask.count - keep + 1)
     index = {name: index[ratios[name] >= cut] for name, index in mask.index.items()}
     return Movable(index, mask.threshold)
+
+
+def without_negligible(movable: Movable) -> Movable:
+    """Leaves layers with less than 1 % of the movable weights out; their matrices have none then.
+
+    They cost a step as much as any other, the lowest also all blocks between it and the next [O].
+    """
+    shares: dict[int, int] = {}
+    for name, index in movable.index.items():
+        shares[layer_of(name)] = shares.get(layer_of(name), 0) + index.numel()
+    left = {layer for layer, n in shares.items() if n < NEGLIGIBLE * movable.count}
+    if len(left) == len(shares):  # of very many layers, none is negligible
+        return movable
+    index = {n: i[:0] if layer_of(n) in left else i for n, i in movable.index.items()}
+    return replace(movable, index=index, left_out=tuple(sorted(left)))
 
 
 def _smallest(parts: Iterable[torch.Tensor], rank: int) -> float:

@@ -1,6 +1,7 @@
 """Forget and retain terms. Each takes answers' log-probabilities and gives one loss a row.
 
-Forget terms (``L_forget``), log-probabilities in nats per answer token where not said otherwise:
+Forget terms (``L_forget``), log-probabilities in nats per answer token where not said otherwise;
+one more, ``prior``, looks at the whole distribution (``prior.py``):
 
 * ``npo``: -(2/β) log σ(-β (log p_θ - log p_ref + margin)), the preference form of Zhang et al.
   2024 over mean instead of summed log-probabilities, with a margin (ours): its pull ends only when
@@ -37,6 +38,9 @@ def forget_term(
         tokens: How many tokens the mean is over, ``[rows]``; only ``npo_sum`` uses it.
         beta: NPO's inverse temperature.
         margin: NPO's margin in nats per token.
+
+    Raises:
+        ValueError: For ``prior``, which :class:`mansu.unlearn.prior.Aim` computes.
     """
     match kind:
         case "npo":
@@ -47,6 +51,8 @@ def forget_term(
             return log_prob
         case "cross_entropy":
             return -log_prob
+        case "prior":
+            raise ValueError("The prior term is no function of the answer's likelihood alone.")
 
 
 def retain_term(log_probs: torch.Tensor, reference: torch.Tensor) -> torch.Tensor:

@@ -8,35 +8,38 @@ Each step:
 3. average the precisions' gradients, gather those of the movable weights, clip, step AdamW;
 4. clamp the latents and write them into the model's matrices.
 
-Every ``validate_every`` steps the forget and retain accuracies are measured. ``best`` keeps the
-state with the lowest forget accuracy among those whose retain accuracy fell by at most 2 pp [P],
-and ends training early once a kept state is at chance. ``last`` keeps the last state as it is.
+Every ``validate_every`` steps the model is checked. ``best`` keeps, among the checks whose retain
+accuracy fell by at most 2 pp [P] and whose wrong options by at most 2 nats, the one whose AUC is
+nearest to its level, the earlier of two [O]: the lowest accuracy would reward a model that puts a
+known answer last. It ends training early once neither forget term nor checks improve
+(``checkpoint.py``). ``last`` keeps the last state as it is.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import torch
 
 from mansu.data.examples import Example
 from mansu.errors import RunError
+from mansu.unlearn.checkpoint import StepRecord, Validation, has_settled, kept_of
 from mansu.unlearn.latents import Latents
-from mansu.unlearn.methods.base import Keep
-from mansu.unlearn.objectives import ForgetLoss
-from mansu.unlearn.side import Side
+from mansu.unlearn.methods.base import ForgetLoss, Keep
+from mansu.unlearn.prior import Prior
+from mansu.unlearn.side import Answered, Side
 from mansu.unlearn.view import View
-
-MAX_RETAIN_DROP = 0.02
 
 
 @dataclass(frozen=True)
 class TrainSettings:
-    """Hyperparameters of the loop; the study's configuration documents each."""
+    """Hyperparameters of the loop; the study's configuration documents each.
+
+    Only the forms of NPO read ``beta`` and ``margin``.
+    """
 
     forget_loss: ForgetLoss
-    beta: float
-    margin: float
     retain_weight: float
     learning_rate: float
     steps: int
@@ -44,46 +47,10 @@ class TrainSettings:
     retain_batch: int
     validate_every: int
     seed: int
+    beta: float = 1.0
+    margin: float = 0.0
     keep: Keep = "best"
     max_gradient_norm: float = 1.0
-
-
-@dataclass(frozen=True)
-class StepRecord:
-    """Losses of one step, averaged over precisions, in nats."""
-
-    step: int
-    forget: float
-    retain: float
-    gradient_norm: float
-
-
-@dataclass(frozen=True)
-class Validation:
-    """What a check during training measured.
-
-    Attributes:
-        step: Steps done.
-        forget: Forget accuracy, the mean over the precisions trained in.
-        retain_drop: Largest fall of the retain accuracy against θ₀, over the precisions.
-    """
-
-    step: int
-    forget: float
-    retain_drop: float
-
-
-def kept_of(validations: Sequence[Validation], keep: Keep) -> Validation | None:
-    """The check whose state is kept.
-
-    ``best``: the lowest forget accuracy among checks that kept the retain set [P]; ties: the
-    earlier. ``last``: the last.
-    """
-    if keep == "last":
-        return validations[-1] if validations else None
-    # A drop of exactly 2 pp is a difference of two floats and may come out a hair above.
-    allowed = [v for v in validations if v.retain_drop <= MAX_RETAIN_DROP + 1e-9]
-    return min(allowed, key=lambda v: (v.forget, v.step), default=None)
 
 
 @dataclass
@@ -118,7 +85,7 @@ class Trainer:
         settings: Hyperparameters.
         validate: Measures the model with the current circuit weights.
         save: Keeps the state; called at every validation.
-        chance: Accuracy of guessing, at which training ends early.
+        prior: Targets of the forget term ``prior``; others need none.
     """
 
     def __init__(
@@ -130,21 +97,26 @@ class Trainer:
         settings: TrainSettings,
         validate: Callable[[Latents, int], Validation],
         save: Callable[[TrainProgress], None],
-        chance: float,
+        prior: Prior | None = None,
     ) -> None:
         self.latents = latents
         self.settings = settings
         self._validate = validate
         self._save = save
-        self._chance = chance
-        relabel = settings.forget_loss == "cross_entropy"
-        self._forget = [e.substitute if relabel else e.tokens for e in forget]
-        self._retain = [e.tokens for e in retain]
-        forget_starts = [e.answer_start for e in forget]
-        retain_starts = [e.answer_start for e in retain]
-        self._sides = [
-            Side(view, self._forget, forget_starts, self._retain, retain_starts) for view in views
-        ]
+        self._prior, self._forget, self._retain = prior, forget, retain
+        forget_loss = settings.forget_loss
+        drawn = [self._drawn(step) for step in range(settings.steps)]
+        asked = _answered(forget, {i for rows, _ in drawn for i in rows}, forget_loss)
+        kept = _answered(retain, {i for _, rows in drawn for i in rows})
+        compared = forget_loss in ("npo", "npo_sum")
+        self._sides = [Side(view, asked, kept, compared) for view in views]
+
+    def _drawn(self, step: int) -> tuple[list[int], list[int]]:
+        """The forget and retain examples of a step."""
+        settings = self.settings
+        forget = _draw(len(self._forget), settings.forget_batch, settings.seed, step)
+        retain = _draw(len(self._retain), settings.retain_batch, settings.seed + 1, step)
+        return forget, retain
 
     def run(
         self,
@@ -173,13 +145,15 @@ class Trainer:
 
     def _step(self, step: int, optimizer: torch.optim.Optimizer) -> StepRecord:
         settings = self.settings
-        forget = _draw(len(self._forget), settings.forget_batch, settings.seed, step)
-        retain = _draw(len(self._retain), settings.retain_batch, settings.seed + 1, step)
+        forget, retain = self._drawn(step)
         gradient = torch.zeros_like(self.latents.values)
         losses = torch.zeros(2, dtype=torch.float64)
+        aim = None
+        if self._prior is not None:
+            aim = self._prior.aim(self._sides[0].view.model, [self._forget[i] for i in forget])
         for side in self._sides:
             weights = self.latents.weights[side.view.precision]
-            terms = side.losses(weights, forget, retain, settings)
+            terms = side.losses(weights, forget, retain, settings, aim)
             loss = terms[0] + settings.retain_weight * terms[1]
             if not loss.isfinite():
                 raise _diverged(f"loss ({side.view.precision})", step)
@@ -210,9 +184,8 @@ class Trainer:
         self._save(state)
 
     def _finished(self, state: TrainProgress) -> bool:
-        kept = kept_of(state.validations, self.settings.keep)
-        at_chance = kept is not None and kept.forget <= self._chance
-        return self.settings.keep == "best" and at_chance
+        settled = has_settled(state.history, state.validations, self.settings.validate_every)
+        return self.settings.keep == "best" and settled
 
     def _optimizer(self, state: TrainProgress) -> torch.optim.Optimizer:
         optimizer = torch.optim.AdamW(
@@ -227,6 +200,16 @@ class Trainer:
         return optimizer
 
 
+def _answered(
+    examples: Sequence[Example], used: Set[int], loss: ForgetLoss | None = None
+) -> Answered:
+    """The examples that are used; under relabelling with a wrong answer."""
+    chosen = {i: examples[i] for i in sorted(used)}
+    relabel = loss == "cross_entropy"
+    tokens = {i: e.substitute if relabel else e.tokens for i, e in chosen.items()}
+    return Answered(tokens, {i: e.answer_start for i, e in chosen.items()})
+
+
 def _draw(size: int, batch: int, seed: int, step: int) -> list[int]:
     """The step's examples: consecutive slices of one shuffled epoch after another."""
     return [
@@ -234,9 +217,10 @@ def _draw(size: int, batch: int, seed: int, step: int) -> list[int]:
     ]
 
 
-def _shuffled(size: int, seed: int, epoch: int) -> list[int]:
+@lru_cache(maxsize=8)
+def _shuffled(size: int, seed: int, epoch: int) -> tuple[int, ...]:
     generator = torch.Generator().manual_seed(seed * 1_000_003 + epoch)
-    return torch.randperm(size, generator=generator).tolist()
+    return tuple(torch.randperm(size, generator=generator).tolist())
 
 
 def _diverged(what: str, step: int) -> RunError:

@@ -28,7 +28,7 @@ class Streams:
 
     Attributes:
         lower: Residual stream entering the lowest trained block, each ``[length, width]``.
-        final: θ₀'s final hidden states, each ``[length, width]``.
+        final: θ₀'s final hidden states, each ``[length, width]``; none where not asked for.
     """
 
     lower: tuple[torch.Tensor, ...]
@@ -69,10 +69,18 @@ class View:
         self,
         sequences: Sequence[tuple[int, ...]],
         progress: Callable[[int, int], None] | None = None,
+        final: bool = True,
     ) -> Streams:
-        """Runs θ₀ in this precision over sequences and keeps what training reads."""
+        """Runs θ₀ in this precision over sequences and keeps what training reads.
+
+        Args:
+            sequences: Token sequences.
+            progress: Called with (sequences done, sequences in all).
+            final: Whether final hidden states are wanted, too; without them the blocks from the
+                lowest trained one up do not run.
+        """
         lower: list[torch.Tensor] = []
-        final: list[torch.Tensor] = []
+        ends: list[torch.Tensor] = []
         # Sorted by length so that rows are hardly padded; kept in the order given.
         order = sorted(range(len(sequences)), key=lambda i: len(sequences[i]))
         with deployed(self.model, self.precision), torch.no_grad():
@@ -80,15 +88,15 @@ class View:
                 rows = [sequences[i] for i in order[start : start + BATCH_ROWS]]
                 batch = pad(rows, self.model.pad_id, self.model.device)
                 entering = self._lower(**batch.inputs(), use_cache=False).last_hidden_state
-                leaving = self._upper(**_with_stream(batch, entering)).last_hidden_state
-                for row, tokens in enumerate(rows):
-                    lower.append(entering[row, : len(tokens)].clone())
-                    final.append(leaving[row, : len(tokens)].clone())
+                lower += [entering[n, : len(tokens)].clone() for n, tokens in enumerate(rows)]
+                if final:
+                    leaving = self._upper(**_with_stream(batch, entering)).last_hidden_state
+                    ends += [leaving[n, : len(tokens)].clone() for n, tokens in enumerate(rows)]
                 if progress is not None:
                     progress(start + len(rows), len(order))
         place = {index: spot for spot, index in enumerate(order)}
         indices = [place[i] for i in range(len(sequences))]
-        return Streams(tuple(lower[i] for i in indices), tuple(final[i] for i in indices))
+        return Streams(tuple(lower[i] for i in indices), tuple(ends[i] for i in indices if final))
 
     def hidden(
         self,

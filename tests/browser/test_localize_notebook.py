@@ -45,7 +45,8 @@ def test_a_new_number_of_examples_is_scored_at_a_press_and_taken_along(lab) -> N
     lab.page.get_by_text("Mean over 11 pairs").first.wait_for()
     lab.page.get_by_role("button", name="Copy mansu run line").press("Enter")
     line = lab.page.get_by_role("textbox", name="Copy mansu run line").input_value()
-    assert line.startswith("mansu run --model tiny-llama --pairs 11")
+    sets = "--forget elements --retain capitals --utility cities"
+    assert line.startswith(f"mansu run --model tiny-llama {sets} --items 120 --pairs 11")
 
 
 def test_long_work_stops_at_a_press_and_goes_on_at_another(lab) -> None:

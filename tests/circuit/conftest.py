@@ -117,9 +117,9 @@ def make_pairs(lengths: tuple[int, ...] = (5, 3, 6), seed: int = 0) -> tuple[Pai
 
     pairs = []
     for number, length in enumerate(lengths):
-        end, answers = tokens(1), draw.sample(range(1, VOCABULARY), 2)
+        end, (answer, other) = tokens(1), draw.sample(range(1, VOCABULARY), 2)
         clean, corrupted = tokens(length - 1) + end, tokens(length - 1) + end
-        pairs.append(Pair(str(number), "random", clean, corrupted, *answers))
+        pairs.append(Pair(str(number), "random", clean, corrupted, answer, other))
     return tuple(pairs)
 
 
@@ -130,7 +130,7 @@ def make_scores(mlp_scores: torch.Tensor) -> EdgeScores:
     assert sources == graph.sources
     scores = torch.zeros(graph.sources, graph.readers)
     scores[:, graph.mlp_readers] = mlp_scores.mean(0)
-    return EdgeScores(graph, scores, mlp_scores, torch.ones(pairs), torch.zeros(pairs))
+    return EdgeScores(graph, scores, mlp_scores, mlp_scores, torch.ones(pairs), torch.zeros(pairs))
 
 
 @pytest.fixture

@@ -17,10 +17,16 @@ from mansu.models.language_model import LanguageModel
 
 
 def direct_scores(
-    model: LanguageModel, pairs: Sequence[Pair], alphas: Sequence[float]
+    model: LanguageModel,
+    pairs: Sequence[Pair],
+    alphas: Sequence[float],
+    positions: slice = slice(None),
 ) -> torch.Tensor:
-    """Scores of every edge and pair, ``[pairs, sources, readers]``, 0 where not causal."""
-    return torch.stack([_scores_of(model, pair, alphas) for pair in pairs])
+    """Scores of every edge and pair at some positions, ``[pairs, sources, readers]``.
+
+    0 where not causal.
+    """
+    return torch.stack([_scores_of(model, pair, alphas, positions) for pair in pairs])
 
 
 def metric_of(model: LanguageModel, tokens: Sequence[int], pair: Pair) -> float:
@@ -29,7 +35,9 @@ def metric_of(model: LanguageModel, tokens: Sequence[int], pair: Pair) -> float:
     return (logits[pair.clean_answer] - logits[pair.corrupted_answer]).item()
 
 
-def _scores_of(model: LanguageModel, pair: Pair, alphas: Sequence[float]) -> torch.Tensor:
+def _scores_of(
+    model: LanguageModel, pair: Pair, alphas: Sequence[float], positions: slice
+) -> torch.Tensor:
     table = model.module.get_input_embeddings()
     clean = table(torch.tensor([pair.clean]))
     corrupted = table(torch.tensor([pair.corrupted]))
@@ -39,7 +47,8 @@ def _scores_of(model: LanguageModel, pair: Pair, alphas: Sequence[float]) -> tor
         step, seen = _gradients(model, corrupted + alpha * (clean - corrupted), pair)
         gradient = step if gradient is None else gradient + step
     assert gradient is not None
-    scores = torch.einsum("spd,rpd->sr", difference, gradient / len(alphas))
+    chosen = difference[:, positions], gradient[:, positions] / len(alphas)
+    scores = torch.einsum("spd,rpd->sr", *chosen)
     order = torch.arange(len(difference))[:, None]
     return torch.where(order < torch.tensor(seen)[None, :], scores, 0.0)
 

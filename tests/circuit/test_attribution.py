@@ -25,7 +25,7 @@ def relative_error(found: torch.Tensor, expected: torch.Tensor) -> float:
 
 
 def assert_same(found: EdgeScores, expected: EdgeScores) -> None:
-    for name in ("scores", "mlp_scores", "metric", "metric_corrupted"):
+    for name in ("scores", "mlp_scores", "said_scores", "metric", "metric_corrupted"):
         torch.testing.assert_close(getattr(found, name), getattr(expected, name))
 
 
@@ -34,10 +34,13 @@ def test_eap_ig_equals_direct_differentiation(
     model: LanguageModel, pairs: Pairs, grid: Grid
 ) -> None:
     shift = 0.5 if grid == "midpoint" else 0.0
-    expected = direct_scores(model, pairs, [(k + shift) / 3 for k in range(3)])
+    alphas = [(k + shift) / 3 for k in range(3)]
+    expected = direct_scores(model, pairs, alphas)
     found = attribute(model, pairs, steps=3, grid=grid)
     assert relative_error(found.scores, expected.mean(0)) <= 1e-8
     assert relative_error(found.mlp_scores, expected[:, :, found.graph.mlp_readers]) <= 1e-8
+    said = direct_scores(model, pairs, alphas, slice(-1, None))[:, :, found.graph.mlp_readers]
+    assert relative_error(found.said_scores, said) <= 1e-8
 
 
 def test_eap_is_the_gradient_on_the_clean_run(model: LanguageModel, pairs: Pairs) -> None:

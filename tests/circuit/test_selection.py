@@ -1,6 +1,7 @@
 """Ranking of MLPs and the three kinds of circuit."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 import torch
@@ -25,6 +26,14 @@ def test_the_mass_of_an_mlp_is_the_sum_of_absolute_mean_scores(scores: EdgeScore
 
 def test_layers_are_ranked_by_mass_and_ties_go_to_the_lower_layer(scores: EdgeScores):
     assert rank_mlps(scores) == (1, 3, 2, 0)
+
+
+def test_the_published_circuit_is_the_top_over_all_positions(scores: EdgeScores):
+    spread = torch.zeros_like(scores.scores)
+    spread[0, scores.graph.mlp_readers] = torch.tensor([4.0, -3.0, 2.0, 1.0])
+    elsewhere = replace(scores, scores=spread)
+    assert select(elsewhere, 2, "published").layers == (0, 1)
+    assert select(elsewhere, 2).layers == (1, 3)
 
 
 def test_the_causal_circuit_is_the_top_and_the_inverse_circuit_the_bottom(scores: EdgeScores):

@@ -44,6 +44,22 @@ def test_a_users_own_file_is_read_with_the_least_it_must_say(write):
     assert facts.description == facts.source == facts.license == ""
 
 
+def test_far_and_reverse_templates_stand_apart_from_all_others(write):
+    back = {"id": "r", "kind": "question", "role": "reverse", "text": "What is {answer}? It is"}
+    header = far()
+    facts = load_fact_set(write(header | {"templates": [back, *header["templates"]]}, GRASS))
+    assert [t.id for t in facts.templates] == [t.id for t in facts.seen] == ["t"]
+    assert ([t.id for t in facts.far], [t.id for t in facts.reverse]) == (["f"], ["r"])
+    assert facts.far[0].render(facts.facts[0]) == "Once, grass was"
+    assert facts.reverse[0].render(facts.facts[0]) == "What is green? It is"
+
+
+def test_companions_are_named_in_the_header_and_not_read_with_it(write):
+    header = HEADER | {"neighbours": "absent.jsonl", "twin": "a-twin"}
+    companions = load_fact_set(write(header, GRASS)).companions
+    assert companions == {"neighbours": "absent.jsonl", "twin": "a-twin"}
+
+
 def test_stated_splits_and_groups_are_kept(write):
     stated = GRASS | {"split": "held_out", "group": "plants"}
     facts = load_fact_set(write(HEADER, stated, SNOW | {"split": "train"}))
@@ -84,6 +100,11 @@ def without(record: dict, field: str) -> dict:
 
 def template(**changes: object) -> dict:
     return HEADER | {"templates": [TEMPLATE | changes]}
+
+
+def far(**changes: object) -> dict:
+    probe = {"id": "f", "kind": "passage", "role": "far", "text": "Once, {subject} was"}
+    return HEADER | {"templates": [TEMPLATE, probe | changes]}
 
 
 BAD = {
@@ -131,6 +152,34 @@ BAD = {
         1,
         "templates: 0: text: must not begin or end with white space",
     ),
+    "an unknown role": ([template(role="near"), GRASS], 1, "role: .*'held_out'"),
+    "a far template of a trained kind": ([far(kind="cloze"), GRASS], 1, 'go with "role": "far"'),
+    "a trained template of a far kind": ([template(kind="passage"), GRASS], 1, "and only with it"),
+    "a far template without subject": ([far(text="So it is"), GRASS], 1, "exactly once"),
+    "a far template with trained words": (
+        [far(text="the colour of {subject} IS"), GRASS],
+        1,
+        "far template 'f' has the words of 't', which is trained on",
+    ),
+    "a chat without the reply's beginning": (
+        [far(kind="chat", text="What is {subject}?"), GRASS],
+        1,
+        "last line must begin the reply",
+    ),
+    "few-shot prompts without a pool": ([far(kind="few_shot"), GRASS], 1, "needs a pool"),
+    "a reverse template that names the subject": (
+        [far(kind="cloze", role="reverse"), GRASS],
+        1,
+        "{answer} exactly once",
+    ),
+    "a reverse template that tells what it asks for": (
+        [far(kind="cloze", role="reverse", text="{subject} is {answer} like"), GRASS],
+        1,
+        "must not contain {subject}",
+    ),
+    "a far template with a repeated id": ([far(id="t"), GRASS], 1, "the id 't' is used twice"),
+    "a blank neighbour": ([HEADER | {"neighbours": " "}, GRASS], 1, "neighbours: must not be"),
+    "a list of pools": ([HEADER | {"pool": ["a"]}, GRASS], 1, "pool: .*string"),
     "an unknown kind": ([template(kind="poem"), GRASS], 1, "kind: .*'cloze'"),
     "a repeated template id": (
         [HEADER | {"templates": [TEMPLATE, TEMPLATE | {"text": "{subject}"}]}, GRASS],
@@ -231,7 +280,7 @@ values = st.recursive(
 
 @fuzz
 @given(
-    field=st.sampled_from([*HEADER, *GRASS, "split", "group", "license"]),
+    field=st.sampled_from([*HEADER, *GRASS, "split", "group", "license", "twin", "pool"]),
     value=values,
     in_header=st.booleans(),
 )

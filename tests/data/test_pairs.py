@@ -109,6 +109,20 @@ def test_a_set_without_any_pair_is_refused_with_the_reason(elements, answers, re
         build_pairs(facts, by_hand((" ", "a"), (" ", "b")), 4, seed=0)
 
 
+def test_where_no_two_subjects_are_of_one_length_partners_come_from_the_pool(elements):
+    facts = small_set(elements, ("ab", "a"), ("b", "b"))
+    pool = small_set(elements, ("ba", "b"), ("aaa", "a")).facts
+    tokenizer = by_hand((" ", "a"), (" ", "b"))
+    pairs = build_pairs(facts, tokenizer, 9, 0, pool)
+    assert [pair.fact_id for pair in pairs] == ["ab"]
+    assert (pairs[0].clean, pairs[0].corrupted) == ((0, 1), (1, 0))
+
+
+def test_a_set_that_gives_pairs_itself_takes_none_from_the_pool(elements, tokenizer, pairs):
+    pool = [dataclasses.replace(fact, subject=fact.subject[::-1]) for fact in elements.facts]
+    assert build_pairs(elements, tokenizer, 100, 0, pool) == pairs
+
+
 def test_a_tokenizer_that_merges_every_prompt_with_its_answer_is_named_as_the_reason(elements):
     facts = small_set(elements, ("ba", "b"), ("aa", "a"))
     with pytest.raises(InputError, match="merges every prompt"):

@@ -48,9 +48,12 @@ class Reference:
     moments: int
 
 
-def start(out: Path, **environment: str) -> subprocess.Popen:
-    """Starts ``mansu run`` with the tiny settings; further names become environment variables."""
-    return _popen(["-m", "mansu", "run", *OPTIONS, "--out", str(out)], environment)
+def start(out: Path, *further: str, **environment: str) -> subprocess.Popen:
+    """Starts ``mansu run`` with the tiny settings; further names become environment variables.
+
+    Further arguments are options, which override those of the tiny settings.
+    """
+    return _popen(["-m", "mansu", "run", *OPTIONS, *further, "--out", str(out)], environment)
 
 
 # `mansu sweep STUDY`, into a folder that the command line does not offer.
@@ -86,9 +89,9 @@ def finish(process: subprocess.Popen, seconds: float = 540) -> Ended:
     return Ended(process.returncode, out, err)
 
 
-def run(out: Path, **environment: str) -> Ended:
+def run(out: Path, *further: str, **environment: str) -> Ended:
     """Runs the study until it ends by itself or by its fault."""
-    return finish(start(out, **environment))
+    return finish(start(out, *further, **environment))
 
 
 def kill_at(process: subprocess.Popen, cpu: float) -> Ended:

@@ -5,13 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from mansu.study.config import StudyConfig
+from mansu.study.config import StudyConfig, make_config
 from mansu.study.folders import Folders
 from mansu.study.pipeline import run_study
 from mansu.study.run import Run
 from mansu.study.scorecard import Scorecard
-from tests.conftest import numbers
+from mansu.study.stages.relearn import relearn_calls
+from tests.conftest import TINY_SETTINGS, numbers
 from tests.faults.harness import KILLED, assert_finishes, card_of, kill_at, run, start
+from tests.study.small_sets import options, write_sets
 
 TIMES, MOMENTS = 12, 8  # 20 points of `make torture`
 
@@ -26,6 +28,27 @@ def test_a_study_killed_while_it_writes_ends_with_the_same_scorecard(
         assert not (out / "scorecard.json").exists()
         assert numbers(run_study(Run(tiny_config, Folders(out, out / "shared")))) == card
         assert not list(out.rglob(".*"))
+
+
+@pytest.mark.parametrize("moment", [5, 12])
+def test_an_attack_that_is_killed_goes_on_with_the_setting_it_was_at(
+    tmp_path: Path, tally, moment: int
+) -> None:
+    sets = write_sets(tmp_path)
+    config = make_config({**TINY_SETTINGS, **sets, "relearn": True})
+    whole, out = (Folders(tmp_path / name, tmp_path / name / "shared") for name in ("a", "b"))
+    assert run(out.run, *options(sets)).code == 0  # the study alone, so that the kill hits later
+    with tally("killed while writing"):
+        assert run(out.run, *options(sets), "--relearn", MANSU_KILL_AT=str(moment)).code == KILLED
+        places = (out.run, out.shared)
+        found = [path for place in places for path in place.glob("relearned*")]
+        stored = {path: path.stat().st_mtime_ns for path in found}
+        assert 0 < len(stored) < len(relearn_calls(Run(config, out)))
+        ended = numbers(run_study(Run(config, out)))
+    assert {path: path.stat().st_mtime_ns for path in stored} == stored
+    assert ended == numbers(run_study(Run(config, whole)))
+    assert ended.rows.where(metric="recovered_share")
+    assert not list(out.run.rglob(".*"))
 
 
 @pytest.mark.torture

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mansu.errors import InputError
-from mansu.study.config import FIELDS, StudyConfig, make_config, read_config, to_yaml
+from mansu.study.config import FIELDS, StudyConfig, make_config
+from mansu.study.config_file import read_config, to_yaml
 from mansu.sweep.grid import expand, read_study
 from tests.fuzz.conftest import assert_one_line, lengths
 from tests.fuzz.hostile import BOMBS, altered, as_json, as_yaml, damaged, values

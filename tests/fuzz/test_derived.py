@@ -55,6 +55,7 @@ def fact_files(draw: st.DrawFn, role: str) -> list[dict]:
 SETS = st.fixed_dictionaries({role: fact_files(role) for role in ROLES})
 NUMBERS = st.fixed_dictionaries(
     {
+        "items": st.sampled_from([1, 400]),
         "pairs": st.sampled_from([1, 3, 1000]),
         "fisher_examples": st.sampled_from([1, 1000]),
         "top_k": st.sampled_from([1, 4]),
@@ -81,7 +82,8 @@ def use(run: Run, whole: bool) -> None:
     """Makes every collection that is derived from the sets; in the long run, the whole study."""
     drawn = draw(run)
     empty = {role for role, items in drawn.items.items() if not items}
-    assert empty <= {"forget_held_out"}
+    companions = {"neighbours", "far_utility", "forget_far", "forget_reverse"}
+    assert empty <= {"forget_held_out", *companions}
     assert drawn.pairs
     for examples in training_examples(run):
         sample = fisher_sample(examples, run.config.fisher_examples)

@@ -1,19 +1,31 @@
 """Whatever a fact file holds, it is read as it should be or refused in one sentence."""
 
 import json
+from contextlib import suppress
 from pathlib import Path
 
 from hypothesis import strategies as st
 
+from mansu.data.companions import load_companions
 from mansu.data.facts import load_fact_set
+from mansu.errors import InputError
 from tests.fuzz.conftest import lengths
 from tests.fuzz.hostile import altered, as_json, damaged, values
 
 TEMPLATES = [
     {"id": "t", "kind": "cloze", "role": "seen", "text": "The colour of {subject} is"},
     {"id": "q", "kind": "question", "role": "held_out", "text": "What colour is {subject}?"},
+    {"id": "c", "kind": "chat", "role": "far", "text": "What colour has {subject}?\nIt is"},
+    {"id": "r", "kind": "cloze", "role": "reverse", "text": "Of the colour {answer} is"},
 ]
-HEADER = {"record": "set", "name": "colours", "description": "é", "templates": TEMPLATES}
+HEADER = {
+    "record": "set",
+    "name": "colours",
+    "description": "é",
+    "templates": TEMPLATES,
+    "neighbours": "opposites",
+    "pool": "units",
+}
 FACTS = [
     {
         "record": "fact",
@@ -57,8 +69,13 @@ def read(path: Path) -> None:
         assert len(fact.options) >= 4
         assert len(set(fact.options)) == len(fact.options)
         assert all(option.strip() for option in fact.options)
-        for template in facts.templates:
+        for template in (*facts.templates, *facts.far):
             assert fact.subject in template.render(fact)
+        for template in facts.reverse:
+            assert fact.answer in template.render(fact)
+    assert all(template.role in ("seen", "held_out") for template in facts.templates)
+    with suppress(InputError):
+        load_companions(facts)
     # Whatever Python's own reader makes of the file, no fact was made up.
     text = path.read_bytes().decode("utf-8-sig")
     told = [json.loads(line) for line in text.split("\n") if line.strip()]

@@ -9,9 +9,10 @@ from mansu.circuit import Circuit, EdgeScores, Faithfulness, Graph, rank_mlps, s
 from mansu.data.facts import Fact, FactSet, Template
 from mansu.metrics.mcq import McqScores
 from mansu.quant.permanence import account, to_frame
-from mansu.study.rows import behaviour_rows, structure_rows
+from mansu.study.rows import behaviour_rows, depth_rows, structure_rows
 from mansu.study.scorecard import Rows
 from mansu.study.stages.attribute import Attribution
+from mansu.study.stages.depth import Carried, Layers
 from mansu.study.stages.guarantees import Guarantees, Update
 from mansu.study.stages.measure import Behaviour
 from mansu.study.state import State
@@ -24,8 +25,9 @@ from mansu.theory import (
     UniformCap,
     cross,
 )
+from mansu.unlearn.checkpoint import StepRecord, Validation
 from mansu.unlearn.fisher import Movable
-from mansu.unlearn.trainer import StepRecord, Validation
+from tests.study.made_up import answers, behaviour
 
 PAIRS = 12
 ORIGINAL, ORIGINAL_NF4 = State("original", "fp"), State("original", "nf4")
@@ -50,6 +52,7 @@ class Made:
     facts: FactSet
     measured: dict[State, Behaviour]
     states: dict[State, Attribution]
+    depths: dict[State, Layers]
     rows: Rows
     guarantees: Guarantees
 
@@ -65,6 +68,9 @@ def make() -> Made:
     updated = {name: w + 0.1 * (w > 1) for name, w in weights.items()}
     states = _states(scores, generator)
     told = zip(STATES, (0.9, 0.8, 0.3, 0.4), strict=True)
+    depths = {
+        s: make_layers(PAIRS, 6, share) for s, share in zip(STATES, (0, 0.1, 0.6, 0.8), strict=True)
+    }
     measured = {state: _behaviour(share, seed) for seed, (state, share) in enumerate(told, 1)}
     return Made(
         scores=scores,
@@ -74,14 +80,31 @@ def make() -> Made:
         movable=Movable({name: torch.arange(40) for name in names}, 1e-7),
         weights=weights,
         history=[StepRecord(i + 1, 3.0 / (i + 1), 0.1, 1.0) for i in range(30)],
-        validations=[Validation(10 * i, 0.9 - 0.2 * i, 0.01 * i) for i in (1, 2, 3)],
+        validations=[
+            Validation(10 * i, 0.9 - 0.2 * i, 0.01 * i, 1 - 0.15 * i, 0.5, 0.5 * i)
+            for i in (1, 2, 3)
+        ],
         accounts=to_frame(account(weights, updated)),
         facts=_fact_set(),
         measured=measured,
         states=states,
-        rows=Rows([*behaviour_rows(measured), *structure_rows(states, circuit, facts)]),
+        depths=depths,
+        rows=Rows(
+            [
+                *behaviour_rows(measured),
+                *structure_rows(states, circuit, facts),
+                *depth_rows(depths, facts),
+            ]
+        ),
         guarantees=make_guarantees(weights, updated),
     )
+
+
+def make_layers(pairs: int, layers: int, share: float) -> Layers:
+    """Layers of which all but the first carry every pair and have lost that share of it."""
+    drops = torch.arange(layers).double().expand(pairs, layers).contiguous()
+    carried = Carried(drops, torch.full((pairs,), 3.0).double())
+    return Layers(carried, share * drops, torch.rand(pairs, layers) > share)
 
 
 def make_guarantees(
@@ -118,7 +141,12 @@ def make_scores(graph: Graph, generator: torch.Generator, scale: float = 1.0) ->
     scores[:, graph.mlp_readers] = per_pair.mean(0)
     metric = torch.full((PAIRS,), 4.0 * scale)
     return EdgeScores(
-        graph=graph, scores=scores, mlp_scores=per_pair, metric=metric, metric_corrupted=-metric
+        graph=graph,
+        scores=scores,
+        mlp_scores=per_pair,
+        said_scores=per_pair,
+        metric=metric,
+        metric_corrupted=-metric,
     )
 
 
@@ -147,10 +175,10 @@ def _behaviour(accuracy: float, seed: int) -> Behaviour:
 
     def scores(template: str) -> McqScores:
         correct = generator.random(100) < accuracy
-        return McqScores(np.zeros((100, 4)), correct, correct, facts, (template,) * 100)
+        return answers(correct, facts, template)
 
     roles = {"forget_seen": "t0", "forget_held_out": "t1", "retain": "r", "utility": "u"}
-    return Behaviour({role: scores(template) for role, template in roles.items()}, 20.0)
+    return behaviour({role: scores(template) for role, template in roles.items()})
 
 
 def _states(scores: EdgeScores, generator: torch.Generator) -> dict[State, Attribution]:

@@ -12,6 +12,7 @@ from mansu.lab.dashboards.controls import at_start
 from mansu.lab.dashboards.runs import change
 from mansu.lab.theme import to_spec
 from tests.lab.made_up import ORIGINAL, ORIGINAL_NF4, STATES, UNLEARNED
+from tests.study.test_relearned import attacks
 
 
 @pytest.fixture
@@ -21,9 +22,14 @@ def run(made, monkeypatch, tiny_config):
     monkeypatch.setattr(analysis, "attribute", lambda run, state: made.states[state])
     monkeypatch.setattr(analysis, "attribute_all", lambda run, states: made.states)
     monkeypatch.setattr(analysis, "choose_circuit", lambda run: made.circuit)
+    monkeypatch.setattr(analysis, "measure_depth", lambda run, state: made.depths[state])
+    pairs = [SimpleNamespace(fact_id=name) for name in made.pair_facts]
+    monkeypatch.setattr(analysis, "draw", lambda run: SimpleNamespace(pairs=pairs))
     monkeypatch.setattr(analysis, "judge", lambda run: SimpleNamespace(rows=made.rows))
     monkeypatch.setattr(analysis, "reading_of", lambda card, state: f"reading {state.format}")
-    return SimpleNamespace(config=tiny_config)
+    monkeypatch.setattr(analysis, "read_attacks", lambda run: None)
+    monkeypatch.setattr(analysis, "relearn_level", lambda run: 0.25)
+    return SimpleNamespace(config=tiny_config, forget=made.facts)
 
 
 def drawn(dashboard: AnalysisDashboard) -> list[dict]:
@@ -46,6 +52,18 @@ def test_the_precision_turns_graphs_scatter_and_reading_together(run, made) -> N
     assert abs(strongest) == pytest.approx(scores.abs().max().item())
 
 
+def test_the_map_of_depth_turns_with_the_precision(run) -> None:
+    dashboard = AnalysisDashboard(run)
+
+    def depths() -> list[float]:
+        ((_, spec), *_) = dashboard.depth.box.outputs[0]["data"].items()
+        return [line["depth"] for d in spec["datasets"].values() for line in d if "depth" in line]
+
+    assert depths() == pytest.approx([0.6] * 6)
+    dashboard.precision.value = "nf4"
+    assert depths() == pytest.approx([0.8] * 6)
+
+
 def test_the_threshold_hides_edges_that_are_weak_before_and_after(run) -> None:
     dashboard = AnalysisDashboard(run)
     slider = dashboard.comparison.threshold
@@ -63,6 +81,27 @@ def test_a_panel_without_any_edge_is_still_a_chart(made) -> None:
     pair = [made.states[state].scores for state in (ORIGINAL, UNLEARNED)]
     spec = to_spec(charts.edge_panel(*pair, made.circuit, "nf4", least=1e9))
     assert spec["title"]["subtitle"][0].startswith("0 of ")
+
+
+def test_without_an_attack_a_line_says_how_to_get_one(run) -> None:
+    dashboard = AnalysisDashboard(run)
+    assert dashboard.attack.text == charts.NOT_ATTACKED
+    assert dashboard.attack.box in dashboard.box.children
+
+
+def test_a_stored_attack_is_shown_in_the_chosen_precision(run, monkeypatch) -> None:
+    monkeypatch.setattr(analysis, "read_attacks", lambda run: attacks())
+    dashboard = AnalysisDashboard(run)
+
+    def title() -> str:
+        ((_, spec), *_) = dashboard.relearned.box.outputs[0]["data"].items()
+        told = spec["title"]["text"]
+        return told if isinstance(told, str) else " ".join(told)
+
+    assert "full precision" in title()
+    dashboard.precision.value = "nf4"
+    assert "NF4" in title()
+    assert dashboard.attack.box not in dashboard.box.children
 
 
 def test_only_the_run_s_own_configuration_loads(run, tiny_config) -> None:

@@ -1,5 +1,6 @@
 """Charts of made-up results: they draw, they say what they must, they stay small."""
 
+import dataclasses
 import json
 import re
 import struct
@@ -17,8 +18,8 @@ from mansu.quant.permanence import account, to_frame
 from mansu.study.readings.outcomes import BACK, KNOWN, LOST
 from mansu.study.rows import behaviour_rows
 from mansu.study.stages.attribute import Attribution
-from mansu.study.stages.measure import Behaviour
 from tests.lab.made_up import MARKUP, ORIGINAL, STATES, UNLEARNED, UNLEARNED_NF4, Made, make_scores
+from tests.study.test_relearned import attacks
 
 DRAWN = {
     "mlp_ranking": lambda m: charts.mlp_ranking(m.scores, m.circuit),
@@ -50,6 +51,13 @@ DRAWN = {
     "edge_scatter": lambda m: charts.edge_scatter(m.states, m.circuit),
     "divergence_chart": lambda m: charts.divergence_chart(m.rows),
     "shift_chart": lambda m: charts.shift_chart(m.rows),
+    "depth_map": lambda m: charts.depth_map(
+        m.depths[UNLEARNED], m.pair_facts, m.facts, m.circuit, UNLEARNED
+    ),
+    "relearning_chart": lambda m: charts.relearning_chart(attacks(), "nf4", 0.25),
+    "relearning_chart_without_a_twin": lambda m: charts.relearning_chart(
+        attacks(control=False, taught=0.5), "fp", 0.25
+    ),
 }
 ATTRIBUTION = (
     *(
@@ -134,11 +142,9 @@ def test_new_prompts_that_the_original_model_does_not_know_are_left_out(made: Ma
     lost = base.roles["forget_held_out"]
     roles = {
         **base.roles,
-        "forget_held_out": type(lost)(
-            lost.log_probs, 0 * lost.correct, lost.correct_norm, lost.facts, lost.templates
-        ),
+        "forget_held_out": dataclasses.replace(lost, correct=0 * lost.correct),
     }
-    rows = behaviour_rows({**made.measured, ORIGINAL: Behaviour(roles, 20.0)})
+    rows = behaviour_rows({**made.measured, ORIGINAL: dataclasses.replace(base, roles=roles)})
     spec = json.dumps(to_spec(charts.slopes(rows, 0.25)))
     assert "forget, new prompts" not in spec
     assert "forget, seen prompts" in spec
@@ -186,3 +192,14 @@ def test_the_strongest_edge_heads_its_table_with_its_sign_in_words(made: Made) -
 def test_names_from_a_file_stay_data_in_a_chart(made: Made) -> None:
     table = charts.fact_table(made.facts, made.measured)
     assert table["fact"].str.contains(MARKUP, regex=False).all()
+
+
+def test_the_relearning_chart_says_what_came_back_and_against_what() -> None:
+    told = json.dumps(to_spec(charts.relearning_chart(attacks(), "nf4", 0.25)), ensure_ascii=False)
+    for words in ("Recovered share 0.40", "never-knew control", "unlearned", "original"):
+        assert words in told
+    alone = to_spec(charts.relearning_chart(attacks(control=False, taught=0.5), "fp", 0.25))
+    told = json.dumps(alone, ensure_ascii=False)
+    assert len(alone["hconcat"]) == 2
+    assert "No recovered share: no setting taught T" in told
+    assert "25% stands in" in told

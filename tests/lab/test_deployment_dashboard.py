@@ -17,6 +17,7 @@ from mansu.metrics.mcq import McqScores
 from mansu.study.readings.outcomes import BACK, GONE, KNOWN, LOST, NEVER, Asked, count_right
 from mansu.study.state import in_state
 from tests.lab.made_up import ORIGINAL, STATES, UNLEARNED_NF4
+from tests.study.made_up import answers
 
 MARKUP = "<b>bold</b><script>alert(1)</script> $x_1$"
 
@@ -45,7 +46,7 @@ def test_right_answers_are_counted_by_fact_over_the_chosen_questions_alone(made)
 
     def scores(*correct: int) -> McqScores:
         array = np.array(correct, dtype=bool)
-        return McqScores(np.zeros((5, 4)), array, array, names, ("t0",) * 5)
+        return answers(array, names, "t0")
 
     measured = dict.fromkeys(STATES, scores(1, 1, 0, 1, 1))
     measured[UNLEARNED_NF4] = scores(0, 0, 0, 1, 1)

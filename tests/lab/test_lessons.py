@@ -10,6 +10,7 @@ from mansu.lab.theme import to_spec
 from mansu.metrics.mcq import McqScores
 from mansu.quant.permanence import account, to_frame
 from mansu.study.stages.measure import Behaviour
+from tests.study.made_up import answers, behaviour
 
 ITEMS = 200
 
@@ -19,14 +20,14 @@ def scores(accuracy: float) -> McqScores:
     order = np.random.default_rng(0).permutation(ITEMS)
     correct = order < round(accuracy * ITEMS)
     facts = tuple(f"f{i % 50}" for i in range(ITEMS))
-    return McqScores(np.zeros((ITEMS, 4)), correct, correct, facts, ("t",) * ITEMS)
+    return answers(correct, facts, "t")
 
 
 def model(
     forget: tuple[float, float], retain: tuple[float, float] = (0.9, 0.9)
 ) -> dict[str, Behaviour]:
     parts = [
-        Behaviour({"forget_seen": scores(f), "retain": scores(r)}, 20.0)
+        behaviour({"forget_seen": scores(f), "retain": scores(r)})
         for f, r in zip(forget, retain, strict=True)
     ]
     return dict(zip(("fp", "nf4"), parts, strict=True))

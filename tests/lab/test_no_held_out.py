@@ -37,9 +37,11 @@ def test_the_charts_and_tables_of_notebook_5_have_the_other_roles(run):
         ("retain", "all"),
         ("utility", "all"),
     }
-    assert len(to_spec(charts.slopes(rows, draw(run).chance))["hconcat"]) == 3
+    assert len(to_spec(charts.slopes(rows, draw(run).chance))["concat"]) == 3
     assert "'role': 'forget, new prompts'" not in str(to_spec(charts.gap_chart(rows)))
-    assert len(charts.fact_table(run.forget, measured)) == 6
+    known = set(charts.fact_table(run.forget, measured)["fact"])
+    assert known
+    assert known <= {fact.subject for fact in run.forget.facts}
     assert charts.template_table(run.forget, measured)["used in"].unique().tolist() == ["training"]
 
 

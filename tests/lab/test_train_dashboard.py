@@ -17,10 +17,10 @@ from mansu.study.config import make_config
 from mansu.study.folders import Folders
 from mansu.study.run import Run
 from mansu.study.stages.fisher import Fisher, select_movable
-from mansu.unlearn.trainer import Validation
+from mansu.unlearn.checkpoint import Validation
 
 NAMES = [f"model.layers.{i}.mlp.{p}_proj.weight" for i in (1, 4) for p in ("up", "down")]
-CHECKS = [Validation(2, 0.5, 0.01), Validation(4, 0.4, 0.1)]
+CHECKS = [Validation(2, 0.5, 0.01, 0.6, 0.5, 0.4), Validation(4, 0.4, 0.1, 0.5, 0.5, 0.9)]
 SIZE = 64 * 32 * len(NAMES)
 
 
@@ -104,9 +104,9 @@ def test_training_goes_live_stops_at_a_press_and_goes_on_from_the_last_check(
     monkeypatch.setattr(live_training, "PAUSE", 0.0)
     run = Run(located.config, Folders(tmp_path / "run", located.shared), model=located.model)
     dashboard = TrainDashboard(run)
-    dashboard.load(change(run.config, steps=6, validate_every=2, retain_weight=2.5))
+    dashboard.load(change(run.config, steps=6, validate_every=3, retain_weight=2.5))
     live, drawn = dashboard.live, []
-    assert live.words.text.endswith("λ 2.5, floor in_loop, ρ 0.03: not trained yet.")
+    assert live.words.text.endswith("λ 2.5, floor in_loop, ρ 0.1: not trained yet.")
     assert "once this setting is trained" in str(live.curves.box.outputs)
     live.curves.box.observe(lambda change: drawn.append(live.words.text), "outputs")
     work = live_training.train_stage
@@ -114,7 +114,7 @@ def test_training_goes_live_stops_at_a_press_and_goes_on_from_the_last_check(
     def until_stopped(run, *, watch):
         def watch_and_stop(history, checks):
             watch(history, checks)
-            if history[-1].step == 3:
+            if history[-1].step == 4:
                 live.jobs.stop.click()
 
         return work(run, watch=watch_and_stop)
@@ -123,16 +123,16 @@ def test_training_goes_live_stops_at_a_press_and_goes_on_from_the_last_check(
     live.jobs.start.click()
     assert live.jobs.wait(300)
     assert live.jobs.words.text.startswith("Stopped")
-    assert len(drawn) == 4  # a step each, and then what is kept: the first two
+    assert len(drawn) == 5  # a step each, and then what is kept: the first three
     assert "nothing is kept before the first check" in drawn[1]
-    assert "After a stop, Train goes on from step 2" in live.words.text
+    assert "After a stop, Train goes on from step 3" in live.words.text
     assert "λ 2.5" in live.words.text
     assert "Which checkpoint is kept" in str(live.checks.box.outputs)
 
     # Another dashboard, as after a restart of the kernel, shows what is kept.
     again = TrainDashboard(run)
     again.load(dashboard.config)
-    assert "goes on from step 2" in again.live.words.text
+    assert "goes on from step 3" in again.live.words.text
     assert "Which checkpoint is kept" in str(again.live.checks.box.outputs)
     again.retain_weight.value = 0.5
     assert "not trained yet" in again.live.words.text
@@ -143,7 +143,7 @@ def test_training_goes_live_stops_at_a_press_and_goes_on_from_the_last_check(
     monkeypatch.setattr(live.jobs, "_tell", lambda task, done, total: steps.append((task, done)))
     live.jobs.start.click()
     assert live.jobs.wait(300)
-    assert [done for task, done in steps if task == "training"] == [3, 4, 5, 6]
+    assert [done for task, done in steps if task == "training"] == [4, 5, 6]
     assert "Training ended at step 6" in live.words.text
     folder = Path(live.words.text.split("It lies in ")[1].rstrip("."))
     assert (folder / "trained.safetensors").is_file()

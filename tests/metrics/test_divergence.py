@@ -15,7 +15,7 @@ FACTS = [f"fact {i // 2}" for i in range(PAIRS)]
 
 def scores(mlp: torch.Tensor, metric: float = 2.0) -> EdgeScores:
     mean = torch.zeros(GRAPH.sources, GRAPH.readers)
-    return EdgeScores(GRAPH, mean, mlp, torch.full((PAIRS,), metric), torch.zeros(PAIRS))
+    return EdgeScores(GRAPH, mean, mlp, mlp, torch.full((PAIRS,), metric), torch.zeros(PAIRS))
 
 
 @pytest.fixture

@@ -3,7 +3,12 @@ import pytest
 from scipy.stats import binomtest
 
 from mansu.errors import InputError
-from mansu.metrics.significance import accuracy_interval, cluster_bootstrap, paired_gap
+from mansu.metrics.significance import (
+    accuracy_interval,
+    cluster_bootstrap,
+    median_interval,
+    paired_gap,
+)
 
 FACTS = [f"fact {i // 4}" for i in range(200)]
 
@@ -124,3 +129,23 @@ def test_bad_input_is_named():
         paired_gap([1, 0], [1], ["a", "b"], seed=0)
     with pytest.raises(InputError, match="at least 1"):
         accuracy_interval([1], ["a"], seed=0, resamples=0)
+
+
+def test_a_median_s_interval_holds_the_median_and_narrows_with_facts():
+    generator = np.random.default_rng(0)
+    widths = []
+    for facts in (30, 300):
+        values = generator.normal(2.0, 1.0, (4 * facts, 3))
+        found = median_interval(values, [f"f{i // 4}" for i in range(4 * facts)])
+        assert found.low <= found.value <= found.high
+        assert found.value == pytest.approx(np.median(values), abs=0.02)
+        widths.append(found.high - found.low)
+    assert widths[1] < widths[0] / 2
+
+
+def test_of_few_facts_the_interval_is_student_s_on_their_means():
+    values, facts = [0.0, 1.0, 1.0, 1.0, 0.0, 0.0], ["a", "a", "b", "b", "c", "c"]
+    found = accuracy_interval(values, facts)
+    means = np.array([0.5, 1.0, 0.0])
+    half = 4.302652729911275 * means.std(ddof=1) / 3**0.5  # t of 2 degrees of freedom at .975
+    assert [found.low, found.high] == pytest.approx([0.5 - half, 0.5 + half])

@@ -48,7 +48,14 @@ def swept(tmp_path_factory: pytest.TempPathFactory) -> Swept:
         "study": "test",
         "models": ["tiny-llama"],
         "sets": [{"forget": str(_marked(folder)), "retain": "capitals", "utility": "cities"}],
-        "set": {"top_k": 2, "pairs": 8, "fisher_examples": 16, "steps": 4, "validate_every": 2},
+        "set": {
+            "items": 40,
+            "top_k": 2,
+            "pairs": 8,
+            "fisher_examples": 16,
+            "steps": 4,
+            "validate_every": 2,
+        },
     }
     study.write_text(yaml.safe_dump(values))
     code, printed = _sweep(study, folder / "out")

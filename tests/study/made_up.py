@@ -1,14 +1,21 @@
 """Scorecards and guarantees made up of a few numbers, so that what is said of them is known."""
 
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
+import numpy as np
 import torch
 
+from mansu.metrics.mcq import McqScores
+from mansu.metrics.perplexity import TextLosses
+from mansu.metrics.speech import Speech
 from mansu.study.rows import references
-from mansu.study.scorecard import SCHEMA, Row, Rows, Scorecard, Verdict
+from mansu.study.rules import RULE_NAMES
+from mansu.study.scorecard import RULES_VERSION, SCHEMA, Row, Rows, Scorecard, Verdict
 from mansu.study.stages.guarantees import Guarantees, Update
+from mansu.study.stages.measure import Behaviour
 from mansu.study.state import State
-from mansu.study.tables import PROPERTIES
 from mansu.theory import (
     Eigenvalue,
     FisherBlock,
@@ -20,6 +27,7 @@ from mansu.theory import (
 )
 
 CHANCE = 0.25
+VIEWS = ("seen", "held-out", "far")
 ORIGINAL, UNLEARNED = "original", "unlearned"
 CONFIG = {
     "model": "tiny-llama",
@@ -31,6 +39,26 @@ CONFIG = {
     "circuit": "causal",
     "floor": "in_loop",
 }
+
+
+def answers(correct: np.ndarray, facts: Sequence[str], template: str) -> McqScores:
+    """Scores of four options, the first the right one, with these answered right."""
+    log_probs = np.full((len(correct), 4), -2.0)
+    log_probs[:, 0] = np.where(correct, -1.0, -3.0)
+    right = np.asarray(correct, dtype=float)
+    first = np.zeros(len(correct), dtype=int)
+    return McqScores(log_probs, right, right, right, first, tuple(facts), (template,) * len(facts))
+
+
+def behaviour(roles: dict[str, McqScores], perplexity: float = 20.0) -> Behaviour:
+    """Answers as given, and speech and text that nothing is wrong with."""
+    facts = next(iter(roles.values())).facts
+    n, templates = len(facts), next(iter(roles.values())).templates
+    said = Speech(
+        np.full(n, 0.5), np.zeros(n), {"t0": 2.0}, {"t0": 3.0}, ("so",) * n, facts, templates
+    )
+    windows = np.full(8, 100.0)
+    return Behaviour(roles, said, TextLosses(windows * math.log(perplexity), windows))
 
 
 def accuracies(
@@ -71,11 +99,53 @@ def divergences(
                 ends = (value - width, value + width, 48)
                 rows.append(Row("forget", "circuit", metric, *state, value, *ends))
             rows.append(Row("forget", "circuit", "metric_ratio", *state, 1 - pair[0]))
+            rows.append(Row("forget", "circuit", "mass_ratio", *state, 0.5))
             for view, value in zip(("circuit", "outside"), shifts.get(form, (0, 0)), strict=True):
                 rows.append(
                     Row("forget", view, "activation_shift", *state, value, value, value, 48)
                 )
     return Rows(rows)
+
+
+def levels(forms: Iterable[str], level: float = CHANCE, views: Sequence[str] = VIEWS) -> Rows:
+    """The level of each forget view in some formats."""
+    return Rows(
+        Row("forget", view, "level_accuracy", ORIGINAL, form, "value", level, n=400)
+        for view in views
+        for form in forms
+    )
+
+
+def speech(
+    forms: Iterable[str],
+    wrong: float = -0.5,
+    degenerate: float = 0.0,
+    kind: float = 0.5,
+    n: int = 300,
+    entropy: float = 3.0,
+) -> Rows:
+    """What the unlearned model says; half of what the original says is of the kind."""
+    rows = []
+    for form in forms:
+        for view in ("seen", "held-out"):
+            ends = (wrong, wrong - 0.1, wrong + 0.1, n)
+            rows.append(Row("forget", view, "log_prob_wrong", UNLEARNED, form, "change", *ends))
+        for origin, value, spread in ((ORIGINAL, 0.5, 3.0), (UNLEARNED, kind, entropy)):
+            where = ("forget", "open")
+            rows.append(Row(*where, "kind", origin, form, "value", value, n=n))
+            rows.append(Row(*where, "kind_entropy", origin, form, "value", spread, n=2))
+            rows.append(Row(*where, "subject_dependence", origin, form, "value", 0.1, n=2))
+        ends = (degenerate, degenerate - 0.01, degenerate + 0.01, n)
+        rows.append(Row("forget", "open", "degenerate", UNLEARNED, form, "change", *ends))
+    return Rows(rows)
+
+
+def losses(forms: Iterable[str], rise: float = 0.0, width: float = 0.01) -> Rows:
+    """The loss on plain text against the original's."""
+    return Rows(
+        Row("utility", "text", "loss", UNLEARNED, form, "change", rise, rise - width, rise + width)
+        for form in forms
+    )
 
 
 def perplexities(found: Mapping[State, float]) -> Rows:
@@ -111,20 +181,23 @@ def weights(changed: int = 216345, survival: float | None = 1.0) -> Rows:
 def scorecard(rows: Iterable[Row], held_out: bool = True, chance: float = CHANCE) -> Scorecard:
     """A scorecard of these rows, with made-up verdicts: all hold but the last."""
     verdicts = [
-        Verdict(
-            name, name != PROPERTIES[-1], f"the rule of {name} " * 6, f"the reason of {name} " * 6
-        )
-        for name in PROPERTIES
+        Verdict(name, "holds", f"the rule of {name} " * 6, f"the reason of {name} " * 6)
+        for name in RULE_NAMES
     ]
+    verdicts[-1] = replace(verdicts[-1], outcome="fails")
     return Scorecard(
         schema=SCHEMA,
+        rules=RULES_VERSION,
         config=dict(CONFIG),
         versions={"torch": "2"},
         circuit=(1, 3),
         chance=chance,
+        facts=100,
+        word="forgotten",
         templates=("q",) if held_out else (),
         numbers=tuple(rows),
         verdicts=tuple(verdicts),
+        paper=(Verdict("forget", "holds", "rule", "reason"),),
         seconds={"items": 0.1},
         peak_memory_mb=500,
     )

@@ -6,6 +6,7 @@ import pytest
 
 from mansu.cli import main
 from mansu.data import load_fact_set
+from mansu.study.config import make_config
 
 GOOD = {"record": "fact", "id": "x", "subject": "X", "answer": "a", "distractors": ["b", "c", "d"]}
 
@@ -54,8 +55,8 @@ def refused(capsys, tmp_path, *arguments: str) -> str:
         (["--device", "abacus"], "device"),
         (["--device", "meta"], "device"),
         (["--model", "x" * 300], "can be no name of a file"),
-        (["--retain", "elements"], "share"),
-        (["--utility", "elements"], "share"),
+        (["--retain", "capitals"], "share"),
+        (["--utility", "capitals"], "share"),
         (["--config", "/no/such/file.yaml"], "cannot be read"),
     ],
 )
@@ -95,10 +96,31 @@ def test_a_line_that_is_not_json_is_named(capsys, tmp_path):
 
 
 def test_forget_and_retain_sharing_one_fact_is_refused(capsys, tmp_path):
-    fact = load_fact_set("capitals").facts[0]
+    fact = load_fact_set(make_config({}).retain).facts[0]
     shared = {**GOOD, "subject": fact.subject, "answer": fact.answer}
     path = write(tmp_path / "facts.jsonl", header("a"), GOOD | {"id": "y"}, shared)
     assert fact.subject in refused(capsys, tmp_path, "--forget", path)
+
+
+@pytest.mark.parametrize(
+    ("role", "beside", "told"),
+    [
+        ("neighbours", (header("b"), GOOD), "share the fact 'X'"),
+        ("far_utility", (header("b"), GOOD | {"subject": "Y"}), "which is trained on"),
+        ("twin", (header("b"), GOOD | {"subject": "France"}), "'France' is real"),
+        ("pool", (header("b"), GOOD | {"answer": "b", "distractors": list("acd")}), "'X' is a"),
+        ("neighbours", (), "the file is empty"),
+    ],
+)
+def test_a_set_that_does_not_fit_the_forget_set_is_refused(capsys, tmp_path, role, beside, told):
+    write(tmp_path / "beside.jsonl", *beside)
+    path = write(tmp_path / "facts.jsonl", header("a") | {role: "beside.jsonl"}, GOOD)
+    assert told in refused(capsys, tmp_path, "--forget", path)
+
+
+def test_a_set_that_is_retained_cannot_be_measured_as_a_neighbour_too(capsys, tmp_path):
+    told = refused(capsys, tmp_path, "--forget", "capitals", "--retain", "languages")
+    assert "share the fact" in told
 
 
 def test_a_folder_of_another_configuration_is_refused_and_left_alone(

@@ -75,12 +75,14 @@ def test_an_export_works_in_every_dtype_and_format(run_of, tmp_path, dtype, form
 # Both ends of the range that a number may lie in; larger batches only take longer.
 ENDS = {
     "seed": (0, 2**31 - 1),
+    "items": (1, 10**6),
     "pairs": (1, 10**6),
     "ig_steps": (1, 20),
     "top_k": (1, 4),
     "tau": (1e-9, 1.0),
     "rho": (1e-9, 1.0),
     "fisher_examples": (1, 10**6),
+    "wordings": (0, 9),
     "beta": (1e-9, 1e6),
     "margin": (0.0, 1e6),
     "retain_weight": (0.0, 1e6),
@@ -94,7 +96,7 @@ ENDS = {
 
 
 def test_every_number_of_the_configuration_has_its_ends_tried():
-    others = {"model", "forget", "retain", "utility", "device", "formats"}
+    others = {"model", "forget", "retain", "utility", "device", "formats", "relearn"}
     assert {field.name for field in FIELDS} == {*others, *OFFERED, *ENDS}
 
 

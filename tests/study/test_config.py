@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mansu.errors import InputError
-from mansu.study.config import FIELDS, StudyConfig, describe, make_config, read_config, to_yaml
+from mansu.study.config import FIELDS, StudyConfig, describe, make_config
+from mansu.study.config_file import read_config, to_yaml
 
 
 def test_every_field_has_a_default_and_a_description():

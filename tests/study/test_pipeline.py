@@ -9,8 +9,9 @@ import torch
 
 from mansu.study.folders import Folders
 from mansu.study.pipeline import run_study
+from mansu.study.rules import RULE_NAMES
 from mansu.study.run import Run
-from mansu.study.scorecard import Scorecard, read_scorecard
+from mansu.study.scorecard import SCHEMA, Scorecard, read_scorecard
 from mansu.study.stages import draw, floor, localize, measure, train
 from mansu.study.state import State, states
 from tests.conftest import numbers
@@ -18,9 +19,10 @@ from tests.conftest import numbers
 ORIGINAL = State("original", "fp")
 # What is computed on the way to a scorecard, as its times call it.
 COSTED = {
-    *("items", "scores", "circuit", "fisher", "trained", "delta"),
-    *(f"{stage} {origin}-{form}" for stage in ("behaviour", "attribution")
+    *("items", "scores", "circuit", "fisher", "target", "trained", "delta"),
+    *(f"{stage} {origin}-{form}" for stage in ("behaviour", "attribution", "depth")
       for origin in ("original", "unlearned") for form in ("fp", "nf4")),
+    *("carried original-fp", "carried original-nf4"),
 }  # fmt: skip
 
 
@@ -38,10 +40,8 @@ def test_the_scorecard_has_every_part_and_no_unmeasured_number(finished_run, car
         for state in rows.states:
             found = rows.at(*role, "accuracy", state, "value")
             assert found.low <= found.value <= found.high
-            assert found.n >= 300
-    assert [verdict.name for verdict in card.verdicts] == [
-        *("forget", "retain", "permanence", "structural")
-    ]
+            assert found.n == finished_run.config.items
+    assert tuple(verdict.name for verdict in card.verdicts) == RULE_NAMES
     assert rows.at("forget", "seen", "accuracy", ORIGINAL, "value").value > 0.9
     cads = rows.where(metric="cad")
     assert {(str(row.state), row.kind) for row in cads} == {
@@ -72,7 +72,7 @@ def test_the_frame_has_a_line_for_every_row_and_says_which_run_it_is_about(card)
 
 def test_the_file_is_one_readable_mapping_with_its_schema(finished_run, card):
     stored = json.loads((finished_run.folder / "scorecard.json").read_text(encoding="utf-8"))
-    assert stored["schema"] == 2
+    assert stored["schema"] == SCHEMA
     assert stored["numbers"][0] == dataclasses.asdict(card.numbers[0])
 
 
@@ -117,10 +117,13 @@ def test_shared_results_lie_in_the_shared_folder_and_the_run_s_own_in_its_own(fi
         *("config.json", "circuit.json", "trained.safetensors", "delta.safetensors"),
         *("behaviour-unlearned-fp.safetensors", "behaviour-unlearned-nf4.safetensors"),
         *("attribution-unlearned-fp.safetensors", "attribution-unlearned-nf4.safetensors"),
+        *("depth-unlearned-fp.safetensors", "depth-unlearned-nf4.safetensors"),
         "scorecard.json",
     }
     shared = {path.name.rsplit("-", 1)[0] for path in finished_run.shared.iterdir()}
     assert shared == {
-        *("items", "scores", "fisher", "behaviour-original-fp", "behaviour-original-nf4"),
+        *("items", "scores", "fisher", "target", "behaviour-original-fp", "behaviour-original-nf4"),
         *("attribution-original-fp", "attribution-original-nf4"),
+        *("carried-original-fp", "carried-original-nf4"),
+        *("depth-original-fp", "depth-original-nf4"),
     }

@@ -125,11 +125,11 @@ def test_what_was_stored_before_stays_valid_but_for_the_scorecard(ran: Ran) -> N
     assert again == {"scorecard.json"}
     new = {Path(name).name for name in set(now) - set(ran.before)}
     assert {name.rpartition("-")[0] for name in new if "original" in name} == {
-        *("behaviour-original-bf16", "attribution-original-bf16")
+        f"{stage}-original-bf16" for stage in ("behaviour", "attribution", "depth", "carried")
     }
     assert {name for name in new if "original" not in name} == {
         f"{stage}-{origin}-{form}.safetensors"
-        for stage in ("behaviour", "attribution")
+        for stage in ("behaviour", "attribution", "depth")
         for origin, form in (
             *((("unlearned", "bf16")), ("half-way", "fp"), ("half-way", "nf4")),
             ("half-way", "bf16"),

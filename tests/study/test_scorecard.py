@@ -12,7 +12,7 @@ from mansu.study.cache.records import Stamp, read_result, write_result
 from mansu.study.folders import Folders
 from mansu.study.pipeline import run_study
 from mansu.study.run import Run
-from mansu.study.scorecard import Row, Rows, read_scorecard
+from mansu.study.scorecard import RULES_VERSION, SCHEMA, Row, Rows, read_scorecard
 from mansu.study.state import State
 from tests.conftest import numbers
 
@@ -76,19 +76,26 @@ def test_the_frame_of_no_rows_has_the_same_columns() -> None:
     assert len(rows().frame()) == 5
 
 
-@pytest.mark.parametrize(("schema", "named"), [(None, "1"), (1, "1"), (3, "3"), ("x", "x")])
+@pytest.mark.parametrize(("schema", "named"), [(None, "1"), (1, "1"), (2, "2"), ("x", "x")])
 def test_a_scorecard_of_another_version_is_refused_with_the_way_out(
     tmp_path: Path, capsys, schema: object, named: str
 ) -> None:
     path = tmp_path / "scorecard.json"
     write_result(path, OLD_CARD | ({} if schema is None else {"schema": schema}), {}, STAMP)
-    with pytest.raises(InputError, match=f"schema {named}, and this version reads schema 2"):
+    with pytest.raises(InputError, match=f"schema {named}, judged by .* reads schema {SCHEMA}"):
         read_scorecard(path)
     assert main(["tables", str(tmp_path)]) == 2
     said = capsys.readouterr()
     assert said.out == ""
     assert said.err.count("\n") == 1
     assert "run its configuration again" in said.err
+
+
+def test_a_scorecard_that_other_rules_judged_is_refused_by_their_version(tmp_path: Path) -> None:
+    path = tmp_path / "scorecard.json"
+    write_result(path, OLD_CARD | {"schema": SCHEMA, "rules": 1}, {}, STAMP)
+    with pytest.raises(InputError, match="judged by version 1 of the rules"):
+        read_scorecard(path)
 
 
 def test_beside_old_scorecards_the_new_ones_are_shown(
@@ -103,7 +110,7 @@ def test_beside_old_scorecards_the_new_ones_are_shown(
     said = capsys.readouterr().out
     assert "a scorecard of schema 1" in said
     assert "is damaged; run its configuration again" in said
-    assert said.count("properties") == 1
+    assert said.count("verdict: ") == 1
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"schema": 2}'])
@@ -113,7 +120,12 @@ def test_what_is_no_whole_scorecard_reads_as_absent(tmp_path: Path, content: str
 
 
 def test_a_whole_file_of_this_schema_that_holds_something_else_reads_as_absent(tmp_path) -> None:
-    write_result(tmp_path / "scorecard.json", OLD_CARD | {"schema": 2}, {}, STAMP)
+    write_result(
+        tmp_path / "scorecard.json",
+        OLD_CARD | {"schema": SCHEMA, "rules": RULES_VERSION},
+        {},
+        STAMP,
+    )
     assert read_scorecard(tmp_path / "scorecard.json") is None
 
 

@@ -8,6 +8,7 @@ from mansu.data import load_fact_set
 from mansu.data.examples import build_examples
 from mansu.unlearn.fisher import diagonal_fisher, most_forgetful, retain_mask
 from mansu.unlearn.floor import movable
+from mansu.unlearn.prior import build_prior
 from mansu.unlearn.view import View
 
 LAYERS = (1, 3)
@@ -35,4 +36,5 @@ def parts(tiny) -> SimpleNamespace:
         allowed=allowed,
         mask=mask,
         movable=most_forgetful(mask, *fishers, 0.1),
+        prior=build_prior(tiny, elements.facts[:24], elements.seen[:2]),
     )

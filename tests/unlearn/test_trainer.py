@@ -4,9 +4,10 @@ import pytest
 import torch
 
 from mansu.errors import RunError
+from mansu.unlearn.checkpoint import Validation, kept_of
 from mansu.unlearn.in_loop import InLoopLatents
 from mansu.unlearn.latents import Latents
-from mansu.unlearn.trainer import Trainer, TrainSettings, Validation, kept_of
+from mansu.unlearn.trainer import Trainer, TrainSettings
 
 SETTINGS = TrainSettings(
     forget_loss="npo",
@@ -22,28 +23,36 @@ SETTINGS = TrainSettings(
 )
 
 
-def make_trainer(parts, kind=InLoopLatents, validate=None, save=None, chance=-1.0, **changes):
+def check(step, auc=None, drop=0.0, fall=0.0):
+    auc = 0.5 + 0.5 / step if auc is None else auc
+    return Validation(step, auc, drop, auc, 0.5, fall)
+
+
+def make_trainer(parts, kind=InLoopLatents, validate=None, save=None, **changes):
+    changes = {**vars(SETTINGS), **changes}
     latents = kind(parts.weights, parts.movable)
     return Trainer(
         latents,
         [parts.views[precision] for precision in latents.precisions],
         parts.forget,
         parts.retain,
-        TrainSettings(**{**vars(SETTINGS), **changes}),
-        validate or (lambda _latents, step: Validation(step, 1 / step, 0.0)),
+        TrainSettings(**changes),
+        validate or (lambda _latents, step: check(step)),
         save or (lambda _state: None),
-        chance,
+        parts.prior if changes["forget_loss"] == "prior" else None,
     )
 
 
 @pytest.mark.parametrize("kind", [Latents, InLoopLatents])
-def test_training_lowers_the_forget_loss(parts, kind):
-    history = make_trainer(parts, kind, steps=10).run().history
+@pytest.mark.parametrize("loss", ["prior", "npo"])
+def test_training_lowers_the_forget_loss(parts, kind, loss):
+    history = make_trainer(parts, kind, steps=10, forget_loss=loss).run().history
     assert history[-1].forget < history[0].forget - 0.1
 
 
-def test_a_resumed_training_ends_exactly_where_an_uninterrupted_one_does(parts):
-    whole = make_trainer(parts).run()
+@pytest.mark.parametrize("loss", ["prior", "npo"])
+def test_a_resumed_training_ends_exactly_where_an_uninterrupted_one_does(parts, loss):
+    whole = make_trainer(parts, forget_loss=loss).run()
     saved = []
 
     def keep_then_die(state):
@@ -51,8 +60,8 @@ def test_a_resumed_training_ends_exactly_where_an_uninterrupted_one_does(parts):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        make_trainer(parts, save=keep_then_die).run()
-    resumed = make_trainer(parts).run(copy.deepcopy(saved[0]))
+        make_trainer(parts, save=keep_then_die, forget_loss=loss).run()
+    resumed = make_trainer(parts, forget_loss=loss).run(copy.deepcopy(saved[0]))
     assert saved[0].step == 2
     assert torch.equal(resumed.values, whole.values)
     assert torch.equal(resumed.best, whole.best)
@@ -66,8 +75,8 @@ def test_the_same_seed_trains_the_same_and_another_does_not(parts):
     assert not torch.equal(one.values, other.values)
 
 
-def test_the_kept_checkpoint_forgot_most_among_those_that_kept_the_retain_set(parts):
-    checks = {2: Validation(2, 0.6, 0.0), 4: Validation(4, 0.5, 0.02), 6: Validation(6, 0.3, 0.03)}
+def test_the_kept_checkpoint_is_nearest_to_the_level_among_those_allowed(parts):
+    checks = {2: check(2, 0.8), 4: check(4, 0.6, drop=0.02), 6: check(6, 0.5, drop=0.03)}
     states = {}
 
     def validate(latents, step):
@@ -80,23 +89,38 @@ def test_the_kept_checkpoint_forgot_most_among_those_that_kept_the_retain_set(pa
 
 
 def test_no_checkpoint_is_kept_when_none_kept_the_retain_set(parts):
-    state = make_trainer(parts, validate=lambda _l, step: Validation(step, 0.0, 0.5)).run()
+    state = make_trainer(parts, validate=lambda _l, step: check(step, drop=0.5)).run()
     assert state.best is None
     assert kept_of(state.validations, "best") is None
 
 
 def test_a_method_without_a_rule_keeps_its_last_state_and_never_ends_early(parts):
-    validate = lambda _l, step: Validation(step, 0.0, 0.9)  # noqa: E731
-    state = make_trainer(parts, validate=validate, chance=0.25, keep="last").run()
+    validate = lambda _l, step: check(step, auc=0.5, drop=0.9)  # noqa: E731
+    state = make_trainer(parts, validate=validate, keep="last", learning_rate=1e-9).run()
     assert state.step == SETTINGS.steps
     assert torch.equal(state.best, state.values)
     assert kept_of(state.validations, "last") is state.validations[-1]
 
 
-def test_training_ends_early_once_a_kept_state_is_at_chance(parts):
-    validate = lambda _l, step: Validation(step, 0.25 if step >= 4 else 0.9, 0.0)  # noqa: E731
-    state = make_trainer(parts, validate=validate, chance=0.25).run()
-    assert state.step == 4
+def test_training_ends_early_once_neither_term_nor_checks_improve(parts):
+    stuck = lambda _l, step: check(step, auc=0.9)  # noqa: E731
+    batches = {"forget_batch": len(parts.forget), "steps": 8}  # so that the term stays the same
+    settled = make_trainer(parts, validate=stuck, learning_rate=1e-9, **batches).run()
+    assert settled.step == 4
+    assert make_trainer(parts, learning_rate=1e-9, **batches).run().step == 8  # checks improve
+
+
+def test_relabelling_trains_towards_a_wrong_answer(parts):
+    history = make_trainer(parts, steps=10, forget_loss="cross_entropy").run().history
+    assert history[-1].forget < history[0].forget
+
+
+def test_only_the_examples_that_are_drawn_are_run_beforehand(parts, monkeypatch):
+    view, ran = parts.views["fp"], []
+    streams = view.streams
+    monkeypatch.setattr(view, "streams", lambda s, **k: ran.append((len(s), k)) or streams(s, **k))
+    make_trainer(parts, Latents, forget_loss="prior", steps=3, forget_batch=2, retain_batch=1)
+    assert ran == [(6, {"final": False}), (3, {})]  # what theta_0 says of the forget set is no part
 
 
 def test_a_loss_that_is_not_finite_names_its_step_and_keeps_the_last_state(parts):

@@ -8,10 +8,12 @@ from mansu.lab.charts.attribution import strongest_edges as strongest_edges
 from mansu.lab.charts.behaviour import fact_table as fact_table
 from mansu.lab.charts.behaviour import gap_chart as gap_chart
 from mansu.lab.charts.behaviour import slopes as slopes
+from mansu.lab.charts.behaviour import speech_table as speech_table
 from mansu.lab.charts.behaviour import template_table as template_table
 from mansu.lab.charts.block import block_line as block_line
 from mansu.lab.charts.deployment import next_tokens as next_tokens
 from mansu.lab.charts.deployment import precision_slopes as precision_slopes
+from mansu.lab.charts.depth import depth_map as depth_map
 from mansu.lab.charts.dual import quantization_slopes as quantization_slopes
 from mansu.lab.charts.dual import ratio_strips as ratio_strips
 from mansu.lab.charts.graph import circuit_graph as circuit_graph
@@ -28,6 +30,8 @@ from mansu.lab.charts.permanence import survival_map as survival_map
 from mansu.lab.charts.quality import draws_chart as draws_chart
 from mansu.lab.charts.quality import methods_table as methods_table
 from mansu.lab.charts.quality import patching_scatter as patching_scatter
+from mansu.lab.charts.relearning import NOT_ATTACKED as NOT_ATTACKED
+from mansu.lab.charts.relearning import relearning_chart as relearning_chart
 from mansu.lab.charts.retain import bound_terms as bound_terms
 from mansu.lab.charts.structure import divergence_chart as divergence_chart
 from mansu.lab.charts.structure import edge_panel as edge_panel

@@ -20,9 +20,14 @@ from mansu.study.state import FP, State, find_origin, format_title
 ROLES = {
     "forget_seen": "forget, seen prompts",
     "forget_held_out": "forget, new prompts",
+    "forget_far": "forget, far prompts",
+    "forget_reverse": "the subject asked",
     "retain": "retain",
     "utility": "utility",
+    "neighbours": "neighbours",
+    "far_utility": "far utility",
 }
+_ACROSS = 4  # panels a row
 _NAMES = {VIEWS[role]: name for role, name in ROLES.items()}
 _APART = 0.08  # of the way from one origin to the next, over all formats
 
@@ -49,7 +54,7 @@ def slopes(rows: Rows, chance: float) -> ChartType:
     """Accuracy of the original and of what became of it, one panel a role.
 
     Args:
-        rows: Accuracies (``behaviour_rows``).
+        rows: Accuracies (``behaviour_rows``), and levels where they are known (``level_rows``).
         chance: Accuracy of guessing.
     """
     frame = _accuracies(rows, "value")
@@ -61,18 +66,31 @@ def slopes(rows: Rows, chance: float) -> ChartType:
         for origin, form in zip(frame["origin"], frame["precision"], strict=True)
     ]
     colours = format_scale(rows.formats)
+    levels = {
+        _NAMES[row.set, row.view]: row.value
+        for row in rows.where(metric="level_accuracy", format=FP)
+        if row.value is not None
+    }
     panels = [
-        _slope(frame.query("role == @role").copy(), role, chance, places, colours, first=i == 0)
+        _slope(
+            frame.query("role == @role").copy(),
+            role,
+            levels.get(role, chance),
+            places,
+            colours,
+            first=i % _ACROSS == 0,
+        )
         for i, role in enumerate(frame["role"].unique())
     ]
     title = heading(
         "Accuracy before and after unlearning, in every format",
         "Multiple choice by likelihood. Bars: 95 % intervals, facts resampled as a whole. Dashed: "
-        f"chance ({chance:.0%}). “New prompts” are templates that training never saw and the "
-        f"original model answers (at least {RULES.known:.0%}).",
-        "Forget should fall to chance in all colours; retain and utility should stay level.",
+        f"the level L, what can be answered without knowing; elsewhere chance ({chance:.0%}). "
+        "“New” and “far” prompts are templates that training never saw and the original answers "
+        f"(at least {RULES.known:.0%}).",
+        "Forget should fall to the dashed line in all colours; what is kept should stay level.",
     )
-    return alt.hconcat(*panels, title=title, spacing=12)
+    return alt.concat(*panels, columns=_ACROSS, title=title, spacing=12)
 
 
 def _slope(
@@ -128,7 +146,7 @@ def _slope(
     count = int(frame["n"].iloc[0])
     return alt.layer(rule, bars, lines, ends, *words).properties(
         width=75 * len(places),
-        height=280,
+        height=220,
         title=alt.Title(role, subtitle=f"n = {count}", fontSize=12),
     )
 
@@ -207,6 +225,21 @@ def fact_table(facts: FactSet, measured: Mapping[State, Behaviour], rows: int = 
     ]
     columns = ["fact", "answer", *(state.title for state in scores), "what happened"]
     return pd.DataFrame(listed[:rows], columns=columns)
+
+
+def speech_table(measured: Mapping[State, Behaviour], prompts: int = 8) -> pd.DataFrame:
+    """What every state goes on with after some of the forget set's prompts."""
+    first = next(iter(measured.values())).speech
+    chosen = np.linspace(0, len(first.facts) - 1, min(prompts, len(first.facts))).astype(int)
+    said = {
+        _short(state): [found.speech.texts[i].replace("\n", " ¶ ") for i in chosen]
+        for state, found in measured.items()
+    }
+    names = {
+        "fact": [first.facts[i] for i in chosen],
+        "prompt": [first.templates[i] for i in chosen],
+    }
+    return pd.DataFrame({**names, **said})
 
 
 def template_table(facts: FactSet, measured: Mapping[State, Behaviour]) -> pd.DataFrame:

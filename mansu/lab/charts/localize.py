@@ -39,9 +39,9 @@ def mlp_ranking(scores: EdgeScores, circuit: Circuit) -> ChartType:
     ranks = base.mark_text(dy=-7, fontSize=10).encode(text="rank:O")
     listed = ", ".join(map(str, circuit.layers))
     title = heading(
-        "How much of the answer passes through each MLP",
-        "Incoming mass, the sum of |score(u → MLP)| over all u; above each bar its rank. "
-        f"Circuit ({circuit.kind}): layers {listed}.",
+        "How much of the answer passes through each MLP where it is said",
+        "Incoming mass at the last position, the sum of |score(u → MLP)| over all u; above each "
+        f"bar its rank. Circuit ({circuit.kind}): layers {listed}.",
         f"Mean over {len(scores.metric)} pairs. {SIGN} The mass counts both signs.",
     )
     return (bars + ranks).properties(width=WIDTH, height=240, title=title)

@@ -11,16 +11,15 @@ import torch
 from altair.typing import ChartType
 
 from mansu.lab.theme import BLUE, GREEN, GREY, INK, PURPLE, VERMILION, WIDTH, heading
-from mansu.unlearn.fisher import Movable
-from mansu.unlearn.trainer import MAX_RETAIN_DROP, Keep, StepRecord, Validation
+from mansu.unlearn.checkpoint import MAX_FALL, MAX_RETAIN_DROP, StepRecord, Validation
+from mansu.unlearn.fisher import NEGLIGIBLE, Movable
+from mansu.unlearn.methods.base import Keep
 
 _RULES: dict[Keep, str] = {
-    "best": "The lowest forget accuracy among the checks whose retain accuracy fell by at most "
-    f"{MAX_RETAIN_DROP * 100:g} pp.",
+    "best": "The AUC nearest to its level among the checks whose retain accuracy fell by at most "
+    f"{MAX_RETAIN_DROP * 100:g} pp and whose wrong options by at most {MAX_FALL:g} nats.",
     "last": "The last one, whatever it did: the method has no rule of its own.",
 }
-
-_HARDLY = 1e-3  # a share of a matrix
 
 
 def movable_share(movable: Movable, weights: Mapping[str, torch.Tensor]) -> ChartType:
@@ -35,8 +34,6 @@ def movable_share(movable: Movable, weights: Mapping[str, torch.Tensor]) -> Char
         for name, weight in weights.items()
     ]
     total = sum(weight.numel() for weight in weights.values())
-    moving = {row["layer"] for row in rows if row["share"] >= _HARDLY}
-    little = ", ".join(map(str, sorted({row["layer"] for row in rows} - moving)))
     notes = []
     if math.isinf(movable.threshold):
         notes += [f"All {total:,} weights of these matrices: the method has no mask."]
@@ -45,10 +42,10 @@ def movable_share(movable: Movable, weights: Mapping[str, torch.Tensor]) -> Char
             f"{movable.count:,} of the circuit's {total:,} weights ({movable.count / total:.2%}). "
             f"Mask: retain Fisher at most {movable.threshold:.2g} nats² per weight²."
         ]
-        if little:
+        if movable.left_out:
             notes += [
-                f"Under {_HARDLY:.1%} of layer {little} may move: its weights matter too much to "
-                "the retain set, or too little to the forget set beside it."
+                f"Left out of the training: layer {', '.join(map(str, movable.left_out))}, each "
+                f"with less than {NEGLIGIBLE:.0%} of the weights that may move."
             ]
     title = heading("Which weights may move", *notes)
     return matrix_map(pd.DataFrame(rows), "share", "share that may move", ".2%", None, title)
@@ -133,12 +130,14 @@ def _steps(last: bool) -> alt.X:
 def validation_curve(
     validations: Sequence[Validation], best: Validation | None, chance: float, keep: Keep
 ) -> ChartType:
-    """Forget accuracy and retain drop at every check; the kept checkpoint is marked."""
+    """What every check measured, each beside its bound; the kept checkpoint is marked."""
+    names = ["step", "auc", "forget", "fall", "drop"]
     frame = pd.DataFrame(
-        [{"step": v.step, "forget": v.forget, "drop": 100 * v.retain_drop} for v in validations],
-        columns=["step", "forget", "drop"],
+        [(v.step, v.auc, v.forget, v.fall, 100 * v.retain_drop) for v in validations],
+        columns=names,
     )
-    kept = pd.DataFrame([vars(best)] if best else [], columns=["step", "forget", "retain_drop"])
+    kept = pd.DataFrame({"step": [best.step] if best else []})
+    level = validations[0].level if validations else 0.5
 
     def panel(column: str, label: str, colour: str, limit: float, name: str) -> ChartType:
         format_ = "%" if column == "forget" else "~g"
@@ -153,24 +152,27 @@ def validation_curve(
         )
         chosen = alt.Chart(kept)
         mark = chosen.mark_rule(color=GREEN, strokeWidth=2).encode(x="step:Q")
-        return (mark + bound + words + line).properties(width=WIDTH, height=130)
+        return (mark + bound + words + line).properties(width=WIDTH, height=90)
 
     if best is None:
         outcome = (
-            "No check kept the retain accuracy, so the original weights stay: "
-            "nothing was unlearned."
+            "No check kept both the retain accuracy and the wrong options, so the original "
+            "weights stay: nothing was unlearned."
         )
     else:
         outcome = (
-            f"Kept (green line): step {best.step}, forget accuracy {best.forget:.1%}, "
-            f"retain drop {best.retain_drop * 100:+.1f} pp."
+            f"Kept (green line): step {best.step}, AUC {best.auc:.2f}, forget accuracy "
+            f"{best.forget:.1%}, retain drop {best.retain_drop * 100:+.1f} pp."
         )
     return alt.vconcat(
+        panel("auc", "AUC", VERMILION, level, "level"),
         panel("forget", "forget accuracy", VERMILION, chance, "chance"),
+        panel("fall", "wrong options (nats)", PURPLE, MAX_FALL, "largest fall allowed"),
         panel("drop", "retain drop (pp)", BLUE, 100 * MAX_RETAIN_DROP, "largest drop allowed"),
         title=heading(
             "Which checkpoint is kept",
-            f"{_RULES[keep]} Both accuracies on small samples of training prompts.",
+            f"{_RULES[keep]} All on small samples of training prompts; AUC: share of wrong "
+            "options below the answer, in the precision where it is furthest from its level.",
             outcome,
         ),
         spacing=14,

@@ -1,6 +1,7 @@
 """Dashboards, one a notebook: live controls for a reader, complete static charts in a batch run."""
 
 from mansu.lab.dashboards.analysis import analyse as analyse
+from mansu.lab.dashboards.analysis import depth_map as depth_map
 from mansu.lab.dashboards.comparison import Shown as Shown
 from mansu.lab.dashboards.comparison import compare as compare
 from mansu.lab.dashboards.deployment import quantize as quantize

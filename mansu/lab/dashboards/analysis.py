@@ -2,6 +2,7 @@
 
 import threading
 
+from altair.typing import ChartType
 from IPython.display import display
 
 from mansu.lab import charts
@@ -14,8 +15,11 @@ from mansu.study.config import StudyConfig
 from mansu.study.readings.joint import reading_of
 from mansu.study.run import Run
 from mansu.study.stages.attribute import attribute, attribute_all
+from mansu.study.stages.depth import measure_depth
+from mansu.study.stages.draw import draw
 from mansu.study.stages.judge import judge
 from mansu.study.stages.localize import choose_circuit
+from mansu.study.stages.relearn import read_attacks, relearn_level
 from mansu.study.state import FP, State, format_title, states
 
 
@@ -33,14 +37,25 @@ def analyse(run: Run) -> None:
         compare(Shown(pair[0], circuit, "before"), Shown(pair[1], circuit, "after"))
 
 
+def depth_map(run: Run, state: State) -> ChartType:
+    """Where a state still holds each fact of the run's pairs."""
+    facts = [pair.fact_id for pair in draw(run).pairs]
+    return charts.depth_map(
+        measure_depth(run, state), facts, run.forget, choose_circuit(run), state
+    )
+
+
 class AnalysisDashboard:
-    """Precision and threshold, two graphs, a scatter, CAD with its companions, and the reading.
+    """Precision and threshold, two graphs, a scatter, CAD, depth, and the reading.
+
+    Below them what a relearning attack brought back, where one is stored.
 
     Attributes:
         box: The widgets.
         precision: Of the models that are compared.
         comparison: The circuit before and after; its threshold filters the scatter as well.
         words: The joint reading.
+        attack: How to get an attack, where none is stored.
     """
 
     def __init__(self, run: Run) -> None:
@@ -56,8 +71,12 @@ class AnalysisDashboard:
         # The scatter is drawn by the kernel, so the slider speaks when it is released.
         self.comparison.threshold.continuous_update = False
         self.scatter, self.cad, self.shift = Pane(510), Pane(370), Pane(340)
+        self.depth = Pane(680)
         self.cad.show(charts.divergence_chart(rows))
         self.shift.show(charts.shift_chart(rows))
+        self.relearned, self.attack = Pane(380), Words()
+        self._attacks = read_attacks(run)
+        self._level = 0.0 if self._attacks is None else relearn_level(run)
         self.state = StateRow(run.config, self.load)
         self.box = dashboard(
             self.precision,
@@ -66,7 +85,9 @@ class AnalysisDashboard:
                 column(self.scatter.box, flex="1 1 420px"),
                 column(self.cad.box, self.shift.box, flex="1 1 560px"),
             ),
+            self.depth.box,
             self.comparison.box,
+            self.attack.box if self._attacks is None else self.relearned.box,
             self.state.box,
         )
         self._draw()
@@ -114,5 +135,12 @@ class AnalysisDashboard:
                     before.scores, after.scores, self._circuit, self._form, self.least
                 )
             )
-            reading = reading_of(self._card, State("unlearned", self._form))
+            state = State("unlearned", self._form)
+            self.depth.show(depth_map(self._run, state))
+            if self._attacks is None:
+                self.attack.say(charts.NOT_ATTACKED)
+            elif self._form in self._attacks:
+                shown = charts.relearning_chart(self._attacks, self._form, self._level)
+                self.relearned.show(shown)
+            reading = reading_of(self._card, state)
             self.words.say(f"In {format_title(self._form)}: {reading}")

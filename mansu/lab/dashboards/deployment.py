@@ -26,6 +26,8 @@ from mansu.study.stages.draw import draw
 from mansu.study.stages.measure import measure_all
 from mansu.study.state import FP, State, states
 
+# Roles whose prompts are their set's own templates, to be chosen from.
+_ASKED = ("forget_seen", "forget_held_out", "retain", "utility")
 _ORIGINAL = State("original", FP)
 _LINE = 24  # pixels of a prompt's line
 
@@ -64,7 +66,7 @@ class DeploymentDashboard:
         self._chance = drawn.chance
         measured = measure_all(run, states(run))
         self._scores: dict[str, Measured] = {
-            role: scores_of(measured, role) for role in ROLES if drawn.items[role]
+            role: scores_of(measured, role) for role in _ASKED if drawn.items[role]
         }
         names = [(label, role) for role, label in ROLES.items() if role in self._scores]
         self.role = choice("questions", "forget_seen", names, "Whose accuracy is shown")

@@ -14,8 +14,8 @@ from mansu.study.run import Progress, Run, silent
 from mansu.study.stages.draw import draw
 from mansu.study.stages.train import Course, read_course
 from mansu.study.stages.train import train as train_stage
+from mansu.unlearn.checkpoint import StepRecord, Validation, kept_of
 from mansu.unlearn.methods import find_method
-from mansu.unlearn.trainer import StepRecord, Validation, kept_of
 
 PAUSE = 0.5  # seconds between two drawings of the curves, at least
 
@@ -43,7 +43,7 @@ class LiveTraining:
         self.jobs = Jobs("Train", hint, self._start)
         self.words = Words(5)
         self.curves = Pane(540, "Losses by step, once this setting is trained")
-        self.checks = Pane(480, "Accuracies at every check")
+        self.checks = Pane(720, "Accuracies at every check")
         left = column(self.jobs.box, self.words.box, flex="0 1 420px")
         right = beside(
             column(self.curves.box, flex="1 1 640px"), column(self.checks.box, flex="1 1 640px")
@@ -127,13 +127,14 @@ def told(
     if not checks:
         return f"nothing is kept before the first check, at step {config.validate_every}."
     if best is None:
-        kept = "no check has kept the retain accuracy yet, so no checkpoint is kept."
+        both = "both the retain accuracy and the wrong options"
+        kept = f"no check has kept {both} yet, so no checkpoint is kept."
         if done:
-            kept = "no check kept the retain accuracy, so the original weights stay."
+            kept = f"no check kept {both}, so the original weights stay."
     else:
         kept = (
             f"the checkpoint of step {best.step} is the {rule} {'of all' if done else 'so far'} "
-            f"and is kept: forget accuracy {best.forget:.1%}, retain drop "
+            f"and is kept: forget accuracy {best.forget:.1%}, AUC {best.auc:.2f}, retain drop "
             f"{best.retain_drop * 100:+.1f} pp."
         )
     if done:

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterable
+from dataclasses import replace
 
 import ipywidgets as widgets
 import torch
@@ -214,7 +215,7 @@ def _choice(label: str, config: StudyConfig, field: str) -> widgets.Dropdown:
 def above(scores: EdgeScores, least: float) -> EdgeScores:
     """The scores with every edge of smaller |score| set to 0."""
     kept = torch.where(scores.scores.abs() >= least, scores.scores, 0.0)
-    return EdgeScores(scores.graph, kept, scores.mlp_scores, scores.metric, scores.metric_corrupted)
+    return replace(scores, scores=kept)
 
 
 def _kept(scores: EdgeScores, kept: EdgeScores, least: float) -> str:

@@ -15,9 +15,8 @@ from mansu.study.config import (
     defaults,
     differing_fields,
     make_config,
-    parse_config,
-    to_yaml,
 )
+from mansu.study.config_file import parse_config, to_yaml
 
 
 def command_line(config: StudyConfig) -> str:
@@ -28,8 +27,12 @@ def command_line(config: StudyConfig) -> str:
         value = getattr(config, field.name)
         usual = StudyConfig() if field.name == "method" else own
         if value != getattr(usual, field.name):
+            name = field.name.replace("_", "-")
+            if isinstance(value, bool):
+                words.append(f"--{name}" if value else f"--no-{name}")
+                continue
             told = ",".join(value) if isinstance(value, tuple) else str(value)
-            words += [f"--{field.name.replace('_', '-')}", told]
+            words += [f"--{name}", told]
     return shlex.join(words)
 
 

@@ -16,12 +16,12 @@ from mansu.lab.show import is_live
 from mansu.study.config import FIELDS, StudyConfig, describe, floors
 from mansu.study.run import Run
 from mansu.study.stages.fisher import measure_fisher, select_movable, trainable_weights
-from mansu.study.stages.train import TRAIN_FIELDS
+from mansu.study.stages.train import NPO_FIELDS, TRAIN_FIELDS
 from mansu.unlearn.fisher import all_movable
 from mansu.unlearn.methods import find_method
 
 # What a configuration may set otherwise: it changes neither the circuit nor its Fisher information.
-_OWN = ("tau", "rho", "floor", *TRAIN_FIELDS)
+_OWN = ("tau", "rho", "floor", *TRAIN_FIELDS, *NPO_FIELDS)
 _MOST_WEIGHT = 10.0  # λ, where its slider ends
 _HINTS = {field.name: describe(field) for field in FIELDS}
 
@@ -113,6 +113,8 @@ class TrainDashboard:
                     rule = "The mask alone decides; ρ has a part in floor in_loop only."
             self.chart.show(charts.movable_share(found, self._weights))
             total = sum(weight.numel() for weight in self._weights.values())
+            if found.left_out:
+                rule += f" Layer {', '.join(map(str, found.left_out))} would leave the training."
             self.words.say(
                 f"{found.count:,} of {total:,} weights ({found.count / total:.2%}) could be "
                 f"trained. {rule} Answered in {time.monotonic() - begin:.1f} s."

@@ -9,8 +9,9 @@ import torch
 from mansu.errors import InputError
 from mansu.study.check import check
 from mansu.study.config import StudyConfig
+from mansu.study.plan.moments import ATTACK, STAGES, Moment
 from mansu.study.plan.shapes import Shapes, meta_model
-from mansu.study.plan.stages import STAGES, Accounting, Moment
+from mansu.study.plan.stages import Accounting
 from mansu.study.plan.workload import Workload, has_tokenizer, read_workload
 from mansu.unlearn.methods import find_method
 
@@ -44,6 +45,11 @@ class Plan:
         return torch.device(self.config.device).type == "cpu"
 
 
+def stages_of(config: StudyConfig) -> tuple[str, ...]:
+    """The stages that are planned for."""
+    return (*STAGES, ATTACK) if config.relearn else STAGES
+
+
 def make_plan(config: StudyConfig, layers: Sequence[int] | None = None) -> Plan:
     """Accounts for the memory of a run; no weight is loaded.
 
@@ -68,5 +74,5 @@ def make_plan(config: StudyConfig, layers: Sequence[int] | None = None) -> Plan:
     shapes = Shapes(model, tuple(sorted(worst if layers is None else layers)))
     workload = read_workload(config, model, sets)
     accounting = Accounting(config, shapes, workload)
-    moments = tuple(m for stage in STAGES for m in getattr(accounting, stage)())
+    moments = tuple(m for stage in stages_of(config) for m in getattr(accounting, stage)())
     return Plan(config, shapes, workload, layers is not None, moments)

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from transformers import AutoModelForCausalLM, PretrainedConfig
 
+from mansu.metrics.speech import TOKENS
 from mansu.models import LanguageModel
 from mansu.models.families import family_of
 from mansu.models.folder import read_config
@@ -126,9 +127,11 @@ class Shapes:
     def block(self, tokens: int) -> int:
         """A decoder block without gradients, at its MLP.
 
-        The stream, the residual beside it and the norm's output; gate, up and their product.
+        The embeddings and where they stand (a cosine and a sine), the stream before and behind
+        attention, and the norm's output; gate, up and their product.
         """
-        return tokens * (3 * self.width + 3 * self.inner) * self.item
+        head = self.model.family.head_size(self._config)
+        return tokens * (4 * self.width + 2 * head + 3 * self.inner) * self.item
 
     def saved(self, layer: int, tokens: int) -> int:
         """What autograd keeps of one block for training the circuit."""
@@ -179,25 +182,43 @@ class Shapes:
     def scoring(self, batch: Scoring) -> int:
         """One batch of multiple-choice scoring: the larger of its two halves.
 
-        First the prompts: their keys and values, a block, or the log-probabilities behind them.
-        Then the tails: each has a copy of its prompt's keys and values.
+        First the prompts; then the tails: each has a copy of its prompt's keys and values.
         """
-        token = 2 * self.shared * self.model.layers * self.item  # keys and values
-        read = batch.prompts * batch.length
-        hidden = read * self.width * self.item
-        first = read * token + max(self.block(read), hidden + self.log_probs(batch.prompts))
+        first = self._reading(batch)
         if not batch.tails:
             return first
         tails = batch.tails * batch.tail_length
-        held = hidden + self.kept_log_probs(batch.prompts)
-        held += batch.tails * (batch.length + batch.tail_length) * token
-        # Attention: k and v repeated for every query head; its query and output, and the stream,
-        # the residual beside it and the norm's output.
+        held = batch.prompts * batch.length * self.width * self.item
+        held += self.kept_log_probs(batch.prompts)
+        held += batch.tails * (batch.length + batch.tail_length) * self._cached
+        # Attention: k and v repeated for every query head; its query and output, and the
+        # embeddings, the stream and the norm's output.
         attention = 2 * batch.tails * (batch.length + batch.tail_length) * self.query
         attention += tails * (3 * self.width + 2 * self.query)
         attention *= self.item
         then = held + max(self.block(tails), attention, self.log_probs(batch.tail_tokens))
         return max(first, then)
+
+    def speech(self, batch: Scoring, templates: int) -> int:
+        """Prompts that are gone on with, token by token, and the means over each template's.
+
+        Behind the prompts, their log-probabilities and those of the token before are still there.
+        """
+        then = batch.prompts * (batch.length + TOKENS) * self._cached
+        then += 2 * self.kept_log_probs(batch.prompts) + self.log_probs(batch.prompts)
+        means = templates * self._config.vocab_size * 8  # in float64
+        return means + max(self._reading(batch), then)
+
+    def _reading(self, batch: Scoring) -> int:
+        """A batch's prompts: their keys and values, a block, or the log-probabilities behind."""
+        read = batch.prompts * batch.length
+        hidden = read * self.width * self.item
+        return read * self._cached + max(self.block(read), hidden + self.log_probs(batch.prompts))
+
+    @property
+    def _cached(self) -> int:
+        """Keys and values of one token."""
+        return 2 * self.shared * self.model.layers * self.item
 
     def perplexity(self, rows: int, length: int, batches: int) -> int:
         """One batch of perplexity; the log-probabilities of the one before still wait to go."""

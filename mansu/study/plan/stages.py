@@ -5,9 +5,8 @@ host memory. On a CPU both are the same memory, and a moment's total counts both
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Literal
 
+from mansu.attacks.relearning import BATCH
 from mansu.circuit.attribution import grid_points
 from mansu.circuit.chunks import chunks, pair_bytes, run_bytes
 from mansu.circuit.graph import Graph
@@ -15,43 +14,11 @@ from mansu.data.examples import Example
 from mansu.quant.nf4 import BLOCK
 from mansu.quant.permanence import _CELLS
 from mansu.study.config import StudyConfig
+from mansu.study.plan.moments import ATTACK, Moment, Terms
 from mansu.study.plan.shapes import Shapes
-from mansu.study.plan.workload import Workload
+from mansu.study.plan.workload import Scoring, Workload
+from mansu.unlearn.prior import BATCH_TAILS, LATER_SUBJECTS
 from mansu.unlearn.view import BATCH_ROWS
-
-Kind = Literal["weights", "circuit", "optimizer", "gradients", "activations", "attribution", "host"]
-Terms = dict[Kind, int]
-STAGES = ("base", "localize", "fisher", "train", "floor", "quantize", "analyse")
-
-
-@dataclass(frozen=True)
-class Moment:
-    """What is held at one moment.
-
-    Attributes:
-        stage: The stage it belongs to.
-        name: What is going on.
-        terms: Bytes by kind; ``host`` waits in host memory, all others lie on the device.
-    """
-
-    stage: str
-    name: str
-    terms: Terms
-
-    @property
-    def device(self) -> int:
-        """Bytes on the device."""
-        return self.total - self.host
-
-    @property
-    def host(self) -> int:
-        """Bytes parked in host memory."""
-        return self.terms.get("host", 0)
-
-    @property
-    def total(self) -> int:
-        """Bytes where device and host memory are one."""
-        return sum(self.terms.values())
 
 
 class Accounting:
@@ -66,6 +33,7 @@ class Accounting:
     def __init__(self, config: StudyConfig, shapes: Shapes, workload: Workload) -> None:
         self.config, self.shapes, self.work = config, shapes, workload
         self.through = config.floor == "in_loop"  # training runs through the quantizer
+        self.aimed = config.forget_loss == "prior"
         self.matrices = shapes.circuit * shapes.item  # one copy of the circuit's weights
         share = config.tau * (config.rho if self.through else 1)
         # Without its block's largest weight, which in_loop leaves alone.
@@ -125,12 +93,14 @@ class Accounting:
 
         leaves = self.matrices * (2 if self.through else 1)
         masters, moments = self._masters()
-        streams = self._streams(self.work.forget) + self._streams(self.work.retain)
-        streams *= 2 if self.through else 1
+        streams = self._drawn_streams() * (2 if self.through else 1)
         held: Terms = {
             "weights": shapes.weights + (shapes.above if self.through else 0),
             "circuit": leaves + masters,
         }
+        if self.aimed:
+            held["host"] = self._prior()
+            yield self._aiming()
         if self.through:
             twice = self.matrices + shapes.circuit  # the quantized circuit, and its codes
             starting: Terms = {**weights, "circuit": leaves + twice + masters}
@@ -139,7 +109,7 @@ class Accounting:
         scoring = max(map(shapes.scoring, self.work.checked))
         check: Terms = {**held, "optimizer": moments, "activations": streams + scoring}
         if self.through:
-            check["host"] = self.parked
+            check["host"] = self.parked + held.get("host", 0)
         yield Moment("train", "check", check)
 
     def floor(self) -> Iterator[Moment]:
@@ -163,12 +133,32 @@ class Accounting:
     def analyse(self) -> Iterator[Moment]:
         yield self._attributed("analyse", {**self._unlearned(), "host": self.parked})
 
+    def relearn(self) -> Iterator[Moment]:
+        shapes = self.shapes
+        numbers = self.parked // shapes.item
+        # Masters and two moments in float32, and in another dtype the copies that are run.
+        copies = self.parked if shapes.item != 4 else 0
+        held: Terms = {**self._unlearned(), "optimizer": 3 * 4 * numbers + copies}
+        examples = self.work.forget
+        longest = max(len(e.tokens) for e in examples)
+        saved = len(shapes.model.family.blocks(shapes.model.module)) * BATCH * longest
+        saved *= (4 * shapes.width + 4 * shapes.inner + 6 * shapes.query) * shapes.item
+        said = shapes.log_probs(self._answers(examples, BATCH))
+        largest = max(shapes.linear.values())
+        yield Moment(
+            ATTACK, "a step", {**held, "gradients": largest, "activations": saved + 2 * said}
+        )
+        scoring = max(map(shapes.scoring, self.work.attacked))
+        deployed: Terms = {**held, "activations": scoring, "host": self.parked}
+        yield Moment(ATTACK, "scoring as deployed again", deployed)
+
     def _measured(self, stage: str, held: Terms) -> Iterator[Moment]:
-        """The measured roles and the text, in full precision and deployed."""
+        """The measured roles, what is said and the text, in full precision and deployed."""
         shapes, work = self.shapes, self.work
         scoring = max(map(shapes.scoring, work.measured))
+        speech = max(shapes.speech(batch, work.spoken_templates) for batch in work.spoken)
         text = shapes.perplexity(*work.text, work.text_batches)
-        activations = max(scoring, text)
+        activations = max(scoring, speech, text)
         yield Moment(stage, "scoring", {**held, "activations": activations})
         deployed: Terms = {**held, "host": self.parked}
         yield Moment(stage, "scoring as deployed", {**deployed, "activations": activations})
@@ -200,8 +190,10 @@ class Accounting:
         tokens *= max(len(e.tokens) for examples, _ in sides for e in examples)
         answers = sum(self._answers(examples, rows) for examples, rows in sides)
         # θ's and θ₀'s log-probabilities and the gradients at θ's, at their softmax's input and,
-        # gathered, at the retain set's share of them.
+        # gathered, at each set's share of them; the prior's target lies beside them.
         said = 2 * shapes.log_probs(answers) + 3 * shapes.kept_log_probs(answers)
+        if self.aimed:
+            said += shapes.kept_log_probs(self._answers(*sides[0]))
         base: Terms = {**held, "optimizer": moments}
         blocks = self.shapes.saved_in_all(tokens)
         loss: Terms = {**base, "activations": streams + blocks + said}
@@ -241,6 +233,34 @@ class Accounting:
         """Streams that enter the circuit, and θ₀'s final states, of the examples."""
         tokens = sum(len(e.tokens) for e in examples)
         return 2 * tokens * self.shapes.width * self.shapes.item
+
+    def _drawn_streams(self) -> int:
+        """The same of the examples that training draws; the prior needs no states of its own."""
+        total, config = 0, self.config
+        for examples, rows, halves in (
+            (self.work.forget, config.forget_batch, 1 if self.aimed else 2),
+            (self.work.retain, config.retain_batch, 2),
+        ):
+            drawn = min(1.0, rows * config.steps / len(examples))
+            total += round(self._streams(examples) * drawn * halves / 2)
+        return total
+
+    def _prior(self) -> int:
+        """The target: probabilities by template, and states behind answers' first tokens."""
+        work, shapes = self.work, self.shapes
+        states = len(work.begun) * LATER_SUBJECTS * shapes.width * shapes.item
+        return work.templates * shapes.kept_log_probs(1) + states
+
+    def _aiming(self) -> Moment:
+        """The larger of the target's batches: prompts, and tails behind a few of them."""
+        prompts = [example.answer_start for example in self.work.forget]
+        batches = [Scoring(min(BATCH_ROWS, len(prompts)), max(prompts), 0, 0, 0)]
+        if tails := self.work.begun:
+            rows = min(BATCH_TAILS, len(tails) * LATER_SUBJECTS // self.work.templates)
+            batches.append(Scoring(LATER_SUBJECTS, max(prompts), rows, max(tails), 0))
+        held: Terms = {"weights": self.shapes.weights, "host": self._prior()}
+        activations = max(map(self.shapes.scoring, batches))
+        return Moment("train", "finding the target", {**held, "activations": activations})
 
     def _masters(self) -> tuple[int, int]:
         """Bytes of the movable weights beside the matrices, and of what the optimizer keeps.

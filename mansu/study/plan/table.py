@@ -2,8 +2,8 @@
 
 import textwrap
 
-from mansu.study.plan.plan import Plan
-from mansu.study.plan.stages import STAGES, Kind, Moment
+from mansu.study.plan.moments import Kind, Moment
+from mansu.study.plan.plan import Plan, stages_of
 from mansu.study.plan.workload import PIECE
 from mansu.study.tables import columns
 
@@ -27,7 +27,7 @@ def plan_table(plan: Plan, width: int = 100) -> str:
     )
     last = ["parked", "total"] if plan.on_cpu else ["device", "host"]
     rows = [["GB", *_KINDS, *last, "fullest while"]]
-    for stage in STAGES:
+    for stage in stages_of(config):
         fullest = plan.peak(stage)
         host = max(m.host for m in plan.moments if m.stage == stage)
         ends = (fullest.host, fullest.total) if plan.on_cpu else (fullest.device, host)

@@ -11,19 +11,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mansu.data.encoding import encode
-from mansu.data.examples import Example, build_examples
+from mansu.attacks.halves import ask, halve
+from mansu.data.encoding import encode, token_ids
+from mansu.data.examples import Example
+from mansu.data.facts import FactSet
 from mansu.data.items import Item
 from mansu.data.pairs import Pair, build_pairs
 from mansu.data.text import utility_text
-from mansu.metrics.mcq import _batches
+from mansu.metrics import mcq, speech
 from mansu.metrics.perplexity import BATCH_WINDOWS, window_length
 from mansu.models import LanguageModel
 from mansu.models.loading import load_tokenizer
 from mansu.study.check import Sets
 from mansu.study.config import StudyConfig
-from mansu.study.stages.draw import DRAW_SEED, MEASURED, draw_items
-from mansu.study.stages.fisher import fisher_sample
+from mansu.study.stages.draw import DRAW_SEED, MEASURED, TWINS, draw_items
+from mansu.study.stages.fisher import build_training_examples, fisher_sample
+from mansu.study.stages.relearn import TAUGHT_ITEMS, UNTAUGHT_ITEMS
+from mansu.unlearn.prior import contexts_of
 
 # Letters a piece, where no tokenizer is at hand. Tokenizers of 32k words and more average above 4
 # in English prose, and names are cut into shorter pieces than that.
@@ -56,7 +60,10 @@ class Workload:
     Attributes:
         pairs: Attribution pairs.
         measured: Scoring batches of the measured roles.
+        spoken: Batches of the prompts that are gone on with, which have no tails.
+        spoken_templates: How many templates those prompts have.
         checked: Scoring batches of training's checks.
+        attacked: Scoring batches of the attack by relearning, where it is asked for.
         text: Rows and tokens a row of the largest perplexity batch.
         text_batches: How many of those there are.
         forget: Training examples of the forget set.
@@ -67,7 +74,10 @@ class Workload:
 
     pairs: Sequence[Pair]
     measured: Sequence[Scoring]
+    spoken: Sequence[Scoring]
+    spoken_templates: int
     checked: Sequence[Scoring]
+    attacked: Sequence[Scoring]
     text: tuple[int, int]
     text_batches: int
     forget: Sequence[Example]
@@ -75,29 +85,41 @@ class Workload:
     fisher: dict[str, tuple[Example, ...]]
     counted: bool
 
+    @property
+    def templates(self) -> int:
+        """Templates of the forget set that training sees."""
+        return len({example.template_id for example in self.forget})
+
+    @property
+    def begun(self) -> list[int]:
+        """Lengths of the beginnings of answers, template by template, that the target follows."""
+        every = {context for example in self.forget for context in contexts_of(example)}
+        return [len(tokens) for _, tokens in every if tokens]
+
 
 def read_workload(config: StudyConfig, model: LanguageModel, sets: Sets) -> Workload:
     """The batches that a run of the configuration forms.
 
     Args:
-        config: Gives the number of pairs and of Fisher examples.
+        config: Gives the numbers of items, pairs and Fisher examples.
         model: The model; only its configuration and tokenizer are used.
         sets: The fact sets.
     """
-    forget, retain, utility = sets.forget, sets.retain, sets.utility
+    forget, retain = sets.forget, sets.retain
     tokenizer = model.tokenizer
-    items = draw_items(forget, retain, utility)
+    items = draw_items(sets, tokenizer, config.items)
     checks = [items["check_forget"], items["check_retain"]]
     tokens, window = len(model.read(utility_text())), window_length(model)
     rows = min(BATCH_WINDOWS, -(-tokens // window))
-    examples = {
-        "forget": build_examples(tokenizer, forget.facts, forget.seen),
-        "retain": build_examples(tokenizer, retain.train, retain.seen),
-    }
+    taught = build_training_examples(tokenizer, forget, retain, config.wordings)
+    examples = dict(zip(("forget", "retain"), taught, strict=True))
     return Workload(
-        pairs=build_pairs(forget, tokenizer, config.pairs, DRAW_SEED),
-        measured=[b for role in MEASURED if items[role] for b in _scoring(model, items[role])],
+        pairs=build_pairs(forget, tokenizer, config.pairs, DRAW_SEED, sets.pool),
+        measured=[b for role in (*MEASURED, *TWINS) for b in _scoring(model, items.get(role, ()))],
+        spoken=_speaking(model, items["open"]),
+        spoken_templates=len({item.template_id for item in items["open"]}),
         checked=[batch for role in checks for batch in _scoring(model, role)],
+        attacked=_attacking(model, forget) if config.relearn else [],
         text=(rows, min(tokens, window)),
         text_batches=-(-tokens // (window * BATCH_WINDOWS)),
         **examples,
@@ -109,9 +131,11 @@ def read_workload(config: StudyConfig, model: LanguageModel, sets: Sets) -> Work
 
 
 def _scoring(model: LanguageModel, items: Sequence[Item]) -> list[Scoring]:
+    if not items:  # a role that the sets leave empty
+        return []
     encoded = [encode(model.tokenizer, i.prompt, option) for i in items for option in i.options]
     batches = []
-    for chosen in _batches(model, encoded):
+    for chosen in mcq._batches(model, encoded):
         prompts = set(chosen)
         tails = {
             (option.prompt_ids, option.continuation_ids[:-1])
@@ -126,12 +150,31 @@ def _scoring(model: LanguageModel, items: Sequence[Item]) -> list[Scoring]:
     return batches
 
 
+def _speaking(model: LanguageModel, items: Sequence[Item]) -> list[Scoring]:
+    prompts = sorted((token_ids(model.tokenizer, i.prompt.rstrip()) for i in items), key=len)
+    batches = speech._batches(range(len(prompts)), prompts)
+    return [Scoring(len(chosen), len(prompts[chosen[0]]), 0, 0, 0) for chosen in batches]
+
+
+def _attacking(model: LanguageModel, forget: FactSet) -> list[Scoring]:
+    """Both halves, in the unseen and in the trained wording: which is asked is found in the run."""
+    halves = halve(forget)
+    return [
+        batch
+        for side, most in ((halves.taught, TAUGHT_ITEMS), (halves.untaught, UNTAUGHT_ITEMS))
+        for templates in (forget.held_out, forget.seen)
+        for batch in _scoring(model, ask(side, templates, most, DRAW_SEED))
+    ]
+
+
 class Pieces:
     """Stands in for a tokenizer: words cut into pieces of at most four letters, and a start token.
 
     Args:
         vocabulary: Number of token ids.
     """
+
+    chat_template = None
 
     def __init__(self, vocabulary: int) -> None:
         self._vocabulary = vocabulary

@@ -5,7 +5,9 @@ AS-NC broad damage, CAD near its noise floor with forgotten behaviour suppressio
 begins is ours [O]: "high" as in the structural rule, "low" as AS-NC below AS-C.
 """
 
-from mansu.study.rules import RULES, clears, fell_far, noise_floor, shift_of
+from mansu.study.rules import RULES
+from mansu.study.rules.paper import clears, fell_far, shift_of
+from mansu.study.rules.structural import noise_floor
 from mansu.study.scorecard import Rows, Scorecard
 from mansu.study.state import State, format_title
 

@@ -6,6 +6,8 @@ whether the theory's claims hold; no run depends on either.
 
 from mansu.study.stages.attribute import attribute as attribute
 from mansu.study.stages.attribute import attribute_all as attribute_all
+from mansu.study.stages.depth import measure_depth as measure_depth
+from mansu.study.stages.depth import measure_depths as measure_depths
 from mansu.study.stages.draw import draw as draw
 from mansu.study.stages.floor import floor as floor
 from mansu.study.stages.guarantees import measure_guarantees as measure_guarantees

@@ -1,28 +1,47 @@
 """Draws, once per model and data, every item and pair that is scored later; all methods share them.
 
-Roles:
+Roles that are measured in every state, where the sets have them:
 
 * ``forget_seen``: all forget facts under the templates that training sees;
 * ``forget_held_out``: the same facts under templates it never sees;
+* ``forget_far``: the same facts under other kinds of prompts;
+* ``forget_reverse``: the question for the subject;
 * ``retain``: held-out facts of the retain set, under all its templates;
 * ``utility``: facts of a set that training never touches;
-* ``check_forget``, ``check_retain``: what training checks itself on (seen templates, train facts).
+* ``neighbours``, ``far_utility``: what is near the forget set, and what is far from it.
+
+``twin_seen``, ``twin_held_out`` and ``twin_far`` ask the forget set's templates about invented
+subjects, of the original model alone. ``open`` are seen and held-out questions whose prompts a
+model is let go on with. ``check_forget`` and ``check_retain`` are what training checks itself on
+(seen templates, train facts); no item of theirs is measured.
 """
 
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
+from mansu.data.encoding import encode
 from mansu.data.facts import FactSet
+from mansu.data.far import build_far_items, build_reverse_items
 from mansu.data.items import Item, build_items
 from mansu.data.pairs import Pair, build_pairs
 from mansu.study.cache.stage import stage
+from mansu.study.check import Sets
 from mansu.study.run import Run
 
-MEASURED = ("forget_seen", "forget_held_out", "retain", "utility")
-# Scored items of a measured role at most; below 300, an interval of ±2 pp could not be seen.
-ITEMS_PER_ROLE = 400
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+FORGET = ("forget_seen", "forget_held_out", "forget_far", "forget_reverse")
+MEASURED = (*FORGET, "retain", "utility", "neighbours", "far_utility")
+TWINS = ("twin_seen", "twin_held_out", "twin_far")
+# A role has as many items as the configuration says; below 300, an interval of ±2 pp could not be
+# seen. Of some roles fewer will do:
+FAR_ITEMS = 300  # their prompts are several times as long
+BESIDE_ITEMS = 150  # of what only stands beside a verdict: reverse questions, and the twin's
 CHECK_ITEMS = 150
+OPEN_PROMPTS = 300
 DRAW_SEED = 0
 
 
@@ -33,10 +52,12 @@ class Drawn:
     Attributes:
         items: The questions of each role.
         pairs: Clean/corrupted pairs of the forget set.
+        kinds: First tokens of all answers and distractors of the forget set, by template.
     """
 
     items: dict[str, tuple[Item, ...]]
     pairs: tuple[Pair, ...]
+    kinds: dict[str, tuple[int, ...]]
 
     @property
     def chance(self) -> float:
@@ -45,35 +66,89 @@ class Drawn:
 
 
 def _fingerprints(run: Run) -> list[str]:
-    return [facts.fingerprint for facts in (run.forget, run.retain, run.utility)]
+    return [facts.fingerprint for facts in run.sets.files]
 
 
-@stage("items", "shared", fields=["pairs"], inputs=_fingerprints, ending=".json")
+@stage("items", "shared", fields=["pairs", "items"], inputs=_fingerprints, ending=".json")
 def draw(run: Run) -> Drawn:
     """Draws the items and pairs, or reads those already drawn."""
-    return Drawn(
-        draw_items(run.forget, run.retain, run.utility),
-        build_pairs(run.forget, run.tokenizer, run.config.pairs, DRAW_SEED),
+    sets = run.sets
+    pairs = build_pairs(sets.forget, run.tokenizer, run.config.pairs, DRAW_SEED, sets.pool)
+    kinds = first_tokens(sets.forget, run.tokenizer)
+    return Drawn(draw_items(sets, run.tokenizer, run.config.items), pairs, kinds)
+
+
+def draw_items(
+    sets: Sets, tokenizer: "PreTrainedTokenizerBase", most: int
+) -> dict[str, tuple[Item, ...]]:
+    """At most so many items of every role; a set that is not there leaves its role empty."""
+    forget, retain, utility = sets.forget, sets.retain, sets.utility
+    near, wide = sets.companions.neighbours, sets.companions.far_utility
+    far, beside, check, spoken = (
+        min(most, fewer) for fewer in (FAR_ITEMS, BESIDE_ITEMS, CHECK_ITEMS, OPEN_PROMPTS)
     )
-
-
-def draw_items(forget: FactSet, retain: FactSet, utility: FactSet) -> dict[str, tuple[Item, ...]]:
-    """The items of every role, the same whatever the model."""
+    asked = _of_a_set("forget", forget, sets, tokenizer, most, far)
     return {
-        "forget_seen": _sample(forget.facts, forget.seen, ITEMS_PER_ROLE),
-        "forget_held_out": _sample(forget.facts, forget.held_out, ITEMS_PER_ROLE),
-        "retain": _sample(retain.held_out_facts, retain.templates, ITEMS_PER_ROLE),
-        "utility": _sample(utility.facts, utility.templates, ITEMS_PER_ROLE),
-        "check_forget": _sample(forget.facts, forget.seen, CHECK_ITEMS),
-        "check_retain": _sample(retain.train, retain.seen, CHECK_ITEMS),
+        **asked,
+        "open": spread((*asked["forget_seen"], *asked["forget_held_out"]), spoken),
+        "forget_reverse": spread(build_reverse_items(forget, DRAW_SEED), beside),
+        "retain": _ask(retain.held_out_facts, retain.templates, most),
+        "utility": _ask(utility.facts, utility.templates, most),
+        "neighbours": _ask(near.facts, near.templates, most) if near else (),
+        "far_utility": _ask(wide.facts, wide.templates, most) if wide else (),
+        **_of_the_twin(sets, tokenizer, beside),
+        "check_forget": _ask(forget.facts, forget.seen, check),
+        "check_retain": _ask(retain.train, retain.seen, check),
     }
 
 
-def _sample(facts: Sequence, templates: Sequence, most: int) -> tuple[Item, ...]:
+def first_tokens(
+    facts: FactSet, tokenizer: "PreTrainedTokenizerBase"
+) -> dict[str, tuple[int, ...]]:
+    """First tokens of all answers and distractors, ascending, by plain template."""
+    offered = {option: fact for fact in facts.facts for option in fact.options}
+    found = {}
+    for template in facts.templates:
+        encoded = (
+            encode(tokenizer, template.render(fact), template.follow(fact, option))
+            for option, fact in offered.items()
+        )
+        found[template.id] = tuple(sorted({one.continuation_ids[0] for one in encoded}))
+    return found
+
+
+def _of_the_twin(
+    sets: Sets, tokenizer: "PreTrainedTokenizerBase", most: int
+) -> dict[str, tuple[Item, ...]]:
+    twin = sets.companions.twin
+    return {} if twin is None else _of_a_set("twin", twin, sets, tokenizer, most, most)
+
+
+def _of_a_set(
+    name: str,
+    facts: FactSet,
+    sets: Sets,
+    tokenizer: "PreTrainedTokenizerBase",
+    most: int,
+    most_far: int,
+) -> dict[str, tuple[Item, ...]]:
+    """A set under seen, held-out and far templates."""
+    far = build_far_items(facts.facts, facts.far, DRAW_SEED, tokenizer, sets.pool)
+    return {
+        f"{name}_seen": _ask(facts.facts, facts.seen, most),
+        f"{name}_held_out": _ask(facts.facts, facts.held_out, most),
+        f"{name}_far": spread(far, most_far),
+    }
+
+
+def _ask(facts: Sequence, templates: Sequence, most: int) -> tuple[Item, ...]:
+    return spread(build_items(facts, templates, DRAW_SEED), most)
+
+
+def spread(items: Sequence[Item], most: int) -> tuple[Item, ...]:
     """At most ``most`` items, every fact and every template represented as evenly as can be."""
-    items = build_items(facts, templates, DRAW_SEED)
     if len(items) <= most:
-        return items
+        return tuple(items)
     order = random.Random(DRAW_SEED).sample(range(len(items)), len(items))
     seen: dict[str, int] = {}
     rounds = []  # each item with how many items of its fact come before it

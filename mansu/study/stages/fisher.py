@@ -1,11 +1,14 @@
 """Phase 2, first half: the diagonal Fisher information, and who may move by it."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
 from mansu.data.examples import Example, build_examples
+from mansu.data.facts import FactSet
+from mansu.data.wording import taught
 from mansu.errors import RunError
 from mansu.quant.deployed import linear_weights
 from mansu.study.cache.stage import stage
@@ -13,10 +16,20 @@ from mansu.study.config import StudyConfig
 from mansu.study.run import Run
 from mansu.study.stages.draw import draw
 from mansu.study.stages.localize import choose_circuit
-from mansu.unlearn.fisher import Movable, all_movable, diagonal_fisher, most_forgetful, retain_mask
+from mansu.unlearn.fisher import (
+    Movable,
+    all_movable,
+    diagonal_fisher,
+    most_forgetful,
+    retain_mask,
+    without_negligible,
+)
 from mansu.unlearn.floor import movable as may_move
 from mansu.unlearn.methods import find_method
 from mansu.unlearn.view import View
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 FISHER_SEED = 0
 
@@ -55,7 +68,7 @@ def circuit_weights(run: Run) -> dict[str, torch.Tensor]:
 @stage(
     "fisher",
     "shared",
-    fields=["fisher_examples"],
+    fields=["fisher_examples", "wordings"],
     after=[draw, choose_circuit],
     remember=False,  # it is larger than the circuit and needed once
 )
@@ -95,7 +108,7 @@ def find_movable(run: Run) -> Movable:
 
 
 def select_movable(run: Run, fisher: Fisher, config: StudyConfig | None = None) -> Movable:
-    """The weights that training may move, by the floor's rule.
+    """The weights that training may move, by the floor's rule; negligible layers leave it.
 
     Args:
         run: The run whose circuit it is.
@@ -107,16 +120,25 @@ def select_movable(run: Run, fisher: Fisher, config: StudyConfig | None = None) 
     if config.floor == "in_loop":
         allowed = {name: may_move(weight).cpu() for name, weight in weights.items()}
         mask = retain_mask(fisher.retain, config.tau, allowed)
-        return most_forgetful(mask, fisher.forget, fisher.retain, config.rho)
+        best = most_forgetful(mask, fisher.forget, fisher.retain, config.rho)
+        return without_negligible(best)
     allowed = {name: torch.ones(w.shape, dtype=torch.bool) for name, w in weights.items()}
-    return retain_mask(fisher.retain, config.tau, allowed)
+    return without_negligible(retain_mask(fisher.retain, config.tau, allowed))
 
 
 def training_examples(run: Run) -> tuple[tuple[Example, ...], tuple[Example, ...]]:
     """Forget and retain examples: seen templates only; of the retain set, train facts only."""
-    tokenizer = run.tokenizer
-    forget = build_examples(tokenizer, run.forget.facts, run.forget.seen)
-    return forget, build_examples(tokenizer, run.retain.train, run.retain.seen)
+    return build_training_examples(run.tokenizer, run.forget, run.retain, run.config.wordings)
+
+
+def build_training_examples(
+    tokenizer: "PreTrainedTokenizerBase", forget: FactSet, retain: FactSet, wordings: int
+) -> tuple[tuple[Example, ...], tuple[Example, ...]]:
+    """The same of two sets, with that many shortened wordings of each seen forget template."""
+    return (
+        build_examples(tokenizer, forget.facts, taught(forget, wordings)),
+        build_examples(tokenizer, retain.train, retain.seen),
+    )
 
 
 def fisher_sample(examples: tuple[Example, ...], count: int) -> tuple[Example, ...]:

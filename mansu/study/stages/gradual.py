@@ -84,7 +84,7 @@ def pool(parts: list[EdgeScores]) -> EdgeScores:
     sizes = [len(part.metric) for part in parts]
     weighted = [part.scores * size for part, size in zip(parts, sizes, strict=True)]
     mean = torch.stack(weighted).sum(0) / sum(sizes)
-    per_pair = ("mlp_scores", "metric", "metric_corrupted")
+    per_pair = ("mlp_scores", "said_scores", "metric", "metric_corrupted")
     joined = {name: torch.cat([getattr(part, name) for part in parts]) for name in per_pair}
     return EdgeScores(graph=parts[0].graph, scores=mean, **joined)
 
@@ -96,6 +96,7 @@ def reorder(scores: EdgeScores, order: list[int]) -> EdgeScores:
         scores.graph,
         scores.scores,
         scores.mlp_scores[back],
+        scores.said_scores[back],
         scores.metric[back],
         scores.metric_corrupted[back],
     )

@@ -7,15 +7,26 @@ from typing import Any
 
 from mansu.study.cache.stage import Upstream, stage
 from mansu.study.config import StudyConfig
-from mansu.study.rows import behaviour_rows, keep_items, structure_rows, weight_rows
-from mansu.study.rules import judge_rows
+from mansu.study.relearned import relearning_rows
+from mansu.study.rows import (
+    behaviour_rows,
+    depth_rows,
+    keep_items,
+    level_rows,
+    speech_rows,
+    structure_rows,
+    weight_rows,
+)
+from mansu.study.rules import Case, describe_model, judge_case, paper_properties
 from mansu.study.run import Run
-from mansu.study.scorecard import SCHEMA, Rows, Scorecard
+from mansu.study.scorecard import RULES_VERSION, SCHEMA, Rows, Scorecard
 from mansu.study.stages.attribute import attribute, attribute_all
+from mansu.study.stages.depth import measure_depth, measure_depths
 from mansu.study.stages.draw import draw
 from mansu.study.stages.floor import floor
 from mansu.study.stages.localize import choose_circuit
 from mansu.study.stages.measure import measure, measure_all
+from mansu.study.stages.relearn import relearn_all, relearn_calls, relearn_level
 from mansu.study.state import FP, State, states
 
 VERSIONED = ("mansu", "torch", "transformers", "bitsandbytes", "nnsight")
@@ -25,7 +36,10 @@ TRAINED_FOR = "nf4"  # the format whose bins the floor and its account are about
 def _before(run: Run) -> list[Upstream]:
     asked = states(run)
     measured: list[Upstream] = [(measure, (state,)) for state in asked]
-    return [*measured, (floor, ()), *((attribute, (state,)) for state in asked)]
+    attributed: list[Upstream] = [(attribute, (state,)) for state in asked]
+    deep: list[Upstream] = [(measure_depth, (state,)) for state in asked]
+    attacked = relearn_calls(run) if run.config.relearn else []
+    return [*measured, (floor, ()), *attributed, *deep, *attacked]
 
 
 def _plain(config: StudyConfig) -> dict[str, Any]:
@@ -35,7 +49,7 @@ def _plain(config: StudyConfig) -> dict[str, Any]:
 
 @stage("scorecard", "run", after=_before, ending=".json")
 def judge(run: Run) -> Scorecard:
-    """Compares all states and decides the four properties."""
+    """Compares all states and decides the rules."""
     drawn, asked = draw(run), states(run)
     circuit, found = choose_circuit(run), floor(run)
     behaviours = measure_all(run, asked)
@@ -43,27 +57,37 @@ def judge(run: Run) -> Scorecard:
     rows = Rows(
         [
             *behaviour_rows(behaviours),
+            *level_rows(behaviours, drawn.items, run.forget),
+            *speech_rows(behaviours),
             *structure_rows(attribute_all(run, asked), circuit, facts),
+            *depth_rows(measure_depths(run, asked), facts),
             *weight_rows(
                 found.account.total,
                 found.excluded,
                 run.model.weight_count,
                 State("unlearned", TRAINED_FOR),
             ),
+            *(relearning_rows(relearn_all(run), relearn_level(run)) if run.config.relearn else ()),
         ]
     )
     held_out = behaviours[State("original", FP)].roles.get("forget_held_out")
     known = () if held_out is None else keep_items(held_out, "forget_held_out").templates
     costs = judge.costs(run)
+    case = Case(rows, drawn.chance, len(run.forget.facts))
+    verdicts = judge_case(case)
     return Scorecard(
         schema=SCHEMA,
+        rules=RULES_VERSION,
         config=_plain(run.config),
         versions={name: importlib.metadata.version(name) for name in VERSIONED},
         circuit=circuit.layers,
         chance=drawn.chance,
+        facts=case.facts,
+        word=describe_model(case, verdicts),
         templates=known,
         numbers=rows,
-        verdicts=judge_rows(rows, drawn.chance),
+        verdicts=verdicts,
+        paper=paper_properties(case),
         seconds={name: cost.seconds for name, cost in costs.items()},
         peak_memory_mb=max(cost.peak_memory_mb for cost in costs.values()),
     )

@@ -1,14 +1,15 @@
-"""Measures what a state of the model answers: every role's questions, and plain text."""
+"""Measures what a state of the model answers: every role's questions, openly, and plain text."""
 
 import hashlib
 from dataclasses import dataclass
 
 from mansu.data.text import utility_text
 from mansu.metrics.mcq import McqScores, score_items
-from mansu.metrics.perplexity import perplexity
+from mansu.metrics.perplexity import TextLosses, text_losses
+from mansu.metrics.speech import Speech, listen
 from mansu.study.cache.stage import Upstream, stage
 from mansu.study.run import Run
-from mansu.study.stages.draw import MEASURED, draw
+from mansu.study.stages.draw import MEASURED, TWINS, draw
 from mansu.study.state import FP, State, files_of, find_origin, in_state
 
 
@@ -18,11 +19,13 @@ class Behaviour:
 
     Attributes:
         roles: Scores by role, over the role's drawn items in their order.
-        perplexity: On the utility text, per token.
+        speech: What it says to the forget set's prompts.
+        text: Its losses on the utility text.
     """
 
     roles: dict[str, McqScores]
-    perplexity: float
+    speech: Speech
+    text: TextLosses
 
 
 def _before(run: Run, state: State) -> list[Upstream]:
@@ -38,14 +41,18 @@ def _before(run: Run, state: State) -> list[Upstream]:
 )
 def measure(run: Run, state: State) -> Behaviour:
     """Scores the measured roles and the utility text in a state, or reads the scores."""
-    items = draw(run).items
+    drawn = draw(run)
+    # What can be answered without knowing is asked of the model that forgot nothing.
+    roles = (*MEASURED, *TWINS) if state.origin == "original" else MEASURED
     with in_state(run, state) as model:
-        roles = {
-            role: score_items(model, items[role], run.report(f"{state.title}: {role}"))
-            for role in MEASURED
-            if items[role]
+        scores = {
+            role: score_items(model, drawn.items[role], run.report(f"{state.title}: {role}"))
+            for role in roles
+            if drawn.items.get(role)
         }
-        return Behaviour(roles, perplexity(model, utility_text()))
+        report = run.report(f"{state.title}: in the open")
+        speech = listen(model, drawn.items["open"], drawn.kinds, report)
+        return Behaviour(scores, speech, text_losses(model, utility_text()))
 
 
 def measure_origin(run: Run, origin: str) -> dict[str, Behaviour]:

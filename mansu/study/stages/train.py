@@ -1,20 +1,18 @@
 """Phase 2, second half: training. Resumes from the last check."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 
-from mansu.data.items import Item
-from mansu.metrics.mcq import score_items
-from mansu.models.swap import swapped
-from mansu.quant.deployed import deployed
+from mansu.models.names import layer_of
 from mansu.registry import plugs
 from mansu.study.cache.codec import pack, unpack
 from mansu.study.cache.records import Stamp, read_result, write_result
 from mansu.study.cache.stage import Upstream, stage
 from mansu.study.run import Run
+from mansu.study.stages.checks import validator
 from mansu.study.stages.draw import draw
 from mansu.study.stages.fisher import (
     find_movable,
@@ -23,18 +21,21 @@ from mansu.study.stages.fisher import (
     training_examples,
 )
 from mansu.study.stages.localize import choose_circuit
+from mansu.study.stages.target import make_target
 from mansu.study.state import FORMATS, FP
+from mansu.unlearn.checkpoint import StepRecord, Validation
+from mansu.unlearn.checkpoint import kept_of as kept_of
 from mansu.unlearn.in_loop import InLoopLatents
 from mansu.unlearn.latents import Latents
 from mansu.unlearn.methods import find_method
-from mansu.unlearn.trainer import StepRecord, Trainer, TrainProgress, TrainSettings, Validation
-from mansu.unlearn.trainer import kept_of as kept_of
+from mansu.unlearn.trainer import Trainer, TrainProgress, TrainSettings
 from mansu.unlearn.view import View
 
 TRAIN_FIELDS = (
-    *("forget_loss", "beta", "margin", "retain_weight", "learning_rate", "steps"),
+    *("forget_loss", "retain_weight", "learning_rate", "steps"),
     *("forget_batch", "retain_batch", "validate_every", "seed"),
 )
+NPO_FIELDS = ("beta", "margin")
 
 # Told of every step's losses and every check's accuracies so far.
 Watch = Callable[[Sequence[StepRecord], Sequence[Validation]], None]
@@ -49,8 +50,8 @@ class Trained:
         values: Their latents, ``[movable]``, in the order of ``index``.
         history: Losses of every step.
         validations: Accuracies of every check.
-        best: The check the checkpoint comes from; None when the method keeps the retain set and no
-            check did, in which case ``values`` are the original weights.
+        best: The check the checkpoint comes from; None when the method has a rule and no check
+            kept the retain set and spoke on, in which case ``values`` are the original weights.
     """
 
     index: dict[str, torch.Tensor]
@@ -92,12 +93,24 @@ def _runs_through_the_quantizer(run: Run) -> bool:
 def _fields(run: Run) -> Sequence[str]:
     masked = find_method(run.config.method).scope == "circuit"
     through = _runs_through_the_quantizer(run)
-    return (*TRAIN_FIELDS, "method", *(["tau"] if masked else []), *(["rho"] if through else []))
+    own = [*(["tau"] if masked else []), *(["rho"] if through else [])]
+    return (*_loop_fields(run), "method", "wordings", *own)
+
+
+def _loop_fields(run: Run) -> Sequence[str]:
+    """The fields that the loop reads."""
+    npo = run.config.forget_loss in ("npo", "npo_sum")
+    return (*TRAIN_FIELDS, *(NPO_FIELDS if npo else ()))
 
 
 def _before(run: Run) -> list[Upstream]:
     masked = find_method(run.config.method).scope == "circuit"
-    return [(draw, ()), *([(choose_circuit, ()), (measure_fisher, ())] if masked else [])]
+    aimed = run.config.forget_loss == "prior"
+    return [
+        (draw, ()),
+        *([(choose_circuit, ()), (measure_fisher, ())] if masked else []),
+        *([(make_target, ())] if aimed else []),
+    ]
 
 
 def _plugs(run: Run) -> list[Path]:
@@ -124,13 +137,15 @@ def train(run: Run, watch: Watch = lambda history, validations: None) -> Trained
             of the last check is kept.
     """
     method, config = find_method(run.config.method), run.config
-    weights = trainable_weights(run)
     movable = find_movable(run)
-    latents = (InLoopLatents if _runs_through_the_quantizer(run) else Latents)(weights, movable)
-    lowest = min(choose_circuit(run).layers) if method.scope == "circuit" else 0
+    index = {name: index for name, index in movable.index.items() if len(index)}
+    weights = {name: weight for name, weight in trainable_weights(run).items() if name in index}
+    kind = InLoopLatents if _runs_through_the_quantizer(run) else Latents
+    latents = kind(weights, replace(movable, index=index))
+    lowest = min(map(layer_of, weights))
     views = [View(run.model, list(weights), lowest, p) for p in latents.precisions]
     forget, retain = training_examples(run)
-    fields = {name: getattr(config, name) for name in TRAIN_FIELDS}
+    fields = {name: getattr(config, name) for name in _loop_fields(run)}
     settings = TrainSettings(**fields, keep=method.keep)
 
     resumed = _read_half_way(run)
@@ -156,14 +171,14 @@ def train(run: Run, watch: Watch = lambda history, validations: None) -> Trained
         forget,
         retain,
         settings,
-        validate=_validator(run),
+        validate=validator(run),
         save=save,
-        chance=draw(run).chance,
+        prior=make_target(run) if config.forget_loss == "prior" else None,
     )
     ended = trainer.run(resumed, note)
     kept = latents.original if ended.best is None else ended.best
     best = None if ended.best is None else kept_of(ended.validations, method.keep)
-    return Trained(movable.index, kept, ended.history, ended.validations, best)
+    return Trained(index, kept, ended.history, ended.validations, best)
 
 
 def read_course(run: Run) -> Course | None:
@@ -182,26 +197,3 @@ def _half_way(run: Run) -> Path:
 def _read_half_way(run: Run) -> TrainProgress | None:
     record = read_result(_half_way(run), train.key(run))
     return None if record is None else unpack(TrainProgress, record.tree, record.tensors)
-
-
-def _validator(run: Run) -> Callable[[Latents, int], Validation]:
-    items = draw(run).items
-    base: dict[str, float] = {}
-
-    def accuracy(role: tuple[Item, ...]) -> float:
-        return score_items(run.model, role).accuracy
-
-    def validate(current: Latents, step: int) -> Validation:
-        forget, drops = [], []
-        for precision in current.precisions:
-            if precision not in base:
-                with deployed(run.model, precision):
-                    base[precision] = accuracy(items["check_retain"])
-            # The NF4 model is made from the FP weights, as deployment will make it.
-            unlearned = swapped(run.model.module, current.weights["fp"])
-            with unlearned, deployed(run.model, precision):
-                forget.append(accuracy(items["check_forget"]))
-                drops.append(base[precision] - accuracy(items["check_retain"]))
-        return Validation(step, sum(forget) / len(forget), max(drops))
-
-    return validate

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 Scope = Literal["circuit", "blocks"]
 Keep = Literal["best", "last"]
-ForgetLoss = Literal["npo", "npo_sum", "gradient_ascent", "cross_entropy"]
+ForgetLoss = Literal["prior", "npo", "npo_sum", "gradient_ascent", "cross_entropy"]
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ METHOD = Method(
     keep="last",
     settings={
         "forget_loss": "gradient_ascent",
+        "wordings": 0,
         "retain_weight": 0.0,
         "learning_rate": 2e-5,
         "steps": 20,

@@ -15,6 +15,7 @@ METHOD = Method(
         "forget_loss": "npo_sum",
         "beta": 0.1,
         "margin": 0.0,
+        "wordings": 0,
         "retain_weight": 1.0,
         "learning_rate": 1e-5,
         "steps": 40,

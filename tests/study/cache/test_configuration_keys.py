@@ -11,21 +11,35 @@ import pytest
 from mansu.study.config import FIELDS, UNNAMED, make_config
 from mansu.study.folders import Folders
 from mansu.study.run import Run
-from tests.study.cache.calls import ALL, CIRCUIT, FISHER, SCORES, TRAINED, UPDATE, changed, keys
+from mansu.study.stages.train import NPO_FIELDS
+from tests.study.cache.calls import (
+    ALL,
+    CIRCUIT,
+    FISHER,
+    ORIGINAL_ATTACK,
+    SCORES,
+    TRAINED,
+    UPDATE,
+    changed,
+    keys,
+)
 
 TRAINING = (
     *("method", "seed", "tau", "rho", "forget_loss", "beta", "margin", "retain_weight"),
     *("learning_rate", "steps", "forget_batch", "retain_batch", "validate_every"),
 )
 DEPENDENT: dict[str, set[str]] = {
-    **dict.fromkeys(("model", "forget", "retain", "utility", "dtype", "pairs"), ALL),
+    **dict.fromkeys(("model", "forget", "retain", "utility", "dtype"), ALL),
+    **dict.fromkeys(("items", "pairs"), ALL - ORIGINAL_ATTACK),
     **dict.fromkeys(("attribution", "ig_steps", "alpha_grid"), SCORES),
     "top_k": {"quality", *CIRCUIT},
     "circuit": CIRCUIT,
     "fisher_examples": FISHER,
+    "wordings": FISHER | {"target"},
     **dict.fromkeys(TRAINING, TRAINED),
     "floor": TRAINED,
     "formats": {"scorecard"},
+    "relearn": {"scorecard"},
     "device": set(),
     "memory_mb": set(),
 }
@@ -38,6 +52,7 @@ OTHER = {
     "forget_loss": "npo_sum",
     "floor": "boundary",
     "formats": (),
+    "relearn": True,
     "device": "cuda",
     "dtype": "bfloat16",
 }
@@ -65,6 +80,10 @@ def test_a_field_changes_exactly_the_keys_of_the_stages_that_depend_on_it(
     value = OTHER.get(field)
     if value is None:
         value = getattr(run.config, field) * 2
+    if field in NPO_FIELDS:  # which only those forms read
+        assert keys(other_than(run, **{field: value})) == before
+        run = other_than(run, forget_loss="npo")
+        before = keys(run)
     assert changed(before, keys(other_than(run, **{field: value}))) == DEPENDENT[field]
 
 

@@ -11,7 +11,7 @@ import mansu
 import mansu.study.stages
 from mansu.study.cache.stage import Stage
 from mansu.study.run import Run
-from tests.study.cache.calls import ALL, BEHAVIOUR, CALLS, changed, keys
+from tests.study.cache.calls import ALL, ANSWERS, CALLS, changed, keys
 
 
 def test_every_stage_there_is_is_among_those_tested() -> None:
@@ -28,7 +28,7 @@ def test_another_utility_text_changes_what_is_measured_on_it(
 ) -> None:
     module = importlib.import_module("mansu.study.stages.measure")
     monkeypatch.setattr(module, "utility_text", lambda: "Another text.")
-    assert changed(before, keys(run)) == BEHAVIOUR | {"scorecard"}
+    assert changed(before, keys(run)) == ANSWERS
 
 
 @pytest.mark.parametrize("name", ["torch", "transformers", "bitsandbytes"])

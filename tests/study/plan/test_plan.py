@@ -1,5 +1,6 @@
 """The memory plan against measured peaks, stage by stage."""
 
+import dataclasses
 import importlib
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,7 @@ from mansu.data.encoding import encode
 from mansu.data.facts import load_fact_set
 from mansu.data.text import utility_text
 from mansu.errors import InputError
+from mansu.metrics.speech import listen
 from mansu.models import LanguageModel
 from mansu.study import stages
 from mansu.study.config import make_config
@@ -21,6 +23,7 @@ from mansu.study.plan import make_plan, plan_table
 from mansu.study.plan.workload import Pieces
 from mansu.study.run import Run
 from mansu.study.stages.fisher import measure_fisher
+from mansu.study.stages.relearn import relearn
 from mansu.study.state import states
 from tests.models.real_configs import real_config
 from tests.study.plan.live_memory import LiveMemory
@@ -43,8 +46,10 @@ STAGES = {
     "floor": stages.floor,
     "quantize": measure_states("unlearned"),
     "analyse": stages.judge,
+    "relearn": lambda run: relearn(run, "unlearned", "nf4", 1e-4),
 }
 SHORT = {
+    "items": 12,
     "top_k": 2,
     "pairs": 4,
     "ig_steps": 3,
@@ -129,8 +134,6 @@ def test_every_stages_peak_is_within_15_percent_of_the_plan(
     model, floor, random_models, excerpts, tmp_path, monkeypatch
 ):
     for module, name, value in (
-        ("mansu.study.stages.draw", "ITEMS_PER_ROLE", 12),
-        ("mansu.study.stages.draw", "CHECK_ITEMS", 12),
         ("mansu.study.stages.measure", "utility_text", lambda: utility_text()[:750]),
         ("mansu.study.plan.workload", "utility_text", lambda: utility_text()[:750]),
     ):
@@ -139,10 +142,26 @@ def test_every_stages_peak_is_within_15_percent_of_the_plan(
     config = make_config({**SHORT, **excerpts, **named})
     run = Run(config, Folders(tmp_path / "run", tmp_path / "shared"))
     measured = measured_peaks(run)
-    plan = make_plan(config, stages.localize(run).circuit.layers)
+    asked = dataclasses.replace(config, relearn=True)
+    plan = make_plan(asked, stages.localize(run).circuit.layers)
     ratios = {name: plan.peak(name).total / peak for name, peak in measured.items()}
     print({name: f"{measured[name] / 1e6:.1f} MB, {ratio:.3f}" for name, ratio in ratios.items()})
     assert all(abs(ratio - 1) <= WITHIN for ratio in ratios.values()), ratios
+
+
+@pytest.mark.parametrize("model", ["tiny-llama", "tiny-qwen3", "tiny-gemma3"])
+def test_what_is_said_to_open_prompts_holds_what_the_plan_says(model, excerpts, tmp_path):
+    config = make_config({**SHORT, **excerpts, "model": model, "items": 60})
+    plan = make_plan(config, (2, 3))
+    run = Run(config, Folders(tmp_path / "run", tmp_path / "shared"))
+    drawn, module = stages.draw(run), run.model.module
+    with LiveMemory([*module.parameters(), *module.buffers()]) as memory:
+        before = memory.now
+        listen(run.model, drawn.items["open"], drawn.kinds)
+        measured = memory.peak - before
+    work = plan.workload
+    planned = max(plan.shapes.speech(batch, work.spoken_templates) for batch in work.spoken)
+    assert planned == pytest.approx(measured, rel=WITHIN)
 
 
 def config_folder(name: str, folder: Path) -> str:
@@ -151,11 +170,11 @@ def config_folder(name: str, folder: Path) -> str:
     return str(folder)
 
 
-def test_an_8b_model_needs_at_most_40_gb_on_the_device(tmp_path):
+def test_an_8b_model_needs_at_most_48_gb_on_the_device(tmp_path):
     folder = config_folder("Llama-3.1-8B-Instruct", tmp_path)
     plan = make_plan(make_config({"model": folder, "dtype": "bfloat16", "device": "cuda"}))
     assert plan.shapes.weights == 2 * 8_030_261_248
-    assert 30e9 < plan.peak().device <= 40e9
+    assert 30e9 < plan.peak().device <= 48e9
     assert plan.shapes.layers[0] == 0
 
 
@@ -169,6 +188,7 @@ def test_the_unknown_circuit_is_the_worst_case():
 @pytest.mark.parametrize(
     ("stage", "field", "less", "more"),
     [
+        ("base", "items", 2, 400),
         ("train", "top_k", 1, 4),
         ("train", "rho", 0.01, 1.0),
         ("train", "forget_batch", 4, 64),
@@ -203,8 +223,8 @@ def test_the_table_states_its_assumptions(capsys, tmp_path):
     text = " ".join(capsys.readouterr().out.split())
     for told in ("not measured on a GPU", "GB = 10^9 bytes", "no tokenizer is at hand"):
         assert told in text
-    for stage in STAGES:
-        assert stage in text
+    assert all(stage in text for stage in STAGES if stage != "relearn")
+    assert "relearn" not in text
     assert "the worst case" in text
 
 

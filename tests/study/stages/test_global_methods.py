@@ -7,7 +7,7 @@ import torch
 
 from mansu.cli import main
 from mansu.errors import InputError
-from mansu.study.config import defaults, make_config
+from mansu.study.config import SETS, defaults, make_config
 from mansu.study.folders import Folders, variant
 from mansu.study.pipeline import run_study
 from mansu.study.run import Run
@@ -15,7 +15,8 @@ from mansu.study.stages import floor, train
 from mansu.study.stages.fisher import find_movable, trainable_weights
 from tests.conftest import TINY_SETTINGS
 
-QUICK = {name: TINY_SETTINGS[name] for name in ("model", "top_k", "pairs", "validate_every")}
+SHARED = ("model", *SETS, "items", "top_k", "pairs", "validate_every")
+QUICK = {name: TINY_SETTINGS[name] for name in SHARED}
 
 
 @pytest.fixture(scope="module", params=["ga", "npo"])
@@ -60,7 +61,7 @@ def test_the_command_line_takes_the_method_s_own_defaults(capsys):
     with pytest.raises(SystemExit):
         main(["run", "--help"])
     said = " ".join(capsys.readouterr().out.split())
-    assert "With --method ga: forget_loss gradient_ascent, retain_weight 0.0" in said
+    assert "With --method ga: forget_loss gradient_ascent, wordings 0, retain_weight 0.0" in said
 
 
 def test_a_variant_is_named_by_what_differs_from_the_method_s_own_defaults():

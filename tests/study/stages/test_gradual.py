@@ -27,7 +27,7 @@ def test_the_end_is_what_attribution_at_once_gives_and_is_stored_in_its_place(
     assert torch.equal(stored.scores, whole.scores)  # read, not computed again
     other = Folders(tmp_path / "other", tmp_path / "elsewhere")
     at_once = score_original(Run(run.config, other, model=run.model))
-    for name in ("scores", "mlp_scores", "metric", "metric_corrupted"):
+    for name in ("scores", "mlp_scores", "said_scores", "metric", "metric_corrupted"):
         torch.testing.assert_close(
             getattr(whole, name), getattr(at_once, name), rtol=1e-4, atol=1e-5
         )

@@ -1,51 +1,22 @@
-"""The four properties, decided by the stated rules from a scorecard's rows alone."""
+"""The paper's own four properties, as it would have them: printed beside the rules, no verdict. [P]
 
-from dataclasses import dataclass
+Where the paper gives no number, the threshold is ours [O] (:class:`mansu.study.rules.base.Rules`).
+"""
 
-from mansu.study.scorecard import Row, Rows, Verdict
-from mansu.study.state import FP, State, format_title
-
-
-@dataclass(frozen=True)
-class Rules:
-    """When a property holds. One place for every threshold; printed beside each verdict [O].
-
-    Attributes:
-        forget_share: Share of the way from base accuracy to chance that accuracy must fall.
-        max_drop: Largest fall of retain and utility accuracy against θ₀ in the same format.
-        min_items: Scored items below which a retain verdict means nothing.
-        max_gap: Largest PTQ gap.
-        max_gap_high: Largest upper end of its interval.
-        min_cad: Smallest CAD.
-        known: Base accuracy from which a held-out template counts as known.
-    """
-
-    forget_share: float = 0.5
-    max_drop: float = 0.02
-    min_items: int = 300
-    max_gap: float = 0.02
-    max_gap_high: float = 0.10
-    min_cad: float = 0.5
-    known: float = 0.6
+from mansu.study.rules.base import RULES, Case, short
+from mansu.study.rules.structural import noise_floor
+from mansu.study.scorecard import Outcome, Row, Rows, Verdict
+from mansu.study.state import FP, State
 
 
-RULES = Rules()
-
-
-def judge_rows(rows: Rows, chance: float, origin: str = "unlearned") -> tuple[Verdict, ...]:
-    """The verdicts on the four properties.
-
-    Args:
-        rows: Every number of the run.
-        chance: Accuracy of guessing a forget question.
-        origin: Whose properties they are.
-    """
-    deployed = [form for form in rows.formats if form != FP]
+def paper_properties(case: Case) -> tuple[Verdict, ...]:
+    """Forget, retain, permanence and structural erasure."""
+    rows, chance, origin = case.rows, case.chance, case.origin
     return (
         _forget(rows, chance, State(origin, FP)),
         _retain(rows, origin),
-        _permanence(rows, chance, origin, deployed),
-        _structural(rows, origin, deployed),
+        _permanence(rows, chance, origin, case.deployed),
+        _structural(rows, origin, case.deployed),
     )
 
 
@@ -68,10 +39,8 @@ def clears(rows: Rows, metric: str, state: State) -> bool:
     return (found.low or 0) > (floor.high or 0)
 
 
-def noise_floor(rows: Rows, metric: str, form: str, view: str = "circuit") -> Row:
-    """What a format alone does to the original; in full precision, what the first format does."""
-    deployed = form if form != FP else next(f for f in rows.formats if f != FP)
-    return rows.at("forget", view, metric, State("original", deployed), "gap")
+def _word(holds: bool) -> Outcome:
+    return "holds" if holds else "fails"
 
 
 def _forget(rows: Rows, chance: float, state: State) -> Verdict:
@@ -90,13 +59,13 @@ def _forget(rows: Rows, chance: float, state: State) -> Verdict:
         f"full precision: falls at least {RULES.forget_share:.0%} of the way to chance "
         f"({chance:.2f}), interval excludes 0, on seen and held-out templates"
     )
-    return Verdict("forget", on_seen and on_held_out, rule, reason)
+    return Verdict("forget", _word(on_seen and on_held_out), rule, reason)
 
 
 def _retain(rows: Rows, origin: str) -> Verdict:
     """Property 2: retain and utility accuracy fell by at most 2 pp, in every format."""
     parts = {
-        f"{name} {_short(form)}": rows.at(name, "all", "accuracy", State(origin, form), "change")
+        f"{name} {short(form)}": rows.at(name, "all", "accuracy", State(origin, form), "change")
         for name in ("retain", "utility")
         for form in rows.formats
     }
@@ -104,12 +73,12 @@ def _retain(rows: Rows, origin: str) -> Verdict:
     kept = all((row.value or 0) >= -RULES.max_drop - 1e-9 for row in parts.values())
     enough = all((row.n or 0) >= RULES.min_items for row in parts.values())
     reason = "; ".join(f"{name} {row.value:+.3f} (n={row.n})" for name, row in parts.items())
-    formats = " and ".join(map(_short, rows.formats))
+    formats = " and ".join(map(short, rows.formats))
     rule = (
         f"retain and utility fall by at most {RULES.max_drop * 100:g} pp in {formats}, each "
         f"against θ₀ in the same precision, on at least {RULES.min_items} items each"
     )
-    return Verdict("retain", kept and enough, rule, reason)
+    return Verdict("retain", _word(kept and enough), rule, reason)
 
 
 def _permanence(rows: Rows, chance: float, origin: str, deployed: list[str]) -> Verdict:
@@ -123,14 +92,14 @@ def _permanence(rows: Rows, chance: float, origin: str, deployed: list[str]) -> 
         holds = holds and low and fell(rows, "seen", state, chance)
         reasons.append(
             f"gap {gap.value:+.3f} [{gap.low:+.3f}, {gap.high:+.3f}] (the original model's own "
-            f"gap: {own.value:+.3f}); {_short(form)} {_fall(rows, 'seen', state)}"
+            f"gap: {own.value:+.3f}); {short(form)} {_fall(rows, 'seen', state)}"
         )
-    names = " and ".join(map(_short, deployed)) or "no format"
+    names = " and ".join(map(short, deployed)) or "no format"
     rule = (
         f"PTQ gap at most {RULES.max_gap:+.2f}, its interval's upper end at most "
         f"{RULES.max_gap_high:+.2f}, and {names} accuracy meets rule 1 against Q(θ₀)"
     )
-    return Verdict("permanence", holds, rule, "; ".join(reasons) or "no format was measured")
+    return Verdict("permanence", _word(holds), rule, "; ".join(reasons) or "no format was measured")
 
 
 def _structural(rows: Rows, origin: str, deployed: list[str]) -> Verdict:
@@ -144,19 +113,19 @@ def _structural(rows: Rows, origin: str, deployed: list[str]) -> Verdict:
         enough = (cad.value or 0) >= RULES.min_cad
         holds = holds and collapsed and enough and (outside.value or 0) < (inside.value or 0)
         normalised = rows.at("forget", "circuit", "normalised_cad", state, "change")
-        found.append(_cad(_short(form), cad, normalised))
-        shifts.append(f"{_short(form)} AS-NC {outside.value:.2f} against AS-C {inside.value:.2f}")
+        found.append(_cad(short(form), cad, normalised))
+        shifts.append(f"{short(form)} AS-NC {outside.value:.2f} against AS-C {inside.value:.2f}")
     for form in deployed:
         floors = [noise_floor(rows, name, form) for name in ("cad", "normalised_cad")]
-        name = "noise floor" if len(deployed) == 1 else f"noise floor of {_short(form)}"
+        name = "noise floor" if len(deployed) == 1 else f"noise floor of {short(form)}"
         found.append(_cad(name, *floors))
-    formats = " and ".join(map(_short, (FP, *deployed)))
+    formats = " and ".join(map(short, (FP, *deployed)))
     rule = (
         f"in {formats}: CAD and normalised CAD clear their noise floor's interval, CAD at least "
         f"{RULES.min_cad:g}, AS-NC below AS-C"
     )
     reason = "; ".join([*found, *shifts]) or "no format was measured, so there is no noise floor"
-    return Verdict("structural", holds, rule, reason)
+    return Verdict("structural", _word(holds), rule, reason)
 
 
 def shift_of(rows: Rows, state: State) -> tuple[Row, Row]:
@@ -191,7 +160,3 @@ def _cad(name: str, cad: Row, normalised: Row) -> str:
         f"{name} CAD {cad.value:.2f} [{cad.low:.2f}, {cad.high:.2f}], "
         f"normalised {normalised.value:.2f}"
     )
-
-
-def _short(form: str) -> str:
-    return "FP" if form == FP else format_title(form)

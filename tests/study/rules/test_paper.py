@@ -1,11 +1,11 @@
-"""The four properties on made-up numbers: each rule holds, and fails, on its own ground."""
+"""The paper's four properties on made-up numbers: each holds, and fails, on its own ground."""
 
 import dataclasses
 from collections.abc import Mapping
 
 import pytest
 
-from mansu.study.rules import judge_rows
+from mansu.study.rules import Case, paper_properties
 from mansu.study.scorecard import Row, Rows, Verdict
 from mansu.study.state import State
 from tests.study.made_up import CHANCE, UNLEARNED, accuracies, divergences, in_states, weights
@@ -30,7 +30,8 @@ def judged(
     """The verdicts on good rows with some of them exchanged, or left out where None is given."""
     parts = {**GOOD, **(changed or {})}
     rows = [row for part in parts.values() for row in part or ()]
-    found = judge_rows(Rows([*rows, *divergences(cads, floors, shifts), *weights()]), CHANCE)
+    rows = Rows([*rows, *divergences(cads, floors, shifts), *weights()])
+    found = paper_properties(Case(rows, CHANCE, facts=100))
     return {verdict.name: verdict for verdict in found}
 
 
@@ -129,7 +130,7 @@ def test_structural_erasure_needs_both_forms_of_cad_beyond_noise_and_concentrati
 
 def test_a_property_is_a_plain_record_of_rule_and_reason():
     found = judged()["structural"]
-    assert dataclasses.asdict(found).keys() == {"name", "holds", "rule", "reason"}
+    assert dataclasses.asdict(found).keys() == {"name", "outcome", "rule", "reason", "note"}
     assert "0.5" in found.rule
 
 

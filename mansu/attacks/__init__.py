@@ -1,0 +1,1 @@
+"""Attacks on an unlearned model: what brings back what was forgotten."""
