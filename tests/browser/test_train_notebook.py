@@ -6,8 +6,8 @@ import pytest
 
 NAME = "03_train"
 TAU = "τ, quantile of retain Fisher"
-# Longer than anybody waits. Where nothing moves, training ends at the second check: a stop is pressed
-# between that and the first. The rest stays as the notebook has it.
+# Longer than anybody waits. Where nothing moves, training ends at the second check: a stop is
+# pressed between that and the first. The rest stays as the notebook has it.
 SETTING = "steps: 5000\nvalidate_every: 100\nlearning_rate: 0.00001\ntau: 0.5\n"
 
 
