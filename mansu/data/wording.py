@@ -28,19 +28,20 @@ def shorten(
     """Shortened forms of some templates.
 
     The subject's word stays, and the last, which the answer follows. What is left out depends on
-    the template and the form's number alone. A form that leaves nothing out, or reads as another
-    one or as a template in ``taken``, is none.
+    the template and the form's number alone. A form that leaves nothing out, or has the text or the
+    id of another one or of a template in ``taken``, is none.
 
     Args:
         templates: The templates.
         count: Forms of each, at most.
-        taken: Templates that no form may read as.
+        taken: Templates that no form may be mistaken for.
     """
-    known = {plain(template.text) for template in (*templates, *taken)}
+    names = {template.id for template in (*templates, *taken)}
+    texts = {plain(template.text) for template in (*templates, *taken)}
     found = []
     for form in (form for template in templates for form in _forms(template, count)):
-        if plain(form.text) not in known:
-            known.add(plain(form.text))
+        if form.id not in names and plain(form.text) not in texts:
+            texts.add(plain(form.text))
             found.append(form)
     return tuple(found)
 

@@ -40,6 +40,12 @@ def test_no_form_reads_as_a_template_that_training_must_not_see():
     assert form not in shorten([LONG], 1, taken=[held_out])
 
 
+def test_no_form_has_the_name_of_a_template_of_the_set():
+    form = shorten([LONG], 1)[0]
+    namesake = replace(LONG, id=form.id, text="The seat of {subject} is")
+    assert form.id not in {other.id for other in shorten([LONG, namesake], 1)}
+
+
 def test_a_template_without_a_word_to_spare_has_no_form():
     assert shorten([replace(LONG, text="{subject} is")], 5) == ()
     assert shorten([replace(LONG, text="{subject}の首都は")], 5) == ()
