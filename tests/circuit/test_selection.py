@@ -1,4 +1,4 @@
-"""Ranking of MLPs and the three kinds of circuit."""
+"""Ranking of MLPs and the kinds of circuit."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -26,6 +26,15 @@ def test_the_mass_of_an_mlp_is_the_sum_of_absolute_mean_scores(scores: EdgeScore
 
 def test_layers_are_ranked_by_mass_and_ties_go_to_the_lower_layer(scores: EdgeScores):
     assert rank_mlps(scores) == (1, 3, 2, 0)
+
+
+def test_the_ranking_looks_at_the_last_position_alone(scores: EdgeScores):
+    said = torch.zeros_like(scores.said_scores)
+    said[:, 0] = torch.tensor([3.0, 0.0, -4.0, 0.0])
+    there = replace(scores, said_scores=said)
+    assert rank_mlps(there) == (2, 0, 1, 3)
+    assert select(there, 2).layers == (0, 2)
+    assert select(there, 2, "published").layers == (1, 3)
 
 
 def test_the_published_circuit_is_the_top_over_all_positions(scores: EdgeScores):

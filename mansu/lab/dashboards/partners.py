@@ -1,7 +1,7 @@
 """What a circuit can be compared to: a format, a control, another fact set, another model."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, cast, get_args
 
 from mansu.circuit import EdgeScores, select
 from mansu.circuit.selection import Kind
@@ -44,7 +44,7 @@ def partners(config: StudyConfig) -> list[Partner]:
     """What a run's circuit can be compared to here."""
     return [
         *(Partner("format", format_title(name)) for name in config.formats),
-        *(Partner("circuit", kind) for kind in ("random", "inverse")),
+        *(Partner("circuit", kind) for kind in get_args(Kind) if kind != "causal"),
         *(Partner("forget", name) for name in forget_names(config)[1:]),
         *(Partner("model", name) for name in model_names(config)[1:]),
     ]
@@ -72,8 +72,8 @@ def both(
         own = localize(run).scores
         first = f"{short_name(run.config.model)}, {short_name(run.config.forget)}"
         if partner.field == "circuit":
-            other: Kind = "random" if partner.value == "random" else "inverse"
-            return _shown(own, top_k, "causal", "causal"), _shown(own, top_k, other, partner.value)
+            other = cast(Kind, partner.value)
+            return _shown(own, top_k, "causal", "causal"), _shown(own, top_k, other, other)
         if partner.field == "format":
             form = next(f for f in run.config.formats if format_title(f) == partner.value)
             deployed = attribute(run, State("original", form)).scores
