@@ -39,7 +39,7 @@ def mlp_ranking(scores: EdgeScores, circuit: Circuit) -> ChartType:
     ranks = base.mark_text(dy=-7, fontSize=10).encode(text="rank:O")
     listed = ", ".join(map(str, circuit.layers))
     title = heading(
-        "How much of the answer passes through each MLP where it is said",
+        "How much passes through each MLP as the answer is said",
         "Incoming mass at the last position, the sum of |score(u → MLP)| over all u; above each "
         f"bar its rank. Circuit ({circuit.kind}): layers {listed}.",
         f"Mean over {len(scores.metric)} pairs. {SIGN} The mass counts both signs.",
