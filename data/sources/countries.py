@@ -10,6 +10,7 @@ from babel.core import get_global
 from sources.common import (
     FactFile,
     Row,
+    any_distractors,
     fold,
     frequent_distractors,
     gives_itself_away,
@@ -151,6 +152,23 @@ LANGUAGES = {
 }
 
 
+WHERE = {
+    "seen": {
+        "cloze": [
+            "{subject} is a country on the continent of",
+            "On a map of the world, {subject} lies in",
+        ],
+        "possessive": ["{subject}'s continent is"],
+        "question": ["Question: On which continent is {subject}?\nAnswer: It is in"],
+    },
+    "held_out": {
+        "cloze": ["A flight to {subject} is a flight to"],
+        "possessive": ["{subject}'s place on the globe is in"],
+        "question": ["In which part of the world would you look for {subject}? You would look in"],
+    },
+}
+
+
 def member_states() -> Iterator[tuple[str, dict]]:
     """Code and record of each country of which one capital can be named."""
     dropped = {*NOT_MEMBER_STATES.split(), *DROPPED_COUNTRIES}
@@ -167,6 +185,12 @@ def capitals() -> list[Row]:
         if not gives_itself_away(name.removeprefix("the "), capital):
             rows.append(Row(name, capital, CONTINENTS[country["continentcode"]]))
     return sorted(rows, key=lambda row: row.id)
+
+
+def continents() -> list[Row]:
+    """The continent of every country whose capital is asked for, less what names itself."""
+    rows = [Row(row.subject, row.group or "", row.group) for row in capitals()]
+    return [row for row in rows if not gives_itself_away(row.subject, row.answer)]
 
 
 def languages() -> list[Row]:
@@ -226,6 +250,14 @@ def files() -> list[FactFile]:
     return [
         asked,
         twin(asked, place_names()),
+        FactFile(
+            "continents",
+            "The continent of sovereign states.",
+            SOURCE,
+            continents(),
+            any_distractors,
+            WHERE,
+        ),
         FactFile(
             "languages",
             "The official language that most people of a sovereign state speak.",

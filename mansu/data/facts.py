@@ -129,6 +129,23 @@ def locate_fact_set(name_or_path: str) -> str:
     return name_or_path if is_built_in(name_or_path) else str(absolute(name_or_path))
 
 
+def several(names: str) -> tuple[str, ...]:
+    """The sets that a text names with commas between them, each once.
+
+    A file whose own name has a comma is one set.
+    """
+    if not is_built_in(names) and _is_file(names):
+        return (names,)
+    return tuple(dict.fromkeys(name.strip() for name in names.split(",") if name.strip()))
+
+
+def _is_file(name: str) -> bool:
+    try:
+        return expand(name).is_file()
+    except (OSError, ValueError):
+        return False
+
+
 def require_disjoint(first: FactSet, second: FactSet) -> None:
     """Refuses two sets that share a fact, such as a forget and a retain set.
 

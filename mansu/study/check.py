@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from mansu.attacks.halves import halve
 from mansu.data.companions import Companions, load_companions, require_untrained
-from mansu.data.facts import FactSet, load_fact_set, require_disjoint
+from mansu.data.facts import FactSet, load_fact_set, require_disjoint, several
 from mansu.data.fitting import check_fits
 from mansu.data.pairs import build_pairs
 from mansu.data.templates import Fact
@@ -37,7 +37,8 @@ class Sets:
 
     Attributes:
         forget: What is to be forgotten.
-        retain: What training keeps.
+        retain: What training keeps: the set that retention is measured on first.
+        retain_more: Further sets that training keeps, measured together.
         utility: What training never touches.
         companions: What belongs to the forget set.
     """
@@ -46,12 +47,19 @@ class Sets:
     retain: FactSet
     utility: FactSet
     companions: Companions
+    retain_more: tuple[FactSet, ...] = ()
 
     @property
     def asked(self) -> tuple[FactSet, ...]:
         """Every set whose own prompts a model is asked."""
         told = (self.companions.neighbours, self.companions.far_utility, self.companions.twin)
-        return (self.forget, self.retain, self.utility, *(facts for facts in told if facts))
+        beside = (facts for facts in told if facts)
+        return (self.forget, *self.kept, self.utility, *beside)
+
+    @property
+    def kept(self) -> tuple[FactSet, ...]:
+        """Every set that training keeps."""
+        return (self.retain, *self.retain_more)
 
     @property
     def pool(self) -> tuple[Fact, ...]:
@@ -79,12 +87,13 @@ def check(config: StudyConfig, tokenizer: "Callable[[], PreTrainedTokenizerBase 
     """
     require_fitting(config)
     sets = load_sets(config)
-    require_disjoint(sets.forget, sets.retain)
     require_disjoint(sets.forget, sets.utility)
-    for measured in (sets.companions.neighbours, sets.companions.far_utility):
-        if measured is not None:
-            require_untrained(measured, sets.retain)
-    _require_sides(sets.retain)
+    for kept in sets.kept:
+        require_disjoint(sets.forget, kept)
+        for measured in (sets.companions.neighbours, sets.companions.far_utility):
+            if measured is not None:
+                require_untrained(measured, kept)
+        _require_sides(kept)
     if config.relearn:
         for attacked in (sets.forget, *([sets.companions.twin] if sets.companions.twin else [])):
             halve(attacked)
@@ -103,8 +112,13 @@ def load_sets(config: StudyConfig) -> Sets:
     Raises:
         InputError: One cannot be read, or does not fit the forget set.
     """
-    loaded = {name: load_fact_set(getattr(config, name)) for name in SETS}
-    return Sets(**loaded, companions=load_companions(loaded["forget"]))
+    kept = several(config.retain)
+    if not kept:
+        raise InputError("retain: it names no set; give one, or several with commas between.")
+    forget, retain, utility, *more = map(
+        load_fact_set, (config.forget, kept[0], config.utility, *kept[1:])
+    )
+    return Sets(forget, retain, utility, load_companions(forget), tuple(more))
 
 
 def require_layers(config: StudyConfig) -> None:

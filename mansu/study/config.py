@@ -13,7 +13,7 @@ from pydantic import ValidationError as Invalid
 from pydantic.dataclasses import dataclass
 from pydantic_core import ErrorDetails
 
-from mansu.data.facts import locate_fact_set
+from mansu.data.facts import locate_fact_set, several
 from mansu.errors import InputError, enumerate_some, quote
 from mansu.models.recipes import locate_model
 from mansu.registry import plugs, suggest
@@ -96,7 +96,10 @@ class StudyConfig:
 
     model: Name = _field("smollm2-135m", "packaged or tiny model, local folder, or hub id")
     forget: Name = _field("capitals", "fact set to unlearn: a built-in name or a JSON Lines file")
-    retain: Name = _field("us_cities", "fact set to keep; its train facts steer the training")
+    retain: Name = _field(
+        "us_cities,continents",
+        "fact sets to keep, commas between; train facts steer training",
+    )
     utility: Name = _field("elements", "fact set that is only ever measured")
     method: MethodName = _field("mansu", "unlearning method")
     seed: Annotated[Whole, Field(ge=0, lt=2**31)] = _field(0, "order of the training examples")
@@ -176,7 +179,8 @@ def make_config(values: dict[str, Any]) -> StudyConfig:
                 told.append(f"{key}: {words(problem)}, not {quote(problem['input'])}")
         raise InputError(f"{enumerate_some(told)}. See mansu run --help.") from error
     require_fitting(config)
-    sets = {name: locate_fact_set(getattr(config, name)) for name in SETS}
+    sets = {name: locate_fact_set(getattr(config, name)) for name in SETS if name != "retain"}
+    sets["retain"] = ",".join(map(locate_fact_set, several(config.retain))) or config.retain
     with suppress(OSError):  # no folder can have such a name, so it names something else
         sets["model"] = locate_model(config.model)
     return dataclasses.replace(config, **sets)  # pyright: ignore

@@ -5,6 +5,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from mansu.data.facts import several
 from mansu.study.config import UNNAMED, StudyConfig, defaults, differing_fields
 
 # Fields that name the shared folder or the seed's folder, or are no part of what is computed.
@@ -28,7 +29,8 @@ class Folders:
 
 def study_folders(config: StudyConfig, study: Path) -> Folders:
     """The folders of a run inside a study, by the study's layout."""
-    place = study / _slug(config.model) / _fit(f"{_slug(config.forget)}+{_slug(config.retain)}")
+    kept = "-".join(map(_slug, several(config.retain)))
+    place = study / _slug(config.model) / _fit(f"{_slug(config.forget)}+{kept}")
     return Folders(place / variant(config) / f"seed{config.seed}", place / "shared")
 
 

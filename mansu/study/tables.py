@@ -3,6 +3,7 @@
 import textwrap
 from collections.abc import Sequence
 
+from mansu.data.facts import several
 from mansu.paths import short_name
 from mansu.study.relearned import relearning_lines
 from mansu.study.rows import VIEWS
@@ -16,6 +17,7 @@ _NAMES = {
     "forget_held_out": "held-out",
     "forget_far": "far",
     "forget_reverse": "reverse",
+    "retain_more": "retained beside",
     "far_utility": "far utility",
 }
 
@@ -28,7 +30,8 @@ def scorecard_table(card: Scorecard, width: int = 100) -> str:
         width: Columns of the terminal; prose is wrapped to it, tables need 80.
     """
     config, rows = card.config, card.rows
-    names = {key: short_name(config[key]) for key in ("model", "forget", "retain", "utility")}
+    names = {key: short_name(config[key]) for key in ("model", "forget", "utility")}
+    names["retain"] = ", ".join(map(short_name, several(config["retain"])))
     head = (
         f"{config['method']} on {names['model']}: forget {names['forget']}, retain "
         f"{names['retain']}, utility {names['utility']}, seed {config['seed']}"

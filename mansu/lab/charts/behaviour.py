@@ -23,6 +23,7 @@ ROLES = {
     "forget_far": "forget, far prompts",
     "forget_reverse": "the subject asked",
     "retain": "retain",
+    "retain_more": "retained beside",
     "utility": "utility",
     "neighbours": "neighbours",
     "far_utility": "far utility",

@@ -4,7 +4,7 @@ import dataclasses
 from importlib.util import find_spec
 from typing import Any
 
-from mansu.data.facts import fact_set_names
+from mansu.data.facts import fact_set_names, several
 from mansu.lab.open import STUDY
 from mansu.models.loading import find_model, read_config
 from mansu.models.recipes import PACKAGED, TINY
@@ -66,8 +66,10 @@ def change(config: StudyConfig, **values: Any) -> StudyConfig:
     """
     fields = {**dataclasses.asdict(config), **values}  # pyright: ignore
     for role in ("retain", "utility"):
-        if role not in values and fields[role] == fields["forget"]:
-            fields[role] = config.forget
+        if role not in values:
+            names = several(fields[role])
+            swapped = (config.forget if name == fields["forget"] else name for name in names)
+            fields[role] = ",".join(swapped)
     return make_config(fields)
 
 

@@ -105,13 +105,12 @@ def read_workload(config: StudyConfig, model: LanguageModel, sets: Sets) -> Work
         model: The model; only its configuration and tokenizer are used.
         sets: The fact sets.
     """
-    forget, retain = sets.forget, sets.retain
-    tokenizer = model.tokenizer
+    forget, tokenizer = sets.forget, model.tokenizer
     items = draw_items(sets, tokenizer, config.items)
     checks = [items["check_forget"], items["check_retain"]]
     tokens, window = len(model.read(utility_text())), window_length(model)
     rows = min(BATCH_WINDOWS, -(-tokens // window))
-    taught = build_training_examples(tokenizer, forget, retain, config.wordings)
+    taught = build_training_examples(tokenizer, sets, config.wordings)
     examples = dict(zip(("forget", "retain"), taught, strict=True))
     return Workload(
         pairs=build_pairs(forget, tokenizer, config.pairs, DRAW_SEED, sets.pool),

@@ -21,6 +21,7 @@ VIEWS = {
     "forget_far": ("forget", "far"),
     "forget_reverse": ("forget", "reverse"),
     "retain": ("retain", "all"),
+    "retain_more": ("retain", "more"),
     "utility": ("utility", "all"),
     "neighbours": ("neighbours", "all"),
     "far_utility": ("far utility", "all"),

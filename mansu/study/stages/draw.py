@@ -6,7 +6,8 @@ Roles that are measured in every state, where the sets have them:
 * ``forget_held_out``: the same facts under templates it never sees;
 * ``forget_far``: the same facts under other kinds of prompts;
 * ``forget_reverse``: the question for the subject;
-* ``retain``: held-out facts of the retain set, under all its templates;
+* ``retain``: held-out facts of the retain set, under all its templates; ``retain_more``: those of
+  further retain sets, evenly;
 * ``utility``: facts of a set that training never touches;
 * ``neighbours``, ``far_utility``: what is near the forget set, and what is far from it.
 
@@ -17,8 +18,8 @@ model is let go on with. ``check_forget`` and ``check_retain`` are what training
 """
 
 import random
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from mansu.data.encoding import encode
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 FORGET = ("forget_seen", "forget_held_out", "forget_far", "forget_reverse")
-MEASURED = (*FORGET, "retain", "utility", "neighbours", "far_utility")
+MEASURED = (*FORGET, "retain", "retain_more", "utility", "neighbours", "far_utility")
 TWINS = ("twin_seen", "twin_held_out", "twin_far")
 # A role has as many items as the configuration says; below 300, an interval of ±2 pp could not be
 # seen. Of some roles fewer will do:
@@ -93,12 +94,15 @@ def draw_items(
         "open": spread((*asked["forget_seen"], *asked["forget_held_out"]), spoken),
         "forget_reverse": spread(build_reverse_items(forget, DRAW_SEED), beside),
         "retain": _ask(retain.held_out_facts, retain.templates, most),
+        "retain_more": _of_each(
+            sets.retain_more, lambda kept: _ask(kept.held_out_facts, kept.templates, most), most
+        ),
         "utility": _ask(utility.facts, utility.templates, most),
         "neighbours": _ask(near.facts, near.templates, most) if near else (),
         "far_utility": _ask(wide.facts, wide.templates, most) if wide else (),
         **_of_the_twin(sets, tokenizer, beside),
         "check_forget": _ask(forget.facts, forget.seen, check),
-        "check_retain": _ask(retain.train, retain.seen, check),
+        "check_retain": _of_each(sets.kept, lambda kept: _ask(kept.train, kept.seen, check), check),
     }
 
 
@@ -143,6 +147,26 @@ def _of_a_set(
 
 def _ask(facts: Sequence, templates: Sequence, most: int) -> tuple[Item, ...]:
     return spread(build_items(facts, templates, DRAW_SEED), most)
+
+
+def _of_each(
+    sets: Sequence[FactSet], ask: Callable[[FactSet], tuple[Item, ...]], most: int
+) -> tuple[Item, ...]:
+    """As many items of each set as of the others; where there are several, named after theirs."""
+    if len(sets) == 1:
+        return ask(sets[0])[:most]
+    named = (
+        [
+            replace(
+                item,
+                fact_id=f"{facts.name}/{item.fact_id}",
+                template_id=f"{facts.name}/{item.template_id}",
+            )
+            for item in spread(ask(facts), max(most // len(sets), 1))
+        ]
+        for facts in sets
+    )
+    return tuple(item for items in named for item in items)
 
 
 def spread(items: Sequence[Item], most: int) -> tuple[Item, ...]:

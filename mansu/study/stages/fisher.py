@@ -7,11 +7,11 @@ import numpy as np
 import torch
 
 from mansu.data.examples import Example, build_examples
-from mansu.data.facts import FactSet
 from mansu.data.wording import taught
 from mansu.errors import RunError
 from mansu.quant.deployed import linear_weights
 from mansu.study.cache.stage import stage
+from mansu.study.check import Sets
 from mansu.study.config import StudyConfig
 from mansu.study.run import Run
 from mansu.study.stages.draw import draw
@@ -128,16 +128,16 @@ def select_movable(run: Run, fisher: Fisher, config: StudyConfig | None = None) 
 
 def training_examples(run: Run) -> tuple[tuple[Example, ...], tuple[Example, ...]]:
     """Forget and retain examples: seen templates only; of the retain set, train facts only."""
-    return build_training_examples(run.tokenizer, run.forget, run.retain, run.config.wordings)
+    return build_training_examples(run.tokenizer, run.sets, run.config.wordings)
 
 
 def build_training_examples(
-    tokenizer: "PreTrainedTokenizerBase", forget: FactSet, retain: FactSet, wordings: int
+    tokenizer: "PreTrainedTokenizerBase", sets: Sets, wordings: int
 ) -> tuple[tuple[Example, ...], tuple[Example, ...]]:
-    """The same of two sets, with that many shortened wordings of each seen forget template."""
+    """The same of some sets, with that many shortened wordings of each seen forget template."""
     return (
-        build_examples(tokenizer, forget.facts, taught(forget, wordings)),
-        build_examples(tokenizer, retain.train, retain.seen),
+        build_examples(tokenizer, sets.forget.facts, taught(sets.forget, wordings)),
+        tuple(e for kept in sets.kept for e in build_examples(tokenizer, kept.train, kept.seen)),
     )
 
 

@@ -11,13 +11,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mansu.data.examples import Example, build_examples
+from mansu.data.examples import Example
 from mansu.models.memory import release_memory
 from mansu.models.swap import swapped
 from mansu.quant import linear_weights
 from mansu.study.cache.stage import stage
 from mansu.study.run import Run
-from mansu.study.stages.fisher import trainable_weights
+from mansu.study.stages.fisher import trainable_weights, training_examples
 from mansu.study.stages.floor import floor
 from mansu.study.stages.train import train
 from mansu.theory import (
@@ -145,7 +145,7 @@ def _mean_loss(loss: RetainLoss) -> float:
 
 def _examples(run: Run) -> tuple[Example, ...]:
     """The sample of the retain examples that training saw."""
-    pool = build_examples(run.tokenizer, run.retain.train, run.retain.seen)
+    pool = training_examples(run)[1]
     count = min(EXAMPLES, len(pool))
     drawn = np.random.default_rng(SEED).choice(len(pool), count, replace=False)
     # Examples that share a batch are of similar length, so that little of it is padding.
