@@ -163,6 +163,14 @@ def test_a_model_that_forgot_still_speaks_of_such_things(said, expected, called)
     ("changed", "expected"),
     [
         ({"retain": kept("retain", 0.8, 0.78, 0.79)}, "holds"),
+        (
+            {"beside": accuracies("retain", "more", in_states(0.9, fp=0.9, nf4=0.9), width=0.02)},
+            "holds",
+        ),
+        (
+            {"beside": accuracies("retain", "more", in_states(0.9, fp=0.9, nf4=0.8), width=0.02)},
+            "fails",
+        ),
         ({"retain": kept("retain", 0.8, 0.79, 0.75)}, "fails"),
         ({"neighbours": kept("neighbours", 0.7, 0.6, 0.7)}, "fails"),
         ({"far utility": kept("far utility", 0.7, 0.7, 0.6)}, "fails"),
