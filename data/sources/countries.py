@@ -162,9 +162,9 @@ WHERE = {
         "question": ["Question: On which continent is {subject}?\nAnswer: It is in"],
     },
     "held_out": {
-        "cloze": ["A flight to {subject} is a flight to"],
-        "possessive": ["{subject}'s place on the globe is in"],
-        "question": ["In which part of the world would you look for {subject}? You would look in"],
+        "cloze": ["In an atlas, {subject} is found on the map of"],
+        "possessive": ["{subject}'s territory lies in"],
+        "question": ["Which part of the world is {subject} in? It is in"],
     },
 }
 
