@@ -82,7 +82,7 @@ def use(run: Run, whole: bool) -> None:
     """Makes every collection that is derived from the sets; in the long run, the whole study."""
     drawn = draw(run)
     empty = {role for role, items in drawn.items.items() if not items}
-    companions = {"neighbours", "far_utility", "forget_far", "forget_reverse"}
+    companions = {"neighbours", "far_utility", "forget_far", "forget_reverse", "retain_more"}
     assert empty <= {"forget_held_out", *companions}
     assert drawn.pairs
     for examples in training_examples(run):
