@@ -226,7 +226,7 @@ def test_a_path_that_cannot_be_read_is_refused_listing_the_built_in_sets(tmp_pat
 
 @pytest.mark.parametrize("name", ["element", "", "Elements"])
 def test_an_unknown_name_is_refused_listing_the_built_in_sets(name):
-    with pytest.raises(InputError, match="atomic_numbers, capitals, cities, elements"):
+    with pytest.raises(InputError, match="atomic_numbers, capitals, cities, continents, elements"):
         load_fact_set(name)
 
 
