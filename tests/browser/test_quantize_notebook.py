@@ -23,7 +23,7 @@ def place_in(lab, part) -> tuple[float, ...]:
 def test_other_questions_are_chosen_by_keyboard_and_chart_and_facts_follow(lab) -> None:
     before = lab.picture().inner_html()
     table = lab.dashboard().locator(TABLE)
-    assert "hydrogen" in table.inner_text()
+    table.get_by_text("hydrogen").wait_for()
     choice = lab.dashboard().get_by_label("questions", exact=True)
     choice.focus()
     lab.page.keyboard.press("End")
