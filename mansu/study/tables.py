@@ -17,7 +17,6 @@ _NAMES = {
     "forget_held_out": "held-out",
     "forget_far": "far",
     "forget_reverse": "reverse",
-    "retain_more": "retained beside",
     "far_utility": "far utility",
 }
 

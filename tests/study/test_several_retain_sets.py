@@ -119,7 +119,7 @@ def test_a_run_that_keeps_two_sets_tells_of_both(tmp_path, monkeypatch):
     values = {**FAST, **sets, "retain": f"{sets['retain']},{more}"}
     run = Run(make_config(values), Folders(tmp_path / "run", tmp_path / "shared"))
     card = run_study(run)
-    rows = card.rows.where(set="retain", view="more", metric="accuracy", kind="change")
+    rows = card.rows.where(set="retained beside", metric="accuracy", kind="change")
     assert {row.format for row in rows} == {"fp", "nf4"}
     table = scorecard_table(card)
     assert "retain capitals.jsonl, us_cities.jsonl" in table

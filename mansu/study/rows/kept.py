@@ -21,7 +21,7 @@ VIEWS = {
     "forget_far": ("forget", "far"),
     "forget_reverse": ("forget", "reverse"),
     "retain": ("retain", "all"),
-    "retain_more": ("retain", "more"),
+    "retain_more": ("retained beside", "all"),
     "utility": ("utility", "all"),
     "neighbours": ("neighbours", "all"),
     "far_utility": ("far utility", "all"),

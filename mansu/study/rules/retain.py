@@ -4,14 +4,7 @@ from mansu.study.rules.base import RULES, Case, Part, interval, items_needed, jo
 from mansu.study.scorecard import Row, Verdict
 from mansu.study.state import FP, State
 
-# Sets, and the view of each that counts, as told.
-SETS = {
-    "retain": ("retain", "all"),
-    "retained beside": ("retain", "more"),
-    "utility": ("utility", "all"),
-    "neighbours": ("neighbours", "all"),
-    "far utility": ("far utility", "all"),
-}
+SETS = ("retain", "retained beside", "utility", "neighbours", "far utility")
 # Sets that a forget set brings along: a model that does not know them cannot lose them.
 BESIDE = ("neighbours", "far utility")
 
@@ -26,15 +19,15 @@ def judge_retain(case: Case) -> Verdict:
         f"{RULES.max_loss_rise:g} nats a token (upper end {RULES.max_loss_rise_high:g})"
     )
     parts, notes = [], []
-    for name, view in SETS.items():
-        base = case.rows.find(*view, "accuracy", State("original", FP), "value")
+    for name in SETS:
+        base = case.rows.find(name, "all", "accuracy", State("original", FP), "value")
         if base is None:
             notes += [] if name == "retained beside" else [f"{name} not given"]
         elif name in BESIDE and (base.value or 0.0) < RULES.known:
             notes.append(f"{name} not known to the original ({base.value:.2f})")
         else:
             parts += [
-                _kept(name, case.rows.at(*view, "accuracy", case.state(form), "change"))
+                _kept(name, case.rows.at(name, "all", "accuracy", case.state(form), "change"))
                 for form in case.rows.formats
             ]
     parts += [_english(case, form) for form in case.rows.formats]
