@@ -84,7 +84,7 @@ class Rereading(LanguageModel):
 
     def _read_first(self, batch: Batch, cache: DynamicCache | None) -> torch.Tensor:
         streams: list[torch.Tensor] = []
-        block = self.module.get_decoder().layers[self.layer]
+        block: nn.Module = self.module.get_decoder().layers[self.layer]  # pyright: ignore
 
         def keep(module: nn.Module, given: tuple[torch.Tensor, ...]) -> None:
             streams.append(given[0].detach())
