@@ -171,7 +171,7 @@ def train(run: Run, watch: Watch = lambda history, validations: None) -> Trained
         forget,
         retain,
         settings,
-        validate=validator(run),
+        validate=validator(run, lowest),
         save=save,
         prior=make_target(run) if config.forget_loss == "prior" else None,
     )
