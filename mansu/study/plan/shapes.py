@@ -199,6 +199,12 @@ class Shapes:
         then = held + max(self.block(tails), attention, self.log_probs(batch.tail_tokens))
         return max(first, then)
 
+    def kept_streams(self, batch: Scoring) -> int:
+        """What enters the lowest trained block while a batch is scored, kept for the next check."""
+        tokens = batch.prompts * batch.length + batch.tails * batch.tail_length
+        # Beside the stream, each token's id, mask and position.
+        return tokens * (self.width * self.item + 3 * 8)
+
     def speech(self, batch: Scoring, templates: int) -> int:
         """Prompts that are gone on with, token by token, and the means over each template's.
 

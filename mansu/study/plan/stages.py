@@ -93,7 +93,9 @@ class Accounting:
 
         leaves = self.matrices * (2 if self.through else 1)
         masters, moments = self._masters()
-        streams = self._drawn_streams() * (2 if self.through else 1)
+        # Of training's examples, and of the checks' questions from the first check on.
+        streams = self._drawn_streams() + sum(map(shapes.kept_streams, self.work.checked))
+        streams *= 2 if self.through else 1
         held: Terms = {
             "weights": shapes.weights + (shapes.above if self.through else 0),
             "circuit": leaves + masters,
