@@ -30,7 +30,7 @@
 # %% tags=["parameters"]
 model: str = "smollm2-135m"  # packaged or tiny model, local folder, or hub id
 forget: str = "capitals"  # fact set to unlearn: a built-in name or a JSON Lines file
-retain: str = "us_cities"  # fact sets to keep, commas between; train facts steer training
+retain: str = "us_cities,continents"  # fact sets to keep, commas between; train facts steer training
 utility: str = "elements"  # fact set that is only ever measured
 method: str = "mansu"  # unlearning method (ga, mansu, npo)
 seed: int = 0  # order of the training examples

@@ -97,7 +97,7 @@ class StudyConfig:
     model: Name = _field("smollm2-135m", "packaged or tiny model, local folder, or hub id")
     forget: Name = _field("capitals", "fact set to unlearn: a built-in name or a JSON Lines file")
     retain: Name = _field(
-        "us_cities",
+        "us_cities,continents",
         "fact sets to keep, commas between; train facts steer training",
     )
     utility: Name = _field("elements", "fact set that is only ever measured")
