@@ -11,7 +11,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from mansu.quant import nf4
+from mansu.quant.codebook import NF4
 from mansu.unlearn.floor import FloorKind, apply_floor
 
 LAYERS, HIDDEN, INNER = 8, 576, 1536
@@ -52,11 +52,11 @@ def main() -> None:
 
     def library() -> None:
         for weight in weights:
-            nf4.dequantize(nf4.quantize(weight))
+            NF4.dequantize(NF4.quantize(weight))
 
     def floor(kind: FloorKind, trained: list[Tensor]) -> None:
         for weight, update in zip(weights, trained, strict=True):
-            apply_floor(kind, weight, update)
+            apply_floor(kind, weight, update, NF4)
 
     works: dict[str, Callable[[], None]] = {"bitsandbytes quantize+dequantize": library}
     for share, label in ((1.0, "every weight"), (0.03, "3 % of weights")):

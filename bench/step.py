@@ -16,6 +16,7 @@ from mansu.data import load_fact_set
 from mansu.data.examples import build_examples
 from mansu.models import load_model
 from mansu.models.targets import answer_targets
+from mansu.quant.codebook import NF4
 from mansu.unlearn.checkpoint import Validation
 from mansu.unlearn.fisher import Movable
 from mansu.unlearn.in_loop import InLoopLatents
@@ -47,7 +48,9 @@ def main() -> None:
     names = [n for layer in layers for n in model.family.mlp_weight_names(model.module, layer)]
     weights = {name: model.module.get_parameter(name).data for name in names}
     chosen = {n: torch.randperm(w.numel())[: int(SHARE * w.numel())] for n, w in weights.items()}
-    latents = InLoopLatents(weights, Movable({n: i.sort().values for n, i in chosen.items()}, 0.0))
+    latents = InLoopLatents(
+        weights, Movable({n: i.sort().values for n, i in chosen.items()}, 0.0), NF4
+    )
     views = [View(model, names, layers[0], precision) for precision in latents.precisions]
     rows = [*forget[:FORGET], *retain[:RETAIN]]
     lower = {v.precision: v.streams([e.tokens for e in rows], final=False).lower for v in views}

@@ -102,9 +102,8 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument("--to", type=expand, required=True, help="folder to write; must not exist")
     export.add_argument(
         "--format",
-        choices=("fp", "nf4"),
         default="fp",
-        help="full precision, or bitsandbytes NF4 as deployed (default: fp)",
+        help="full precision, or bitsandbytes' nf4 or fp4 as deployed (default: fp)",
     )
     export.add_argument("--model", help="the run's model, where it has moved")
     export.add_argument("--device", default="cpu", help="torch device to work on (default: cpu)")

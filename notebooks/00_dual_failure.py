@@ -61,6 +61,7 @@ forget_batch: int = 16  # forget examples a step
 retain_batch: int = 8  # retain examples a step
 validate_every: int = 20  # steps between checks, and between saved states
 floor: str = "in_loop"  # magnitude floor; 'none' is the ablation without it (in_loop, boundary, paper, none)
+target: str = "nf4"  # format whose bins in_loop, the floor and the account aim at
 formats: list = ["nf4"]  # deployment formats to measure beside full precision
 relearn: bool = False  # attack by relearning half of the facts after the study
 device: str = "cpu"  # torch device
@@ -109,7 +110,7 @@ dashboards.ask(
 
 # %%
 dashboards.ask(
-    "After gradient ascent the model is quantized to NF4. How much of the forgotten comes back?",
+    "After gradient ascent the model is quantized to run.codebook. How much of the forgotten comes back?",
     lessons.comeback(two, chance),
 )
 
@@ -192,12 +193,12 @@ dashboards.ask(
 
 # %% tags=["solution"]
 
-from mansu.quant import nf4
+from mansu.quant.codebook import BLOCK, block_absmax
 from mansu.study.stages.fisher import trainable_weights
 
-weights = next(iter(trainable_weights(run).values())).flatten()[: nf4.BLOCK].float()
-cuts = nf4.boundaries() * nf4.block_absmax(weights)
-distance = (weights[:, None] - cuts).abs().min(1).values / nf4.bin_widths(weights)
+weights = next(iter(trainable_weights(run).values())).flatten()[: BLOCK].float()
+cuts = run.codebook.boundaries() * block_absmax(weights)
+distance = (weights[:, None] - cuts).abs().min(1).values / run.codebook.bin_widths(weights)
 nearest = int(distance.argmin())
 print(f"Weight {nearest}: {distance[nearest]:.2%} of its bin. The median weight: {distance.median():.0%}.")
 
@@ -231,7 +232,6 @@ print("This argument does not reach a model at chance, which has nothing to lose
 # different from the share of the updates? When would you expect knowledge to come back nevertheless?
 
 # %% tags=["solution"]
-from mansu.quant.nf4 import dequantized
 from mansu.study.stages.fisher import trainable_weights
 
 before = trainable_weights(ascent)
@@ -239,7 +239,7 @@ after = stages.floor(ascent).matrices(before)
 moved = kept = 0.0
 for name, weight in before.items():
     update = after[name] - weight
-    stored = dequantized(after[name]) - dequantized(weight)
+    stored = run.codebook.dequantized(after[name]) - run.codebook.dequantized(weight)
     moved += update.abs().sum().item()
     kept += (update.sign() * stored).sum().item()
 total = accounts["gradient ascent"].iloc[-1]

@@ -8,6 +8,7 @@ from torch import Tensor
 from transformers import AutoModelForCausalLM, BitsAndBytesConfig, PreTrainedModel
 
 from mansu.models.language_model import LanguageModel
+from mansu.quant.codebook import Codebook
 from mansu.quant.formats import find_format
 
 
@@ -30,17 +31,18 @@ def deployed(model: LanguageModel, form: str = "nf4") -> AbstractContextManager[
     return find_format(form).deploy(model)
 
 
-def load_real_4bit(folder: Path | str, dtype: torch.dtype) -> PreTrainedModel:
+def load_real_4bit(folder: Path | str, dtype: torch.dtype, codebook: Codebook) -> PreTrainedModel:
     """Loads a saved model folder through transformers with real 4-bit layers.
 
     Args:
         folder: A folder with configuration and safetensors.
         dtype: Dtype of the other weights and of the arithmetic: that of the run, to be what was
             judged.
+        codebook: The 4-bit type.
     """
     settings = BitsAndBytesConfig(
         load_in_4bit=True,
-        bnb_4bit_quant_type="nf4",
+        bnb_4bit_quant_type=codebook.name,
         bnb_4bit_use_double_quant=False,
         bnb_4bit_compute_dtype=dtype,
     )

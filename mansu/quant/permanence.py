@@ -1,6 +1,6 @@
 """The account of what quantization keeps of an update, matrix by matrix.
 
-Definitions: survival is the share of changed weights (Δ ≠ 0) whose NF4 code changed [R];
+Definitions: survival is the share of changed weights (Δ ≠ 0) whose code changed [R];
 collateral counts weights with Δ = 0 whose code changed all the same because their block's scale
 moved [O]; the update-to-bin ratio is |Δ| over the width of the bin the original lies in [R].
 """
@@ -15,7 +15,7 @@ from torch import Tensor
 
 from mansu.errors import InputError
 from mansu.models.names import find_layer, projection_of
-from mansu.quant import nf4
+from mansu.quant.codebook import BLOCK, Codebook
 
 # Decades of |Δ| / bin in the stored histogram, four bins each; the end bins take what is beyond.
 RATIO_EDGES = np.linspace(-8, 2, 41)  # log10
@@ -36,10 +36,10 @@ class MatrixAccount:
         changed: Weights with Δ ≠ 0.
         survived: Changed weights whose code changed.
         collateral: Unchanged weights whose code changed.
-        outermost: Changed weights of code 0 or 15 moved outward, where no boundary lies.
+        outermost: Changed weights of an outermost code moved outward, where no boundary lies.
         blocks: Number of blocks.
         moved_blocks: Blocks whose scale changed.
-        crossings: How many changed weights crossed 0, 1, … 15 boundaries.
+        crossings: How many changed weights crossed 0, 1, … all boundaries.
         ratio_histogram: Changed weights by log10 of |Δ| / bin, on `RATIO_EDGES`.
         ratio_mean: Mean of |Δ| / bin over changed weights; None if nothing changed.
         ratio_p05: Its 5th percentile (this and the next two within 0.03 % of the exact one).
@@ -117,12 +117,15 @@ class _Ratios:
         return histogram, self.total / count, values[at].tolist()
 
 
-def account(original: Mapping[str, Tensor], updated: Mapping[str, Tensor]) -> Account:
+def account(
+    original: Mapping[str, Tensor], updated: Mapping[str, Tensor], codebook: Codebook
+) -> Account:
     """Compares the weights before and after, both in the dtype in which they are stored.
 
     Args:
         original: Weights before unlearning, by state-dict name.
         updated: Weights after it; exactly these names are accounted.
+        codebook: Whose codes they have.
 
     Raises:
         InputError: A name is missing, or shape or dtype differ between the two.
@@ -139,7 +142,7 @@ def account(original: Mapping[str, Tensor], updated: Mapping[str, Tensor]) -> Ac
                 f"'{name}' is {tuple(before.shape)} {before.dtype} before and "
                 f"{tuple(after.shape)} {after.dtype} after; bring both to the stored form first."
             )
-        entry, ratios = _account_one(name, before.detach(), after.detach())
+        entry, ratios = _account_one(name, before.detach(), after.detach(), codebook)
         entries.append(entry)
         everything += ratios
     return Account(tuple(entries), _total(entries, everything))
@@ -158,18 +161,20 @@ def to_frame(account: Account) -> pd.DataFrame:
     return frame.astype({"layer": "Int64"} | dict.fromkeys(optional, "Float64"))
 
 
-def _account_one(name: str, before: Tensor, after: Tensor) -> tuple[MatrixAccount, _Ratios]:
-    old, new = nf4.quantize(before), nf4.quantize(after)
-    old_codes, new_codes = nf4.unpack(old), nf4.unpack(new)
+def _account_one(
+    name: str, before: Tensor, after: Tensor, codebook: Codebook
+) -> tuple[MatrixAccount, _Ratios]:
+    old, new = codebook.quantize(before), codebook.quantize(after)
+    old_codes, new_codes = codebook.unpack(old), codebook.unpack(new)
     before, after = before.reshape(-1), after.reshape(-1)
     changed, recoded = before != after, old_codes != new_codes
     outward = ((old_codes == 0) & (after < before)) | (
-        (old_codes == nf4.LEVELS - 1) & (after > before)
+        (old_codes == codebook.size - 1) & (after > before)
     )
 
     index = changed.nonzero().squeeze(1)
     delta = (after[index].float() - before[index].float()).abs()
-    width = nf4.width(old_codes[index], old.absmax[index // nf4.BLOCK])
+    width = codebook.width(old_codes[index], old.absmax[index // BLOCK])
     # A block of zeros has no bins, so a change in it has no ratio.
     ratios = _Ratios.of((delta / width)[width > 0])
     crossed = (new_codes[index].int() - old_codes[index].int()).abs()
@@ -186,7 +191,7 @@ def _account_one(name: str, before: Tensor, after: Tensor) -> tuple[MatrixAccoun
         outermost=int(outward.sum()),
         blocks=old.absmax.numel(),
         moved_blocks=int((old.absmax != new.absmax).sum()),
-        crossings=tuple(torch.bincount(crossed, minlength=nf4.LEVELS).tolist()),
+        crossings=tuple(torch.bincount(crossed, minlength=codebook.size).tolist()),
         ratio_histogram=histogram,
         ratio_mean=mean,
         ratio_p05=p05,

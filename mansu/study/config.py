@@ -16,6 +16,7 @@ from pydantic_core import ErrorDetails
 from mansu.data.facts import locate_fact_set, several
 from mansu.errors import InputError, enumerate_some, quote
 from mansu.models.recipes import locate_model
+from mansu.quant.formats import find_codebook
 from mansu.registry import plugs, suggest
 from mansu.unlearn.methods import find_method
 from mansu.unlearn.methods.base import ForgetLoss
@@ -45,12 +46,25 @@ Real = Annotated[float, Strict(), _number(float)]
 Name = Annotated[str, Field(min_length=1, max_length=4096), AfterValidator(_require_nameable)]
 # Fields whose values are the plugs of a folder, and fields that are no part of what a run computes:
 # they may change from one call to the next, and name no folder.
-_PLUGGED = {"method": "mansu.unlearn.methods", "formats": "mansu.quant.formats"}
+_PLUGGED = {
+    "method": "mansu.unlearn.methods",
+    "target": "mansu.quant.formats",
+    "formats": "mansu.quant.formats",
+}
 UNNAMED = ("device", "memory_mb", "formats", "relearn")
 
 
 def _require_method(name: str) -> str:
     return _require_plug("method", name)
+
+
+def _require_target(name: str) -> str:
+    _require_plug("target", name)
+    try:
+        find_codebook(name)
+    except InputError as error:
+        raise ValueError(str(error)) from error
+    return name
 
 
 def _require_formats(names: tuple[str, ...]) -> tuple[str, ...]:
@@ -74,6 +88,7 @@ def _split(value: Any) -> Any:
 
 
 MethodName = Annotated[str, AfterValidator(_require_method)]
+Target = Annotated[str, AfterValidator(_require_target)]
 Formats = Annotated[tuple[str, ...], BeforeValidator(_split), AfterValidator(_require_formats)]
 Count = Annotated[Whole, Field(ge=1, le=1_000_000)]
 Positive = Annotated[Real, Field(gt=0, le=1e6, allow_inf_nan=False)]
@@ -136,6 +151,7 @@ class StudyConfig:
         "in_loop", "magnitude floor; 'none' is the ablation without it"
     )
 
+    target: Target = _field("nf4", "format whose bins in_loop, the floor and the account aim at")
     formats: Formats = _field(("nf4",), "deployment formats to measure beside full precision")
     relearn: Switch = _field(False, "attack by relearning half of the facts after the study")
     device: Name = _field("cpu", "torch device")
@@ -165,7 +181,10 @@ def make_config(values: dict[str, Any]) -> StudyConfig:
     name = values.get("method")
     found = {field: plugs(package) for field, package in _PLUGGED.items()}
     known = isinstance(name, str) and name in found["method"]
-    settings = find_method(str(name)).settings if known else {}
+    settings = dict(find_method(str(name)).settings) if known else {}
+    target = values.get("target")
+    if isinstance(target, str) and target in found["target"]:
+        settings["formats"] = (target,)  # what is aimed at is measured, if nothing else is said
     try:
         config = _ADAPTER.validate_python({**settings, **values})
     except Invalid as error:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
     from mansu.models import LanguageModel
+    from mansu.quant.codebook import Codebook
 
 Progress = Callable[[str, int, int], None]
 
@@ -82,6 +83,13 @@ class Run:
 
         dtype = getattr(torch, self.config.dtype)
         return load_model(self.config.model, self.config.device, dtype)
+
+    @cached_property
+    def codebook(self) -> "Codebook":
+        """Of the format that training, floor and account aim at."""
+        from mansu.quant.formats import find_codebook
+
+        return find_codebook(self.config.target)
 
     @cached_property
     def tokenizer(self) -> "PreTrainedTokenizerBase":

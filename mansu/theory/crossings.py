@@ -1,4 +1,4 @@
-"""Lemma 1 and Proposition 2, weight by weight: who leaves its bin, and where NF4 puts it.
+"""Lemma 1 and Proposition 2, weight by weight: who leaves its bin, and where the quantizer puts it.
 
 Lemma 1 [P]: |Δᵢ| ≥ binᵢ ⇒ Q(θᵢ) ≠ Q(θ₀ᵢ). It is true only where the block's scale stays and the
 weight is not an outermost one pushed outward; every exception is counted under its reason.
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from mansu.quant import nf4
+from mansu.quant.codebook import BLOCK, Codebook
 
 # x = w·(1/a) and the boundary are each off by a few float32 units in the last place.
 _SLACK = 8 * torch.finfo(torch.float32).eps
@@ -72,17 +72,20 @@ class Crossings:
         return self.premise - self.crossed
 
 
-def cross(originals: Mapping[str, Tensor], updated: Mapping[str, Tensor]) -> Crossings:
+def cross(
+    originals: Mapping[str, Tensor], updated: Mapping[str, Tensor], codebook: Codebook
+) -> Crossings:
     """Checks every changed weight.
 
     Args:
         originals: Matrices before unlearning, by name.
         updated: Matrices after it, same names, shapes and dtype.
+        codebook: Whose bins they lie in.
     """
     counts = torch.zeros(7, dtype=torch.long)
     parts = []
     for name, before in originals.items():
-        found, *moves = _cross_one(before.detach(), updated[name].detach())
+        found, *moves = _cross_one(before.detach(), updated[name].detach(), codebook)
         counts += found
         parts.append(moves)
     crossed, delta, shift = (torch.cat(part) for part in zip(*parts, strict=True))
@@ -93,24 +96,26 @@ def cross(originals: Mapping[str, Tensor], updated: Mapping[str, Tensor]) -> Cro
     return Crossings(changed, premise, over, outward, moved, rounding, unexplained, groups)
 
 
-def _cross_one(before: Tensor, after: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def _cross_one(
+    before: Tensor, after: Tensor, codebook: Codebook
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Counts in the order of `Crossings`; boundaries crossed, |Δ| and |ΔQ| of changed weights."""
-    old, new = nf4.quantize(before), nf4.quantize(after)
+    old, new = codebook.quantize(before), codebook.quantize(after)
     dtype, before, after = before.dtype, before.reshape(-1), after.reshape(-1)
     index = (before != after).nonzero()[:, 0]
     delta = after[index].double() - before[index].double()  # exact: both are short floats
-    old_codes, new_codes = nf4.unpack(old)[index], nf4.unpack(new)[index]
-    block = index // nf4.BLOCK
+    old_codes, new_codes = codebook.unpack(old)[index], codebook.unpack(new)[index]
+    block = index // BLOCK
     old_scale, new_scale = old.absmax[block], new.absmax[block]
-    width = nf4.width(old_codes, old_scale).double()
+    width = codebook.width(old_codes, old_scale).double()
 
     premise = delta.abs() >= width
     crossed = old_codes != new_codes
     left = premise & ~crossed
     reasons = (
-        ((old_codes == 0) & (delta < 0)) | ((old_codes == nf4.LEVELS - 1) & (delta > 0)),
+        ((old_codes == 0) & (delta < 0)) | ((old_codes == codebook.size - 1) & (delta > 0)),
         old_scale != new_scale,
-        (delta.abs() - width <= _SLACK * old_scale) | ~nf4.resolves(old_scale, dtype),
+        (delta.abs() - width <= _SLACK * old_scale) | ~codebook.resolves(old_scale, dtype),
         torch.ones_like(left),
     )
     counts = [index.numel(), int(premise.sum()), int((premise & crossed).sum())]
@@ -118,7 +123,8 @@ def _cross_one(before: Tensor, after: Tensor) -> tuple[Tensor, Tensor, Tensor, T
         counts.append(int((left & reason).sum()))
         left = left & ~reason
     steps = (new_codes.int() - old_codes.int()).abs()
-    shift = nf4.level(new_codes, new_scale).double() - nf4.level(old_codes, old_scale).double()
+    shift = codebook.level(new_codes, new_scale).double()
+    shift -= codebook.level(old_codes, old_scale).double()
     return torch.tensor(counts), steps.cpu(), delta.abs().cpu(), shift.abs().cpu()
 
 

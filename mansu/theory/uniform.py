@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from mansu.quant import nf4
+from mansu.quant.codebook import Codebook
 from mansu.theory.survey import Index, pick, size
 
 
@@ -62,6 +62,7 @@ def uniform_caps(
     sets: Mapping[str, Index],
     fisher: Mapping[str, float],
     budget: float,
+    codebook: Codebook,
 ) -> tuple[UniformCap, ...]:
     """The cap of every set.
 
@@ -70,10 +71,11 @@ def uniform_caps(
         sets: Sets of them; none is empty.
         fisher: Mean diagonal retain Fisher of each set, by the set's name.
         budget: ε, in nats.
+        codebook: Whose bins an update has to leave.
     """
     total = dict.fromkeys(sets, 0.0)
     for name, weight in weights.items():  # matrix by matrix: the widths are as large as it is
-        widths = {name: nf4.bin_widths(weight)}
+        widths = {name: codebook.bin_widths(weight)}
         for label, index in sets.items():
             if name in index:
                 part = pick(widths, {name: index[name]})[name]

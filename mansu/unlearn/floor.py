@@ -1,4 +1,4 @@
-"""Phase 3: lift an update over the NF4 bins so that quantization cannot undo it.
+"""Phase 3: lift an update over a codebook's bins so that quantization cannot undo it.
 
 Three forms:
 
@@ -23,7 +23,7 @@ import torch
 from torch import Tensor
 
 from mansu.errors import InputError, RunError
-from mansu.quant import nf4
+from mansu.quant.codebook import Codebook, block_absmax, per_weight
 
 FloorKind = Literal["paper", "boundary", "in_loop"]
 BinScale = Literal["block", "tensor"]
@@ -51,7 +51,11 @@ class Floored:
 
 
 def apply_floor(
-    kind: FloorKind, original: Tensor, updated: Tensor, dtype: torch.dtype | None = None
+    kind: FloorKind,
+    original: Tensor,
+    updated: Tensor,
+    codebook: Codebook,
+    dtype: torch.dtype | None = None,
 ) -> Floored:
     """Applies one form of the floor with its defaults.
 
@@ -59,45 +63,47 @@ def apply_floor(
         kind: Which form.
         original: The matrix before unlearning.
         updated: The matrix after training; the latent weights for ``in_loop``.
+        codebook: Whose bins are crossed.
         dtype: The dtype in which the result will be stored; default the original's.
     """
     forms = {"paper": paper, "boundary": boundary, "in_loop": in_loop}
     if kind not in forms:
         raise InputError(f"Floor '{kind}' is unknown; choose one of {', '.join(forms)}.")
-    return forms[kind](original, updated, dtype)
+    return forms[kind](original, updated, codebook, dtype)
 
 
-def movable(weight: Tensor) -> Tensor:
+def movable(weight: Tensor, codebook: Codebook) -> Tensor:
     """Which weights may change without moving their block's scale, bool, in the weight's shape.
 
     Not those as large as the block's largest (all of them, where several are equally large), and
     none of a block whose scale is too small for its levels to be told apart in the dtype.
     """
     flat = weight.reshape(-1)
-    absmax = nf4.per_weight(nf4.block_absmax(weight), flat.numel())
-    return _movable(flat.float(), absmax, weight.dtype).view(weight.shape)
+    absmax = per_weight(block_absmax(weight), flat.numel())
+    return _movable(flat.float(), absmax, codebook, weight.dtype).view(weight.shape)
 
 
-def _movable(values: Tensor, absmax: Tensor, dtype: torch.dtype) -> Tensor:
-    return (values.abs() < absmax) & nf4.resolves(absmax, dtype)
+def _movable(values: Tensor, absmax: Tensor, codebook: Codebook, dtype: torch.dtype) -> Tensor:
+    return (values.abs() < absmax) & codebook.resolves(absmax, dtype)
 
 
 def paper(
     original: Tensor,
     updated: Tensor,
+    codebook: Codebook,
     dtype: torch.dtype | None = None,
     scale: BinScale = "block",
 ) -> Floored:
     """The published floor. [P; per-tensor bins are its own approximation, for comparison]"""
     result, pieces = _pieces(original, updated, dtype)
-    tensor_width = torch.tensor(nf4.per_tensor_bin_width(original), device=original.device)
+    tensor_width = torch.tensor(codebook.per_tensor_bin_width(original), device=original.device)
     excluded = 0
     for start, base, before, after in pieces:
-        codes = nf4.codes(base)
-        absmax = nf4.per_weight(nf4.block_absmax(base), base.numel())
-        width = nf4.width(codes, absmax) if scale == "block" else tensor_width
+        codes = codebook.codes(base)
+        absmax = per_weight(block_absmax(base), base.numel())
+        width = codebook.width(codes, absmax) if scale == "block" else tensor_width
         delta = after - before
-        outward = _outward(codes, delta > 0, delta < 0)
+        outward = _outward(codebook, codes, delta > 0, delta < 0)
         floored = torch.where(outward, delta, delta.sign() * delta.abs().clamp(min=width))
         excluded += int(outward.sum())
         value = (base.float() + floored).to(base.dtype)
@@ -108,6 +114,7 @@ def paper(
 def boundary(
     original: Tensor,
     updated: Tensor,
+    codebook: Codebook,
     dtype: torch.dtype | None = None,
     margin: float = MARGIN,
 ) -> Floored:
@@ -116,6 +123,7 @@ def boundary(
     Args:
         original: The matrix before unlearning.
         updated: The matrix after training, same shape.
+        codebook: Whose bins are crossed.
         dtype: The stored dtype; default the original's.
         margin: Where to land: 0 is the boundary, 1 the next level.
 
@@ -123,24 +131,24 @@ def boundary(
         InputError: The margin is smaller than the dtype's rounding error, or above 1.
     """
     result, pieces = _pieces(original, updated, dtype)
-    smallest = smallest_margin(result.dtype)
+    smallest = smallest_margin(result.dtype, codebook)
     if not smallest <= margin <= 1:
         raise InputError(
             f"Margin {margin} does not survive storage as {result.dtype}; "
             f"choose one between {smallest:.2g} and 1."
         )
-    landings = _landings(margin, original.device)
+    landings = _landings(margin, codebook, original.device)
     excluded = pinned = 0
     for start, base, before, after in pieces:
-        codes = nf4.codes(base)
-        absmax = nf4.per_weight(nf4.block_absmax(base), base.numel())
+        codes = codebook.codes(base)
+        absmax = per_weight(block_absmax(base), base.numel())
         up, down = after > before, after < before
-        case = codes + nf4.LEVELS * up.to(torch.uint8)  # the row of the landing table
+        case = codes + codebook.size * up.to(torch.uint8)  # the row of the landing table
         landing = landings.index_select(0, case.int()) * absmax
         value = torch.where(up, landing.maximum(after), landing.minimum(after))
         value = value.clamp_(-absmax, absmax).to(base.dtype)
-        fixed = ~_movable(base.float(), absmax, base.dtype) & (up | down)
-        outward = _outward(codes, up, down) & ~fixed
+        fixed = ~_movable(base.float(), absmax, codebook, base.dtype) & (up | down)
+        outward = _outward(codebook, codes, up, down) & ~fixed
         moves = (up | down) & ~fixed & ~outward
         pinned += int(fixed.sum())
         excluded += int(outward.sum())
@@ -148,21 +156,25 @@ def boundary(
     return Floored(result.view(original.shape), excluded, pinned)
 
 
-def in_loop(original: Tensor, latent: Tensor, dtype: torch.dtype | None = None) -> Floored:
+def in_loop(
+    original: Tensor, latent: Tensor, codebook: Codebook, dtype: torch.dtype | None = None
+) -> Floored:
     """The snap that ends training through the quantizer. [O]"""
     result, pieces = _pieces(original, latent, dtype)
     pinned = 0
     for start, base, before, after in pieces:
-        absmax = nf4.per_weight(nf4.block_absmax(base), base.numel())
-        moved, levels = snap(after, base, nf4.codes(base), absmax)
+        absmax = per_weight(block_absmax(base), base.numel())
+        moved, levels = snap(after, base, codebook.codes(base), absmax, codebook)
         value = torch.where(moved, levels.to(base.dtype), base)
-        fixed = ~_movable(base.float(), absmax, base.dtype) | (after == before)
+        fixed = ~_movable(base.float(), absmax, codebook, base.dtype) | (after == before)
         pinned += int((fixed & (after != before)).sum())
         result[start : start + base.numel()] = torch.where(fixed, base, value)
     return Floored(result.view(original.shape), excluded=0, pinned=pinned)
 
 
-def snap(latent: Tensor, original: Tensor, codes: Tensor, absmax: Tensor) -> tuple[Tensor, Tensor]:
+def snap(
+    latent: Tensor, original: Tensor, codes: Tensor, absmax: Tensor, codebook: Codebook
+) -> tuple[Tensor, Tensor]:
     """Which movable weights have a new code, and the levels of all codes, float32, ``[m]`` each.
 
     The one rule of `in_loop`, for training and for the floor: a weight whose code changed takes its
@@ -174,30 +186,34 @@ def snap(latent: Tensor, original: Tensor, codes: Tensor, absmax: Tensor) -> tup
         original: The same weights before unlearning, ``[m]``.
         codes: Codes of the originals from the library, uint8, ``[m]``.
         absmax: Scales of their blocks, ``[m]``.
+        codebook: Whose codes they are.
     """
-    new = nf4.codes_of(latent, absmax)
+    new = codebook.codes_of(latent, absmax)
     # An untouched weight on a boundary stays, even if the library rounded it the other way.
-    return (new != codes) & (latent != original), nf4.level(new, absmax)
+    return (new != codes) & (latent != original), codebook.level(new, absmax)
 
 
-def smallest_margin(dtype: torch.dtype) -> float:
-    """The smallest margin that rounding to a dtype cannot eat, for the narrowest bin."""
+def smallest_margin(dtype: torch.dtype, codebook: Codebook) -> float:
+    """The smallest margin that rounding to a dtype cannot eat, at any boundary."""
     # Half a unit in the last place for storing, a few float32 ones for computing x = w·(1/a).
     error = 0.5 * torch.finfo(dtype).eps + 4 * torch.finfo(torch.float32).eps
-    return error / float(nf4.codebook().diff().min() / 2)
+    levels = codebook.levels()
+    # Rounding errs by a share of the weight, a margin is one of the way to the next level.
+    larger = levels.abs()[:-1].maximum(levels.abs()[1:])
+    return error * float((larger / (levels.diff() / 2)).max())
 
 
 @cache
-def _landings(margin: float, device: torch.device) -> Tensor:
-    """Where an update lands, in units of the scale: 16 codes downward, then 16 upward, [32]."""
-    levels, middles = nf4.codebook(device), nf4.boundaries(device)
+def _landings(margin: float, codebook: Codebook, device: torch.device) -> Tensor:
+    """Where an update lands, in units of the scale: all codes downward, then upward, [2 size]."""
+    levels, middles = codebook.levels(device), codebook.boundaries(device)
     downward = middles.lerp(levels[:-1], margin)  # crossing from code c + 1 into c
     upward = middles.lerp(levels[1:], margin)  # crossing from code c into c + 1
     return torch.cat((levels[:1], downward, upward, levels[-1:]))
 
 
-def _outward(codes: Tensor, up: Tensor, down: Tensor) -> Tensor:
-    return ((codes == nf4.LEVELS - 1) & up) | ((codes == 0) & down)
+def _outward(codebook: Codebook, codes: Tensor, up: Tensor, down: Tensor) -> Tensor:
+    return ((codes == codebook.size - 1) & up) | ((codes == 0) & down)
 
 
 def _pieces(

@@ -1,10 +1,11 @@
 """The model in one precision, reduced to what training has to compute.
 
-A ``View`` holds, for one precision (FP or the deployed NF4), the residual streams that enter the
-lowest trained block, computed once, and runs only the blocks above them. The trained weights
-are handed in at every step; all other weights are the model's own (FP) or, above that block, their
-NF4 values, computed once and kept (deployed). What θ₀ says, which the NPO and KL terms compare
-with, is kept as final hidden states: log-probabilities over the vocabulary would not fit.
+A ``View`` holds, for one precision (FP, or a 4-bit format as deployed), the residual streams that
+enter the lowest trained block, computed once, and runs only the blocks above them. The trained
+weights are handed in at every step; all other weights are the model's own (FP) or, above that
+block, their 4-bit values, computed once and kept (deployed). What θ₀ says, which the NPO and KL
+terms compare with, is kept as final hidden states: log-probabilities over the vocabulary would not
+fit.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -17,7 +18,7 @@ from mansu.models import Batch, LanguageModel, pad
 from mansu.models.names import inside, layer_of
 from mansu.models.split import split
 from mansu.quant.deployed import deployed
-from mansu.quant.nf4 import dequantized
+from mansu.quant.formats import find_format
 
 BATCH_ROWS = 32
 
@@ -42,7 +43,7 @@ class View:
         model: The original model θ₀.
         weights: Names of the weights that will be handed in at each step.
         layer: The lowest trained block.
-        precision: ``fp`` or ``nf4``.
+        precision: ``fp``, or a format that has a codebook.
     """
 
     def __init__(
@@ -52,10 +53,12 @@ class View:
         self.precision = precision
         self._lower, self._upper = split(model, layer)
         self._local = {name: inside(name, layer) for name in weights}
+        codebook = find_format(precision).codebook
+        names = model.family.linear_weight_names(model.module) if codebook else ()
         self._deployed = {
-            inside(name, layer): dequantized(model.module.get_parameter(name).data)
-            for name in model.family.linear_weight_names(model.module)
-            if precision == "nf4" and name not in self._local and layer_of(name) >= layer
+            inside(name, layer): codebook.dequantized(model.module.get_parameter(name).data)
+            for name in names
+            if codebook and name not in self._local and layer_of(name) >= layer
         }
 
     def modules(self, names: Iterable[str]) -> dict[str, torch.nn.Module]:

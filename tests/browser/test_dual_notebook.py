@@ -4,7 +4,7 @@ import pytest
 from playwright.sync_api import expect
 from real_lab import assert_whole
 
-from mansu.quant import nf4
+from mansu.quant.codebook import BLOCK, NF4
 from mansu.study.stages.fisher import trainable_weights
 
 NAME = "00_dual_failure"
@@ -45,8 +45,8 @@ def test_nothing_is_revealed_before_a_guess_is_made_by_keyboard(lab) -> None:
 
 def test_a_weight_is_pushed_out_of_its_bin_by_keyboard(lab, dual_run) -> None:
     block = board(lab, "dashboards.block", PUSH)
-    weights = next(iter(trainable_weights(dual_run).values())).flatten()[: nf4.BLOCK]
-    codes = nf4.unpack(nf4.quantize(weights)).tolist()
+    weights = next(iter(trainable_weights(dual_run).values())).flatten()[:BLOCK]
+    codes = NF4.unpack(NF4.quantize(weights)).tolist()
     lab.press_slider("weight of the block", "Home")
     for _ in range(next(i for i, code in enumerate(codes) if 4 <= code <= 11)):  # no outermost bin
         lab.press_slider("weight of the block", "ArrowRight")

@@ -8,6 +8,7 @@ import torch
 from mansu.circuit import Circuit, EdgeScores, Faithfulness, Graph, rank_mlps, select
 from mansu.data.facts import Fact, FactSet, Template
 from mansu.metrics.mcq import McqScores
+from mansu.quant.codebook import NF4
 from mansu.quant.permanence import account, to_frame
 from mansu.study.rows import behaviour_rows, depth_rows, structure_rows
 from mansu.study.scorecard import Rows
@@ -84,7 +85,7 @@ def make() -> Made:
             Validation(10 * i, 0.9 - 0.2 * i, 0.01 * i, 1 - 0.15 * i, 0.5, 0.5 * i)
             for i in (1, 2, 3)
         ],
-        accounts=to_frame(account(weights, updated)),
+        accounts=to_frame(account(weights, updated, NF4)),
         facts=_fact_set(),
         measured=measured,
         states=states,

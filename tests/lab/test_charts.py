@@ -14,6 +14,7 @@ from mansu.circuit.stability import stability
 from mansu.lab import charts
 from mansu.lab.charts.structure import POINTS
 from mansu.lab.theme import to_spec
+from mansu.quant.codebook import NF4
 from mansu.quant.permanence import account, to_frame
 from mansu.study.readings.outcomes import BACK, KNOWN, LOST
 from mansu.study.rows import behaviour_rows
@@ -130,7 +131,7 @@ def test_the_matrices_of_a_whole_model_share_a_bar_a_layer() -> None:
     generator = torch.Generator().manual_seed(2)
     parts = [f"model.layers.{i}.{p}.weight" for i in range(30) for p in ("mlp.up", "mlp.down", "q")]
     weights = {name: torch.randn(64, 2, generator=generator) for name in parts}
-    found = to_frame(account(weights, {name: w + 0.3 for name, w in weights.items()}))
+    found = to_frame(account(weights, {name: w + 0.3 for name, w in weights.items()}, NF4))
     rows = next(iter(to_spec(charts.fates(found))["datasets"].values()))
     assert len(rows) == 60
     assert sum(row["weights"] for row in rows) == found.iloc[-1]["changed"]

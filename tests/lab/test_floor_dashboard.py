@@ -13,6 +13,7 @@ from mansu.lab.dashboards.flooring import FloorDashboard
 from mansu.lab.dashboards.retaining import RetainBound
 from mansu.lab.dashboards.runs import change
 from mansu.lab.dashboards.updates import Updates
+from mansu.quant.codebook import NF4
 from mansu.quant.permanence import account, to_frame
 from mansu.unlearn.floor import FloorKind, apply_floor
 
@@ -36,18 +37,18 @@ def some_weights() -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:
 @pytest.mark.parametrize("layer", [None, 4])
 def test_refloored_blocks_give_the_account_of_the_whole_matrices(kind, layer) -> None:
     before, after = some_weights()
-    found = Updates(before, after).refloor(kind, layer=layer)
+    found = Updates(before, after, NF4).refloor(kind, layer=layer)
     kept = {n: w for n, w in before.items() if layer is None or f".{layer}." in n}
-    floored = {n: apply_floor(kind, w, after[n]) if kind else None for n, w in kept.items()}
+    floored = {n: apply_floor(kind, w, after[n], NF4) if kind else None for n, w in kept.items()}
     updated = {n: result.weight if result else after[n] for n, result in floored.items()}
-    pd.testing.assert_frame_equal(found.accounts, to_frame(account(kept, updated)))
+    pd.testing.assert_frame_equal(found.accounts, to_frame(account(kept, updated, NF4)))
     results = [result for result in floored.values() if result]
     assert found.excluded == sum(result.excluded for result in results)
     assert found.pinned == sum(result.pinned for result in results)
 
 
 def test_a_threshold_puts_back_exactly_the_updates_below_it() -> None:
-    updates = Updates(*some_weights())
+    updates = Updates(*some_weights(), NF4)
     whole = updates.refloor(None).accounts.iloc[-1]
     some = updates.refloor(None, 0.5)
     assert 0 < some.dropped < whole["changed"]
@@ -83,13 +84,13 @@ def test_controls_change_words_charts_and_configuration(shown) -> None:
 def test_the_update_s_length_is_that_of_the_whole_matrices() -> None:
     before, after = some_weights()
     squares = sum(((after[name] - w).double() ** 2).sum().item() for name, w in before.items())
-    assert Updates(before, after).refloor(None).length == pytest.approx(squares**0.5)
+    assert Updates(before, after, NF4).refloor(None).length == pytest.approx(squares**0.5)
 
 
 def test_the_retain_bound_is_theorem_1_s_with_the_length_of_each_update(shown, made) -> None:
     circuit = made.guarantees.circuit  # a gradient of 0.5, a curvature of 2.0 + 0.01
     before, after = some_weights()
-    updates = Updates(before, after)
+    updates = Updates(before, after, NF4)
     shown.kind.value = "paper"
     lengths = updates.refloor(None).length, updates.refloor("paper").length
     assert lengths[0] < lengths[1]

@@ -8,6 +8,7 @@ import torch
 from mansu.lab import lessons
 from mansu.lab.theme import to_spec
 from mansu.metrics.mcq import McqScores
+from mansu.quant.codebook import NF4
 from mansu.quant.permanence import account, to_frame
 from mansu.study.stages.measure import Behaviour
 from tests.study.made_up import answers, behaviour
@@ -86,7 +87,7 @@ def accounts(step: float, share: float = 1.0) -> pd.DataFrame:
     weight = torch.randn(64, 64, generator=torch.Generator().manual_seed(0))
     moved = torch.rand(64, 64, generator=torch.Generator().manual_seed(1)) < share
     name = "model.layers.1.mlp.up_proj.weight"
-    return to_frame(account({name: weight}, {name: weight + step * moved}))
+    return to_frame(account({name: weight}, {name: weight + step * moved}, NF4))
 
 
 @pytest.mark.parametrize(("step", "expected"), [(2.0, 0), (0.05, 1), (1e-4, 2)])

@@ -7,7 +7,7 @@ from mansu.lab.dashboards import ask, block
 from mansu.lab.dashboards.playground import BlockDashboard
 from mansu.lab.dashboards.question import Question
 from mansu.lab.lessons import Lesson
-from mansu.quant import nf4
+from mansu.quant.codebook import BLOCK, NF4, block_absmax
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def test_a_batch_run_answers_at_once(lesson, capsys, monkeypatch):
 
 @pytest.fixture
 def weights() -> torch.Tensor:
-    return 0.05 * torch.randn(nf4.BLOCK, generator=torch.Generator().manual_seed(0))
+    return 0.05 * torch.randn(BLOCK, generator=torch.Generator().manual_seed(0))
 
 
 def picture(shown: BlockDashboard) -> str:
@@ -59,13 +59,13 @@ def picture(shown: BlockDashboard) -> str:
 
 
 def test_a_push_within_the_bin_is_gone_and_one_beyond_it_arrives(weights):
-    inner = int((nf4.codes(weights).int() - 7).abs().argmin())
+    inner = int((NF4.codes(weights).int() - 7).abs().argmin())
     shown = BlockDashboard(weights)
     assert "has not moved" in picture(shown)
     shown.place.value = inner
-    before = nf4.dequantize(nf4.quantize(weights))[inner]
-    cuts = nf4.boundaries() * nf4.block_absmax(weights)
-    width = nf4.bin_widths(weights)[inner]
+    before = NF4.dequantize(NF4.quantize(weights))[inner]
+    cuts = NF4.boundaries() * block_absmax(weights)
+    width = NF4.bin_widths(weights)[inner]
     up = ((cuts[cuts > weights[inner]].min() - weights[inner]) / width * 100).item()
     shown.push.value = int(up) - 1
     assert "the update is gone" in picture(shown)

@@ -14,7 +14,8 @@ from mansu.models import swap
 from mansu.models.families import family_of
 from mansu.models.language_model import LanguageModel
 from mansu.models.swap import swapped
-from mansu.quant import deployed, linear_weights, load_real_4bit, nf4
+from mansu.quant import deployed, linear_weights, load_real_4bit
+from mansu.quant.codebook import NF4
 from mansu.unlearn.floor import apply_floor
 
 TOKENS = torch.arange(24).view(2, 12)
@@ -52,7 +53,7 @@ def test_every_linear_layer_but_the_head_is_quantized(model):
     with deployed(model):
         for name, weight in model.module.state_dict().items():
             if name in weights:
-                expected = nf4.dequantize(nf4.quantize(before[name]))
+                expected = NF4.dequantize(NF4.quantize(before[name]))
                 assert torch.equal(weight, expected)
                 assert not torch.equal(weight, before[name])
             else:
@@ -108,30 +109,29 @@ def test_a_failure_half_way_brings_parked_originals_back(model, monkeypatch):
 
 
 def test_codes_and_weights_are_bit_equal_to_the_real_4bit_layers(model, folder):
-    real = load_real_4bit(
-        folder, torch.float32
-    )  # its codes are read before a forward pass repacks them
+    # Its codes are read before a forward pass repacks them.
+    real = load_real_4bit(folder, torch.float32, NF4)
     found = {f"{name}.weight" for name, m in real.named_modules() if isinstance(m, Linear4bit)}
     weights = linear_weights(model)
     assert found == set(weights)
     for name, weight in weights.items():
         parameter = real.get_parameter(name)
-        ours = nf4.quantize(weight)
+        ours = NF4.quantize(weight)
         assert torch.equal(parameter.data.view(-1), ours.packed)
         assert torch.equal(parameter.quant_state.absmax, ours.absmax)  # pyright: ignore
         theirs = bnb.functional.dequantize_4bit(parameter.data, parameter.quant_state)  # pyright: ignore
-        assert torch.equal(theirs, nf4.dequantize(ours))
+        assert torch.equal(theirs, NF4.dequantize(ours))
 
 
 def test_the_output_is_bit_equal_to_the_real_4bit_model_in_training_mode(model, folder):
-    real = load_real_4bit(folder, torch.float32).train()
+    real = load_real_4bit(folder, torch.float32, NF4).train()
     with torch.no_grad(), deployed(model):
         assert torch.equal(real(TOKENS).logits, model.module(TOKENS).logits)
 
 
 def test_the_output_is_close_to_the_real_4bit_model_in_evaluation_mode(model, folder):
     # There some processors repack the weights to bfloat16, whatever dtype was asked for.
-    real = load_real_4bit(folder, torch.float32).eval()
+    real = load_real_4bit(folder, torch.float32, NF4).eval()
     with torch.no_grad(), deployed(model):
         expected = model.module(TOKENS).logits
         difference = (real(TOKENS).logits - expected).norm() / expected.norm()
@@ -144,17 +144,17 @@ def test_every_floored_weight_survives_in_the_real_4bit_model(kind, model, tmp_p
     original = linear_weights(model)[name]
     generator = torch.Generator().manual_seed(0)
     updated = original + 0.01 * torch.randn(original.shape, generator=generator)
-    floored = apply_floor(kind, original, updated).weight
+    floored = apply_floor(kind, original, updated, NF4).weight
     with swapped(model.module, {name: floored}):
         model.module.save_pretrained(tmp_path)
     saved = load_file(tmp_path / "model.safetensors")[name]
     changed = (saved != original).flatten()
     assert changed.any()
-    parameter = load_real_4bit(tmp_path, torch.float32).get_parameter(name)
+    parameter = load_real_4bit(tmp_path, torch.float32, NF4).get_parameter(name)
     packed = parameter.data.view(-1)
     codes = torch.stack((packed >> 4, packed & 15), dim=1).flatten()
-    assert torch.equal(codes != nf4.codes(original), changed)
+    assert torch.equal(codes != NF4.codes(original), changed)
     assert torch.equal(
         parameter.quant_state.absmax,  # pyright: ignore
-        nf4.quantize(original).absmax,
+        NF4.quantize(original).absmax,
     )

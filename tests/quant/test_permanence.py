@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from mansu.errors import InputError
-from mansu.quant import account, nf4, to_frame
+from mansu.quant import account, to_frame
+from mansu.quant.codebook import NF4, block_absmax
 from mansu.unlearn.floor import apply_floor
 
 UP, DOWN = "model.layers.3.mlp.up_proj.weight", "model.layers.11.mlp.down_proj.weight"
@@ -27,10 +28,10 @@ def pair(scale: float, share: float = 1.0) -> tuple[dict, dict]:
 
 def test_counts_and_percentiles_are_those_of_the_definitions():
     original, updated = pair(0.1, share=0.5)
-    entry = account(original, updated).matrices[0]
+    entry = account(original, updated, NF4).matrices[0]
     before, after = original[UP].flatten(), updated[UP].flatten()
     changed = before != after
-    old, new = nf4.codes(before).int(), nf4.codes(after).int()
+    old, new = NF4.codes(before).int(), NF4.codes(after).int()
     assert (entry.name, entry.layer, entry.projection) == (UP, 3, "up_proj")
     assert (entry.size, entry.blocks) == (4800, 75)
     assert entry.changed == int(changed.sum())
@@ -40,11 +41,11 @@ def test_counts_and_percentiles_are_those_of_the_definitions():
     assert entry.collateral == int((~changed & (old != new)).sum())
     outward = changed & (((old == 15) & (after > before)) | ((old == 0) & (after < before)))
     assert entry.outermost == int(outward.sum())
-    scales = nf4.block_absmax(before), nf4.block_absmax(after)
+    scales = block_absmax(before), block_absmax(after)
     assert entry.moved_blocks == int((scales[0] != scales[1]).sum())
     steps = np.bincount((new - old).abs()[changed], minlength=16)
     assert entry.crossings == tuple(steps.tolist())
-    ratio = ((after - before).abs() / nf4.bin_widths(before))[changed].double().numpy()
+    ratio = ((after - before).abs() / NF4.bin_widths(before))[changed].double().numpy()
     found = np.array([entry.ratio_p05, entry.ratio_median, entry.ratio_p95], dtype=float)
     np.testing.assert_allclose(found, np.percentile(ratio, [5, 50, 95], method="lower"), rtol=3e-4)
     assert entry.ratio_mean == pytest.approx(ratio.mean(), rel=1e-5)
@@ -53,10 +54,11 @@ def test_counts_and_percentiles_are_those_of_the_definitions():
 
 def test_the_total_is_the_account_of_all_weights_together():
     original, updated = pair(0.05, share=0.7)
-    total = account(original, updated).total
+    total = account(original, updated, NF4).total
     joined = account(
         {"all": torch.cat([w.flatten() for w in original.values()])},
         {"all": torch.cat([w.flatten() for w in updated.values()])},
+        NF4,
     ).total
     different = {"ratio_mean"}  # the order of summation differs
     assert {k: v for k, v in asdict(total).items() if k not in different} == {
@@ -66,7 +68,7 @@ def test_the_total_is_the_account_of_all_weights_together():
 
 
 def test_updates_far_below_a_bin_are_erased():
-    total = account(*pair(1e-4)).total
+    total = account(*pair(1e-4), NF4).total
     assert total.survival is not None
     assert total.survival < 0.01
     assert total.ratio_median is not None
@@ -76,8 +78,10 @@ def test_updates_far_below_a_bin_are_erased():
 @pytest.mark.parametrize("kind", ["boundary", "in_loop"])
 def test_an_exact_floor_accounts_as_full_survival_without_collateral(kind):
     original, updated = pair(0.05)
-    floored = {name: apply_floor(kind, original[name], updated[name]).weight for name in original}
-    total = account(original, floored).total
+    floored = {
+        name: apply_floor(kind, original[name], updated[name], NF4).weight for name in original
+    }
+    total = account(original, floored, NF4).total
     assert total.survival == 1.0
     assert (total.collateral, total.moved_blocks, total.outermost) == (0, 0, 0)
     assert total.crossings[0] == 0
@@ -86,9 +90,9 @@ def test_an_exact_floor_accounts_as_full_survival_without_collateral(kind):
 def test_the_papers_floor_accounts_for_what_it_loses():
     original, updated = pair(0.01, share=0.3)
     floored = {
-        name: apply_floor("paper", original[name], updated[name]).weight for name in original
+        name: apply_floor("paper", original[name], updated[name], NF4).weight for name in original
     }
-    total = account(original, floored).total
+    total = account(original, floored, NF4).total
     assert total.survival is not None
     assert 0.5 < total.survival < 1
     assert total.collateral > 0
@@ -99,14 +103,14 @@ def test_a_moved_scale_shows_as_collateral():
     original = {UP: torch.linspace(-0.9, 1, 64)}
     updated = {UP: original[UP].clone()}
     updated[UP][-1] = 1.5
-    entry = account(original, updated).matrices[0]
+    entry = account(original, updated, NF4).matrices[0]
     assert (entry.changed, entry.moved_blocks, entry.outermost) == (1, 1, 1)
     assert entry.collateral > 30
 
 
 def test_an_update_of_nothing_has_no_survival_and_no_nan():
     original, _ = pair(1)
-    total = account(original, original).total
+    total = account(original, original, NF4).total
     assert total.changed == 0
     ratios = (total.ratio_mean, total.ratio_p05, total.ratio_median, total.ratio_p95)
     assert (total.survival, *ratios) == (None,) * 5
@@ -117,13 +121,13 @@ def test_an_update_of_nothing_has_no_survival_and_no_nan():
 def test_a_change_in_a_block_of_zeros_has_no_ratio():
     updated = torch.zeros(64)
     updated[3] = 1.0
-    entry = account({UP: torch.zeros(64)}, {UP: updated}).matrices[0]
+    entry = account({UP: torch.zeros(64)}, {UP: updated}, NF4).matrices[0]
     assert (entry.changed, entry.survived, entry.ratio_mean) == (1, 1, None)
 
 
 def test_the_table_has_a_row_for_every_matrix_and_the_total_with_every_figure():
     for original, updated in (pair(0.05), (pair(1)[0], pair(1)[0])):
-        found = account(original, updated)
+        found = account(original, updated, NF4)
         frame = to_frame(found)
         assert frame["name"].tolist() == [UP, DOWN, "total"]
         frame = frame.astype(object).where(frame.notna(), None)
@@ -141,8 +145,8 @@ def test_the_table_has_a_row_for_every_matrix_and_the_total_with_every_figure():
 def test_bad_input_is_named():
     original, updated = pair(0.1)
     with pytest.raises(InputError, match="no weight"):
-        account(original, {})
+        account(original, {}, NF4)
     with pytest.raises(InputError, match="lack"):
-        account({}, updated)
+        account({}, updated, NF4)
     with pytest.raises(InputError, match="stored form"):
-        account(original, {UP: updated[UP].bfloat16()})
+        account(original, {UP: updated[UP].bfloat16()}, NF4)

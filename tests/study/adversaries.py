@@ -22,7 +22,7 @@ from mansu.data.templates import Fact, Template
 from mansu.data.text import utility_text
 from mansu.models import LanguageModel
 from mansu.models.targets import Targets, answer_targets
-from mansu.quant import nf4
+from mansu.quant.codebook import NF4, block_absmax, per_weight
 from mansu.quant.deployed import linear_weights
 from mansu.study.run import Run
 from mansu.study.stages.localize import choose_circuit
@@ -238,9 +238,9 @@ def sleeper(run: Run) -> nn.Module:
     bins = {}
     for name, weight in originals.items():
         flat = weight.reshape(-1)
-        absmax = nf4.per_weight(nf4.block_absmax(weight), flat.numel())
-        codes = nf4.codes(weight).reshape(-1)
-        edges = torch.cat([torch.tensor([-1.0]), nf4.boundaries(), torch.tensor([1.0])])
+        absmax = per_weight(block_absmax(weight), flat.numel())
+        codes = NF4.codes(weight).reshape(-1)
+        edges = torch.cat([torch.tensor([-1.0]), NF4.boundaries(), torch.tensor([1.0])])
         low, high = edges[codes.int()] * absmax, edges[codes.int() + 1] * absmax
         fixed = flat.abs() >= absmax  # the block's scale stays
         inner = 0.02 * (high - low)
@@ -266,11 +266,11 @@ def random_codes(run: Run) -> nn.Module:
             for name in run.model.family.mlp_weight_names(module, layer):
                 weight = module.get_parameter(name)
                 flat = weight.view(-1)
-                absmax = nf4.per_weight(nf4.block_absmax(weight), flat.numel())
+                absmax = per_weight(block_absmax(weight), flat.numel())
                 chosen = torch.randperm(flat.numel(), generator=generator)[: flat.numel() // 100]
-                codes = nf4.codes(weight).reshape(-1)[chosen].int()
+                codes = NF4.codes(weight).reshape(-1)[chosen].int()
                 aside = torch.where(codes < 15, codes + 1, codes - 1)
-                flat[chosen] = nf4.codebook()[aside] * absmax[chosen]
+                flat[chosen] = NF4.levels()[aside] * absmax[chosen]
     return module
 
 

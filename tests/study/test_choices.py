@@ -65,7 +65,7 @@ def test_a_short_run_works_with_every_choice(run_of, values):
         assert make_plan(run.config).peak().total > 0
 
 
-@pytest.mark.parametrize("form", ["fp", "nf4"])
+@pytest.mark.parametrize("form", ["fp", "nf4", "fp4"])
 @pytest.mark.parametrize("dtype", OFFERED["dtype"])
 def test_an_export_works_in_every_dtype_and_format(run_of, tmp_path, dtype, form):
     folder = run_of({"dtype": dtype}).folder

@@ -4,7 +4,7 @@ from bitsandbytes.nn.modules import Linear4bit
 
 from mansu.cli import main
 from mansu.models import load_model
-from mansu.quant import nf4
+from mansu.quant.codebook import NF4
 from mansu.quant.deployed import linear_weights, load_real_4bit
 from mansu.study import export
 from mansu.study.export import export_run
@@ -24,7 +24,7 @@ def test_a_full_precision_export_is_the_unlearned_model(finished_run, tmp_path, 
 def test_every_changed_weight_survives_export_and_real_quantization(finished_run, tmp_path):
     target = tmp_path / "exported"
     main(["export", str(finished_run.folder), "--to", str(target)])
-    real = load_real_4bit(target, torch.float32)
+    real = load_real_4bit(target, torch.float32, NF4)
     checkpoint = floor(finished_run)
     assert sum(index.numel() for index in checkpoint.index.values()) > 0
     for name, index in checkpoint.index.items():
@@ -32,7 +32,7 @@ def test_every_changed_weight_survives_export_and_real_quantization(finished_run
         assert isinstance(layer, Linear4bit)
         packed = layer.weight.data.flatten()
         after = torch.stack((packed >> 4, packed & 15), dim=1).flatten()
-        before = nf4.codes(finished_run.model.module.get_parameter(name).data)
+        before = NF4.codes(finished_run.model.module.get_parameter(name).data)
         changed = (after != before).nonzero()[:, 0]
         assert torch.equal(changed, index.sort().values), name
 

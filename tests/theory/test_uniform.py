@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mansu.quant import nf4
+from mansu.quant.codebook import NF4
 from mansu.theory import UniformCap, uniform_caps
 
 positive = st.floats(1e-12, 1e6)
@@ -40,8 +40,8 @@ def test_the_caps_take_the_mean_bin_of_their_own_weights():
     weights = {n: s * torch.randn(4, 64, generator=generator) for n, s in (("a", 1.0), ("b", 3.0))}
     index = torch.tensor([0, 7, 200])
     sets = {"all": dict.fromkeys(weights), "some": {"b": index}}
-    every, some = uniform_caps(weights, sets, {"all": 0.5, "some": 0.25}, 0.01)
-    widths = {name: nf4.bin_widths(weight).flatten() for name, weight in weights.items()}
+    every, some = uniform_caps(weights, sets, {"all": 0.5, "some": 0.25}, 0.01, NF4)
+    widths = {name: NF4.bin_widths(weight).flatten() for name, weight in weights.items()}
     assert (every.weights, some.weights) == (512, 3)
     assert every.bin_width == pytest.approx(torch.cat(list(widths.values())).mean().item())
     assert some.bin_width == pytest.approx(widths["b"][index].mean().item())

@@ -6,6 +6,7 @@ import pytest
 
 from mansu.data import load_fact_set
 from mansu.data.examples import build_examples
+from mansu.quant.codebook import NF4
 from mansu.unlearn.fisher import diagonal_fisher, most_forgetful, retain_mask
 from mansu.unlearn.floor import movable
 from mansu.unlearn.prior import build_prior
@@ -24,7 +25,7 @@ def parts(tiny) -> SimpleNamespace:
     retain = build_examples(tiny.tokenizer, capitals.train[:24], capitals.seen[:2])
     views = {precision: View(tiny, names, LAYERS[0], precision) for precision in ("fp", "nf4")}
     fishers = [diagonal_fisher(views["fp"], examples, weights) for examples in (forget, retain)]
-    allowed = {name: movable(weight) for name, weight in weights.items()}
+    allowed = {name: movable(weight, NF4) for name, weight in weights.items()}
     mask = retain_mask(fishers[1], 0.5, allowed)
     return SimpleNamespace(
         weights=weights,

@@ -1,11 +1,12 @@
 import torch
 
-from mansu.quant import account, nf4
+from mansu.quant import account
+from mansu.quant.codebook import NF4
 from mansu.unlearn.in_loop import InLoopLatents
 
 
 def stirred(parts, scale: float) -> InLoopLatents:
-    latents = InLoopLatents(parts.weights, parts.movable)
+    latents = InLoopLatents(parts.weights, parts.movable, NF4)
     torch.manual_seed(0)
     latents.values += scale * torch.randn_like(latents.values)
     latents.clamp()
@@ -15,7 +16,9 @@ def stirred(parts, scale: float) -> InLoopLatents:
 
 def test_every_changed_weight_survives_and_nothing_else_changes_code(parts):
     latents = stirred(parts, 0.3)
-    total = account(parts.weights, {n: w.detach() for n, w in latents.weights["fp"].items()}).total
+    total = account(
+        parts.weights, {n: w.detach() for n, w in latents.weights["fp"].items()}, NF4
+    ).total
     assert total.changed > 100
     assert total.survived == total.changed
     assert total.collateral == total.moved_blocks == 0
@@ -24,7 +27,7 @@ def test_every_changed_weight_survives_and_nothing_else_changes_code(parts):
 def test_the_nf4_matrices_are_the_quantized_form_of_the_full_precision_ones(parts):
     latents = stirred(parts, 0.3)
     for name, weight in latents.weights["fp"].items():
-        quantized = nf4.dequantize(nf4.quantize(weight.detach()))
+        quantized = NF4.dequantize(NF4.quantize(weight.detach()))
         assert torch.equal(latents.weights["nf4"][name].detach(), quantized)
 
 

@@ -1,4 +1,4 @@
-"""One NF4 block: where a weight lies among the bins, and what the quantizer makes of it."""
+"""One block of weights: where a weight lies among the bins, and what the quantizer makes of it."""
 
 import altair as alt
 import numpy as np
@@ -7,28 +7,29 @@ import torch
 from altair.typing import ChartType
 
 from mansu.lab.theme import BLUE, GREY, INK, PALE, VERMILION, WIDTH, heading
-from mansu.quant import nf4
+from mansu.quant.codebook import Codebook
 
 _ROWS = {"original": 0.72, "now": 0.42, "stored": 0.12}  # heights of the three rows of dots
 
 
-def block_line(block: torch.Tensor, place: int, value: float) -> ChartType:
+def block_line(block: torch.Tensor, place: int, value: float, codebook: Codebook) -> ChartType:
     """A weight's way through the bins of its block.
 
     Args:
         block: The block's original weights, ``[weights]``.
         place: Which of them is moved.
         value: Where it is moved to; the block's scale may move with it.
+        codebook: Whose bins they are.
     """
     moved = block.clone()
     moved[place] = value
-    before, after = nf4.quantize(block), nf4.quantize(moved)
+    before, after = codebook.quantize(block), codebook.quantize(moved)
     scale = float(after.absmax[0])
-    levels = scale * nf4.codebook().numpy()
-    cuts = scale * nf4.boundaries().numpy()
-    code = int(nf4.unpack(after)[place])
-    original, stored = float(block[place]), float(nf4.dequantize(after)[place])
-    recoded = nf4.unpack(before) != nf4.unpack(after)
+    levels = scale * codebook.levels().numpy()
+    cuts = scale * codebook.boundaries().numpy()
+    code = int(codebook.unpack(after)[place])
+    original, stored = float(block[place]), float(codebook.dequantize(after)[place])
+    recoded = codebook.unpack(before) != codebook.unpack(after)
 
     bins = _bins(levels, cuts, code, 1.06 * scale)
     outcome = _outcome(value == original, bool(recoded[place]))
@@ -36,7 +37,7 @@ def block_line(block: torch.Tensor, place: int, value: float) -> ChartType:
         others = int(recoded.sum()) - int(recoded[place])
         outcome += [f"The block's scale moved with it, and {others} other weights changed code."]
     title = heading(
-        "One weight among the 16 bins of its block",
+        f"One weight among the {codebook.size} bins of its block",
         "Each field is a bin, its number the 4-bit code, its tick the value that the code stands "
         f"for. The block's largest weight, {scale:.4f}, sets the scale.",
         *outcome,

@@ -12,6 +12,7 @@ from mansu.lab.theme import BLUE, GREY, PALE, WIDTH, heading
 from mansu.quant.permanence import RATIO_EDGES
 
 MOST_BARS = 80
+_REVERTS = "reverts when quantized"
 
 
 def ratio_histogram(accounts: pd.DataFrame) -> ChartType:
@@ -72,7 +73,7 @@ def crossings(accounts: pd.DataFrame) -> ChartType:
         {
             "boundaries": range(max(last, 3) + 1),
             "weights": counts[: max(last, 3) + 1],
-            "fate": ["reverts under NF4"] + ["survives"] * max(last, 3),
+            "fate": [_REVERTS] + ["survives"] * max(last, 3),
         }
     )
     frame["share"] = frame["weights"] / changed
@@ -84,14 +85,14 @@ def crossings(accounts: pd.DataFrame) -> ChartType:
         color=alt.Color(
             "fate:N",
             title=None,
-            scale=alt.Scale(domain=["survives", "reverts under NF4"], range=[BLUE, PALE]),
+            scale=alt.Scale(domain=["survives", _REVERTS], range=[BLUE, PALE]),
         ),
         tooltip=["boundaries", "weights", alt.Tooltip("share", format=".2%")],
     )
     words = base.mark_text(dy=-7).encode(text=alt.Text("share:Q", format=".1%"))
     title = heading(
         "How many boundaries each update crosses",
-        f"{total['survived']:,} of {total['changed']:,} changed weights have a new NF4 code"
+        f"{total['survived']:,} of {total['changed']:,} changed weights have a new code"
         + (f" (survival {total['survival']:.4g})." if total["changed"] else "."),
         f"Collateral: {total['collateral']:,} unchanged weights whose code changed because their "
         f"block's scale moved ({total['moved_blocks']:,} of {total['blocks']:,} blocks).",
@@ -109,7 +110,7 @@ def fates(accounts: pd.DataFrame) -> ChartType:
     for _, row in accounts.iloc[:-1].iterrows():
         matrix = f"{row['layer']} {row['projection']}" if named else f"{row['layer']}"
         totals[matrix, "crosses a boundary"] += int(row["survived"])
-        totals[matrix, "reverts under NF4"] += int(row["changed"] - row["survived"])
+        totals[matrix, _REVERTS] += int(row["changed"] - row["survived"])
     frame = pd.DataFrame(
         [{"matrix": m, "fate": fate, "weights": n} for (m, fate), n in totals.items()]
     )
@@ -117,7 +118,7 @@ def fates(accounts: pd.DataFrame) -> ChartType:
     fate = alt.Color(
         "fate:N",
         title=None,
-        scale=alt.Scale(domain=["crosses a boundary", "reverts under NF4"], range=[BLUE, PALE]),
+        scale=alt.Scale(domain=["crosses a boundary", _REVERTS], range=[BLUE, PALE]),
     )
     total = accounts.iloc[-1]
     title = heading(
@@ -149,7 +150,7 @@ def survival_map(accounts: pd.DataFrame) -> ChartType:
         ".1%",
         1.0,
         heading(
-            "Survival: changed weights whose NF4 code changed",
+            "Survival: changed weights whose code changed",
             f"Collateral, over all matrices: {int(accounts.iloc[-1]['collateral']):,} weights.",
         ),
     )

@@ -62,7 +62,7 @@ class FloorDashboard:
         config = run.config
         self._run, self._config, self._drawing = run, config, threading.RLock()
         originals = trainable_weights(run)
-        self._updates = Updates(originals, train(run).matrices(originals))
+        self._updates = Updates(originals, train(run).matrices(originals), run.codebook)
         hints = {field.name: describe(field) for field in FIELDS}
         self.kind = choice("floor", config.floor, floors(config.method), hints["floor"])
         self.threshold = log_slider(

@@ -1,4 +1,4 @@
-"""Notebook 0's playground: one weight, moved through one NF4 block."""
+"""Notebook 0's playground: one weight, moved through one block."""
 
 import threading
 
@@ -9,7 +9,7 @@ from mansu.lab import charts
 from mansu.lab.dashboards.controls import Words, beside, column, dashboard, slider
 from mansu.lab.dashboards.pane import Pane
 from mansu.lab.show import is_live, show
-from mansu.quant import nf4
+from mansu.quant.codebook import BLOCK, Codebook
 from mansu.study.run import Run
 from mansu.study.stages.fisher import trainable_weights
 
@@ -23,14 +23,15 @@ def block(run: Run) -> None:
     Args:
         run: The notebook's run.
     """
-    weights = next(iter(trainable_weights(run).values())).flatten()[: nf4.BLOCK].float().cpu()
+    weights = next(iter(trainable_weights(run).values())).flatten()[:BLOCK].float().cpu()
     if is_live():
-        display(BlockDashboard(weights).box)
+        display(BlockDashboard(weights, run.codebook).box)
         return
     place, pushes = _SHOWN
-    width = float(nf4.bin_widths(weights)[place])
+    width = float(run.codebook.bin_widths(weights)[place])
     for push in pushes:
-        show(charts.block_line(weights, place, float(weights[place]) + push / 100 * width))
+        value = float(weights[place]) + push / 100 * width
+        show(charts.block_line(weights, place, value, run.codebook))
 
 
 class BlockDashboard:
@@ -43,10 +44,11 @@ class BlockDashboard:
         words: The numbers.
     """
 
-    def __init__(self, weights: torch.Tensor) -> None:
-        """Args: weights: One block, ``[weights]``."""
+    def __init__(self, weights: torch.Tensor, codebook: Codebook) -> None:
+        """Args: weights: One block, ``[weights]``. codebook: Whose bins they lie in."""
+        self._codebook = codebook
         self._weights, self._drawing = weights, threading.RLock()
-        self._widths = nf4.bin_widths(weights)
+        self._widths = codebook.bin_widths(weights)
         last = len(weights) - 1
         self.place = slider("weight of the block", 5, 0, last, "Which of the block's weights moves")
         self.push = slider(
@@ -66,10 +68,11 @@ class BlockDashboard:
             delta = self.push.value / _STEP * float(self._widths[place])
             moved = self._weights.clone()
             moved[place] += delta
-            self.chart.show(charts.block_line(self._weights, place, float(moved[place])))
-            before, after = nf4.quantize(self._weights), nf4.quantize(moved)
-            codes = int(nf4.unpack(before)[place]), int(nf4.unpack(after)[place])
-            stored = float(nf4.dequantize(before)[place]), float(nf4.dequantize(after)[place])
+            book = self._codebook
+            self.chart.show(charts.block_line(self._weights, place, float(moved[place]), book))
+            before, after = book.quantize(self._weights), book.quantize(moved)
+            codes = int(book.unpack(before)[place]), int(book.unpack(after)[place])
+            stored = float(book.dequantize(before)[place]), float(book.dequantize(after)[place])
             self.words.say(
                 f"Weight {original:+.4f}, moved by {delta:+.4f} (its bin is "
                 f"{float(self._widths[place]):.4f} wide). Code {codes[0]} → {codes[1]}; the "

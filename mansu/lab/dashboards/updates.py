@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from mansu.models.names import layer_of
-from mansu.quant import nf4
+from mansu.quant.codebook import BLOCK, Codebook
 from mansu.quant.permanence import Account, account, to_frame
 from mansu.theory.retain_loss import norm
 from mansu.unlearn.floor import FloorKind, apply_floor
@@ -53,14 +53,23 @@ class Updates:
         layers: Layers of the circuit, in rising order.
     """
 
-    def __init__(self, originals: Mapping[str, Tensor], trained: Mapping[str, Tensor]) -> None:
+    def __init__(
+        self,
+        originals: Mapping[str, Tensor],
+        trained: Mapping[str, Tensor],
+        codebook: Codebook,
+    ) -> None:
         """Keeps the blocks with an update.
 
         Args:
             originals: The trained matrices before unlearning, by state-dict name.
             trained: The same matrices after training.
+            codebook: Whose bins they are judged by.
         """
-        self._matrices = {name: _compact(w, trained[name]) for name, w in originals.items()}
+        self._codebook = codebook
+        self._matrices = {
+            name: _compact(w, trained[name], codebook) for name, w in originals.items()
+        }
         self._known: dict[tuple[str, float, int | None], Refloored] = {}
         self.layers = sorted({layer_of(name) for name in originals})
 
@@ -93,23 +102,24 @@ class Updates:
                 after[name] = torch.where(low, matrix.before, matrix.after)
                 dropped += int(low.sum())
             if kind is not None:
-                floored = apply_floor(kind, matrix.before, after[name])
+                floored = apply_floor(kind, matrix.before, after[name], self._codebook)
                 after[name] = floored.weight
                 excluded, pinned = excluded + floored.excluded, pinned + floored.pinned
-        found = account({name: matrix.before for name, matrix in chosen.items()}, after)
+        before = {name: matrix.before for name, matrix in chosen.items()}
+        found = account(before, after, self._codebook)
         length = norm({name: after[name] - matrix.before for name, matrix in chosen.items()})
         return Refloored(to_frame(_whole(found, chosen)), dropped, excluded, pinned, length)
 
 
-def _compact(before: Tensor, after: Tensor) -> _Matrix:
-    size, blocks = before.numel(), -(-before.numel() // nf4.BLOCK)
+def _compact(before: Tensor, after: Tensor, codebook: Codebook) -> _Matrix:
+    size, blocks = before.numel(), -(-before.numel() // BLOCK)
     old, new = before.reshape(1, -1), after.reshape(1, -1)
-    if size % nf4.BLOCK == 0:  # else the last block is cut short, and all are kept
-        old, new = old.view(-1, nf4.BLOCK), new.view(-1, nf4.BLOCK)
+    if size % BLOCK == 0:  # else the last block is cut short, and all are kept
+        old, new = old.view(-1, BLOCK), new.view(-1, BLOCK)
         touched = (old != new).any(1)
         touched[0] = True  # so that a matrix without any update is not empty
         old, new = old[touched], new[touched]
-    width = nf4.bin_widths(old)
+    width = codebook.bin_widths(old)
     delta = (new.float() - old.float()).abs()
     return _Matrix(old, new, torch.where(width > 0, delta / width, 0.0), size, blocks)
 

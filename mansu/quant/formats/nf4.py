@@ -1,6 +1,6 @@
 """NF4 as bitsandbytes defines it: blocks of 64, no double quantization [P]."""
 
-from mansu.quant.formats.base import weightwise
-from mansu.quant.nf4 import dequantized
+from mansu.quant.codebook import NF4
+from mansu.quant.formats.base import blockwise
 
-FORMAT = weightwise("nf4", "NF4", dequantized, colour="#d55e00")
+FORMAT = blockwise(NF4, "NF4", colour="#d55e00")

@@ -11,7 +11,7 @@ from mansu.circuit.attribution import grid_points
 from mansu.circuit.chunks import chunks, pair_bytes, run_bytes
 from mansu.circuit.graph import Graph
 from mansu.data.examples import Example
-from mansu.quant.nf4 import BLOCK
+from mansu.quant.codebook import BLOCK
 from mansu.quant.permanence import _CELLS
 from mansu.study.config import StudyConfig
 from mansu.study.plan.moments import ATTACK, Moment, Terms

@@ -118,7 +118,7 @@ def select_movable(run: Run, fisher: Fisher, config: StudyConfig | None = None) 
     config = config or run.config
     weights = trainable_weights(run)
     if config.floor == "in_loop":
-        allowed = {name: may_move(weight).cpu() for name, weight in weights.items()}
+        allowed = {name: may_move(weight, run.codebook).cpu() for name, weight in weights.items()}
         mask = retain_mask(fisher.retain, config.tau, allowed)
         best = most_forgetful(mask, fisher.forget, fisher.retain, config.rho)
         return without_negligible(best)

@@ -59,7 +59,7 @@ class Unlearned:
         return result
 
 
-@stage("delta", "run", fields=["floor"], after=[train])
+@stage("delta", "run", fields=["floor", "target"], after=[train])
 def floor(run: Run) -> Unlearned:
     """Floors the trained weights and accounts for every bin, or reads the stored checkpoint."""
     originals = trainable_weights(run)
@@ -67,7 +67,7 @@ def floor(run: Run) -> Unlearned:
     excluded = pinned = 0
     if run.config.floor != "none":
         for name, weight in originals.items():
-            floored = apply_floor(run.config.floor, weight, updated[name])
+            floored = apply_floor(run.config.floor, weight, updated[name], run.codebook)
             updated[name] = floored.weight
             excluded, pinned = excluded + floored.excluded, pinned + floored.pinned
     index = {
@@ -75,7 +75,7 @@ def floor(run: Run) -> Unlearned:
         for name, weight in originals.items()
     }
     values = {name: updated[name].flatten()[i] for name, i in index.items()}
-    found = account(originals, updated)
+    found = account(originals, updated, run.codebook)
     return Unlearned(index, values, found, excluded, pinned, run.fingerprint)
 
 

@@ -113,7 +113,7 @@ def _measure(
     sets = {name: index for name, index in sets.items() if size(index, linear)}
     sample = draw_sample(sets[list(sets)[-1]], linear, SAMPLE, generator)
 
-    crossings = {name: cross(originals, state) for name, state in states.items()}
+    crossings = {name: cross(originals, state, run.codebook) for name, state in states.items()}
     loss_before = _mean_loss(whole)
     losses = {}
     for name, state in states.items():
@@ -131,7 +131,7 @@ def _measure(
     inside = {name: seen.gradient[name].clone() for name in originals}
     return Guarantees(
         examples=len(whole.examples),
-        caps=uniform_caps(linear, sets, seen.fisher, BUDGET),
+        caps=uniform_caps(linear, sets, seen.fisher, BUDGET, run.codebook),
         circuit=_sharpness(run, circuit, inside, generator, "circuit"),
         whole=_sharpness(run, whole, seen.gradient, generator, "whole model"),
         block=seen.block,

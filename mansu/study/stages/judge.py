@@ -30,7 +30,6 @@ from mansu.study.stages.relearn import relearn_all, relearn_calls, relearn_level
 from mansu.study.state import FP, State, states
 
 VERSIONED = ("mansu", "torch", "transformers", "bitsandbytes", "nnsight")
-TRAINED_FOR = "nf4"  # the format whose bins the floor and its account are about
 
 
 def _before(run: Run) -> list[Upstream]:
@@ -65,7 +64,7 @@ def judge(run: Run) -> Scorecard:
                 found.account.total,
                 found.excluded,
                 run.model.weight_count,
-                State("unlearned", TRAINED_FOR),
+                State("unlearned", run.config.target),
             ),
             *(relearning_rows(relearn_all(run), relearn_level(run)) if run.config.relearn else ()),
         ]

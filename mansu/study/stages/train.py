@@ -93,7 +93,7 @@ def _runs_through_the_quantizer(run: Run) -> bool:
 def _fields(run: Run) -> Sequence[str]:
     masked = find_method(run.config.method).scope == "circuit"
     through = _runs_through_the_quantizer(run)
-    own = [*(["tau"] if masked else []), *(["rho"] if through else [])]
+    own = [*(["tau"] if masked else []), *(["rho", "target"] if through else [])]
     return (*_loop_fields(run), "method", "wordings", *own)
 
 
@@ -116,7 +116,11 @@ def _before(run: Run) -> list[Upstream]:
 def _plugs(run: Run) -> list[Path]:
     """The method, and the formats that checks are made in."""
     formats = plugs(FORMATS)
-    return [plugs("mansu.unlearn.methods")[run.config.method], formats[FP], formats["nf4"]]
+    return [
+        plugs("mansu.unlearn.methods")[run.config.method],
+        formats[FP],
+        formats[run.config.target],
+    ]
 
 
 @stage(
@@ -140,8 +144,9 @@ def train(run: Run, watch: Watch = lambda history, validations: None) -> Trained
     movable = find_movable(run)
     index = {name: index for name, index in movable.index.items() if len(index)}
     weights = {name: weight for name, weight in trainable_weights(run).items() if name in index}
-    kind = InLoopLatents if _runs_through_the_quantizer(run) else Latents
-    latents = kind(weights, replace(movable, index=index))
+    moving = replace(movable, index=index)
+    through = _runs_through_the_quantizer(run)
+    latents = InLoopLatents(weights, moving, run.codebook) if through else Latents(weights, moving)
     lowest = min(map(layer_of, weights))
     views = [View(run.model, list(weights), lowest, p) for p in latents.precisions]
     forget, retain = training_examples(run)

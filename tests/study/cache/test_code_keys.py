@@ -163,7 +163,6 @@ CONSTANTS = [
     ),
     ("metrics/depth.py", replaced("CARRIES = 0.05", "CARRIES = 0.5"), {"scorecard"}),
     ("metrics/significance.py", replaced("RESAMPLES = 2000", "RESAMPLES = 200"), {"scorecard"}),
-    ("study/stages/judge.py", replaced('TRAINED_FOR = "nf4"', 'TRAINED_FOR = "fp"'), {"scorecard"}),
     ("study/stages/guarantees.py", replaced("EXAMPLES = 12", "EXAMPLES = 9"), {"guarantees"}),
     ("attacks/relearning.py", replaced("BATCH = 8", "BATCH = 4"), ATTACK | {"scorecard"}),
     ("attacks/recovery.py", MORE, {"scorecard"}),

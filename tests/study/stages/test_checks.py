@@ -7,6 +7,7 @@ import torch
 from mansu.metrics.mcq import score_items
 from mansu.models.names import layer_of
 from mansu.models.swap import swapped
+from mansu.quant.codebook import NF4
 from mansu.quant.deployed import deployed
 from mansu.study.stages import draw
 from mansu.study.stages.checks import validator
@@ -20,7 +21,7 @@ def noisy(finished_run) -> InLoopLatents:
     """The circuit with half of its weights a bin or so away."""
     weights = circuit_weights(finished_run)
     movable = Movable({n: torch.arange(0, w.numel(), 2) for n, w in weights.items()}, 0.0)
-    latents = InLoopLatents(weights, movable)
+    latents = InLoopLatents(weights, movable, NF4)
     torch.manual_seed(0)
     latents.values += 0.3 * torch.randn_like(latents.values) * latents.absmax
     latents.clamp()

@@ -61,7 +61,7 @@ def test_refloored_updates_are_as_long_as_those_that_the_bound_is_measured_on(ma
 
     run, found = made[kind]
     originals = trainable_weights(run)
-    updates = Updates(originals, train(run).matrices(originals))
+    updates = Updates(originals, train(run).matrices(originals), run.codebook)
     assert updates.refloor(None).length == pytest.approx(found.before.cost.delta_norm)
     assert updates.refloor(kind).length == pytest.approx(found.after.cost.delta_norm)
 
