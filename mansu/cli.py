@@ -93,8 +93,10 @@ def _parser() -> argparse.ArgumentParser:
     sweep.add_argument("--dry-run", action="store_true", help="only say what would run")
     sweep.set_defaults(command=_sweep)
 
-    tables = commands.add_parser("tables", help="print the scorecards below a folder")
+    tables = commands.add_parser("tables", help="print the scorecards below a folder, or a table")
     tables.add_argument("folder", type=expand, help="a run, a study, or papermill_runs")
+    tables.add_argument("--table", help="summary, scorecard, methods or one of your own")
+    tables.add_argument("--to", type=expand, help="file for it: .md, .tex, .csv, .txt or .png")
     tables.set_defaults(command=_tables)
 
     export = commands.add_parser("export", help="write an unlearned model as a Hugging Face folder")
@@ -191,8 +193,8 @@ def _run(options: argparse.Namespace) -> int:
     with _Bars() as bars:
         run = Run(config, folders, bars.show)
         # Only now, because these import the libraries that compute.
+        from mansu.study.card_text import scorecard_table
         from mansu.study.pipeline import run_study
-        from mansu.study.tables import scorecard_table
 
         card = run_study(run)
     print(scorecard_table(card))
@@ -209,25 +211,9 @@ def _sweep(options: argparse.Namespace) -> int:
 
 
 def _tables(options: argparse.Namespace) -> int:
-    from mansu.study.scorecard import read_scorecard
-    from mansu.study.tables import scorecard_table
+    from mansu.lab.tables import print_tables
 
-    if not options.folder.is_dir():
-        raise InputError(f"{options.folder} is not a folder.")
-    told: dict[Path, str | InputError] = {}
-    for path in sorted(options.folder.rglob("scorecard.json")):
-        try:
-            card = read_scorecard(path)
-            if card is None:
-                raise InputError(f"{path} is damaged; run its configuration again.")
-            told[path] = scorecard_table(card)
-        except InputError as error:
-            told[path] = error
-    if not any(isinstance(text, str) for text in told.values()):
-        none = InputError(f"No scorecard below {options.folder}; run mansu run first.")
-        raise next(iter(told.values()), none)  # pyright: ignore
-    for path, text in told.items():
-        print(f"{path.parent}\n\n{text}\n")
+    print_tables(options.folder, options.table, options.to)
     return 0
 
 

@@ -124,7 +124,7 @@ display(Markdown(joint_reading(card)))
 # nothing is left to be brought back takes the other rules.
 
 # %%
-from mansu.study.tables import property_rows, scorecard_table
+from mansu.study.card_text import property_rows, scorecard_table
 
 table(
     [

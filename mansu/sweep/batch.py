@@ -21,10 +21,12 @@ import mansu
 from mansu.errors import InputError, RunError
 from mansu.scratch import follow_umask
 from mansu.study.cache.records import write_text
+from mansu.study.card_text import scorecard_table
 from mansu.study.config import StudyConfig
 from mansu.study.folders import Folders, study_folders
 from mansu.study.scorecard import Scorecard, read_scorecard
-from mansu.study.tables import scorecard_table, summary_table
+from mansu.study.table_files import to_text
+from mansu.study.tables import find_table
 from mansu.sweep import notebooks
 from mansu.sweep.environment import KERNELS, sweep_environment
 from mansu.sweep.grid import Study, expand, read_study
@@ -148,7 +150,9 @@ def print_report(plan: Sweep) -> None:
                 if path.is_file() and not path.name.startswith("."):
                     print(f"  {_near(path)}")
     if len(cards) > 1:
-        print(f"\n{summary_table(cards)}")
+        for name in ("summary", "methods"):
+            table = find_table(name)
+            print(f"\n{to_text(table, table.build(cards))}")
 
 
 def _check_runs(plan: Sweep) -> None:

@@ -11,6 +11,7 @@ from mansu.cli import main
 from mansu.data.facts import load_fact_set
 from mansu.errors import InputError, RunError
 from mansu.lab.open import open_run
+from mansu.study.card_text import scorecard_table
 from mansu.study.check import require_device
 from mansu.study.config import StudyConfig, make_config
 from mansu.study.folders import Folders
@@ -19,7 +20,6 @@ from mansu.study.plan import make_plan
 from mansu.study.run import Run
 from mansu.study.stages import draw, fisher, localize, train
 from mansu.study.state import State
-from mansu.study.tables import scorecard_table
 from mansu.sweep.batch import sweep
 from mansu.unlearn.fisher import Movable
 from tests.study.small_sets import FAST, hurry, options, write_set, write_sets

@@ -6,10 +6,10 @@ import pytest
 
 from mansu.attacks.recovery import durable
 from mansu.attacks.relearning import Attack
+from mansu.study.card_text import scorecard_table
 from mansu.study.relearned import recovered, relearning_lines, relearning_rows
 from mansu.study.scorecard import Rows
 from mansu.study.state import State
-from mansu.study.tables import scorecard_table
 from tests.attacks.test_recovery import attack, settings
 from tests.study import made_up
 

@@ -9,6 +9,7 @@ from mansu.data.facts import load_fact_set, several
 from mansu.errors import InputError
 from mansu.lab.dashboards.runs import change
 from mansu.models import LanguageModel
+from mansu.study.card_text import scorecard_table
 from mansu.study.check import load_sets
 from mansu.study.config import StudyConfig, make_config
 from mansu.study.folders import Folders, study_folders
@@ -16,7 +17,6 @@ from mansu.study.pipeline import run_study
 from mansu.study.run import Run
 from mansu.study.stages.draw import draw
 from mansu.study.stages.fisher import training_examples
-from mansu.study.tables import scorecard_table
 from tests.study.small_sets import FAST, hurry, write_set, write_sets
 
 BOTH = "capitals,us_cities"

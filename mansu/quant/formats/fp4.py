@@ -3,4 +3,4 @@
 from mansu.quant.codebook import FP4
 from mansu.quant.formats.base import blockwise
 
-FORMAT = blockwise(FP4, "FP4", colour="#cc79a7")
+FORMAT = blockwise(FP4, "FP4", colour="#e69f00")

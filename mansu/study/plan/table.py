@@ -2,10 +2,10 @@
 
 import textwrap
 
+from mansu.study.card_text import columns
 from mansu.study.plan.moments import Kind, Moment
 from mansu.study.plan.plan import Plan, stages_of
 from mansu.study.plan.workload import PIECE
-from mansu.study.tables import columns
 
 _GB = 10**9
 _KINDS: tuple[Kind, ...] = (

@@ -167,7 +167,7 @@ CONSTANTS = [
     ("attacks/relearning.py", replaced("BATCH = 8", "BATCH = 4"), ATTACK | {"scorecard"}),
     ("attacks/recovery.py", MORE, {"scorecard"}),
     ("theory/lanczos.py", MORE, {"guarantees"}),
-    ("study/tables.py", MORE, set()),
+    ("study/card_text.py", MORE, set()),
     ("lab/theme.py", MORE, set()),
 ]
 

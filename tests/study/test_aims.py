@@ -10,6 +10,7 @@ from mansu.cli import main
 from mansu.errors import InputError
 from mansu.quant.codebook import FP4, NF4
 from mansu.quant.permanence import account
+from mansu.study.card_text import scorecard_table
 from mansu.study.config import make_config
 from mansu.study.folders import Folders, variant
 from mansu.study.pipeline import run_study
@@ -19,7 +20,6 @@ from mansu.study.scorecard import Scorecard
 from mansu.study.stages.fisher import trainable_weights
 from mansu.study.stages.floor import floor
 from mansu.study.state import State
-from mansu.study.tables import scorecard_table
 from tests.study.small_sets import FAST, hurry, write_sets
 
 AIMED = [("in_loop", "fp4"), ("boundary", "fp4"), ("in_loop", "nf4")]

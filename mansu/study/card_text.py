@@ -7,7 +7,6 @@ from mansu.data.facts import several
 from mansu.paths import short_name
 from mansu.study.relearned import relearning_lines
 from mansu.study.rows import VIEWS
-from mansu.study.rules import RULE_NAMES
 from mansu.study.rules.base import short
 from mansu.study.scorecard import Kind, Row, Rows, Scorecard
 from mansu.study.state import FP, State, find_origin
@@ -177,27 +176,6 @@ def property_rows(card: Scorecard) -> list[list[str]]:
     """The rules: name, verdict, rule, reason; then the paper's properties."""
     told = [[v.name, v.word, v.rule, v.reason] for v in card.verdicts]
     return told + [[f"paper: {v.name}", v.word, v.rule, v.reason] for v in card.paper]
-
-
-def summary_table(cards: Sequence[Scorecard]) -> str:
-    """One line a run: what sets it apart, the key numbers, the verdicts."""
-    forms = list(dict.fromkeys(form for card in cards for form in card.rows.formats))
-    heads = ["FP" if form == FP else short(form) for form in forms]
-    lines = [["model", "forget", "method", "seed", *heads, "gap", "CAD", "word", *RULE_NAMES]]
-    for card in cards:
-        rows = card.rows
-        place = ("forget", "seen", "accuracy")
-        found = [rows.find(*place, State("unlearned", form), "value") for form in forms]
-        gaps = rows.where(view="seen", metric="accuracy", origin="unlearned", kind="gap")
-        worst = max(gaps, key=lambda row: row.value or 0.0, default=None)
-        cad = rows.at("forget", "circuit", "cad", State("unlearned", FP), "change")
-        numbers = [*(_number(row, ".3f") for row in found), _number(worst, "+.3f")]
-        named = [
-            short_name(str(card.config[name])) for name in ("model", "forget", "method", "seed")
-        ]
-        verdicts = [card.verdict(name).mark for name in RULE_NAMES]
-        lines.append([*named, *numbers, _number(cad, ".2f"), card.word, *verdicts])
-    return "\n".join(columns(lines, "lll" + "r" * (len(forms) + 3) + "l" * (len(RULE_NAMES) + 1)))
 
 
 def _accuracy_note(card: Scorecard) -> str:

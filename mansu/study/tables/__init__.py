@@ -1,0 +1,39 @@
+"""Tables over the scorecards of many runs: one file a table, found by looking into this folder."""
+
+from pathlib import Path
+
+from mansu.errors import InputError
+from mansu.registry import load
+from mansu.study.scorecard import Scorecard, read_scorecard
+from mansu.study.tables.base import Table as Table
+from mansu.study.tables.base import differing as differing
+
+
+def find_table(name: str) -> Table:
+    """A table by its name.
+
+    Raises:
+        InputError: There is none of that name.
+    """
+    return load(__name__, "TABLE", name)
+
+
+def read_cards(folder: Path) -> dict[Path, Scorecard | InputError]:
+    """Every scorecard below a folder by its file; for one that cannot be read, why.
+
+    Raises:
+        InputError: There is no such folder, or no scorecard in it that can be read.
+    """
+    if not folder.is_dir():
+        raise InputError(f"{folder} is not a folder.")
+    found: dict[Path, Scorecard | InputError] = {}
+    for path in sorted(folder.rglob("scorecard.json")):
+        try:
+            card = read_scorecard(path)
+            found[path] = card or InputError(f"{path} is damaged; run its configuration again.")
+        except InputError as error:
+            found[path] = error
+    if not any(isinstance(card, Scorecard) for card in found.values()):
+        none = InputError(f"No scorecard below {folder}; run mansu run first.")
+        raise next((error for error in found.values() if isinstance(error, InputError)), none)
+    return found

@@ -1,0 +1,70 @@
+"""What a table over many runs is, as far as those who print it must know."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pandas as pd
+
+from mansu.paths import short_name
+from mansu.study.config import FIELDS, SETS, defaults
+from mansu.study.scorecard import Row, Scorecard
+
+# Where the ends of a number's interval stand beside its column, in every table.
+LOW, HIGH = " low", " high"
+_SAID = ("model", "method", "seed", *SETS)  # what has columns of its own
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table over the scorecards of many runs.
+
+    Attributes:
+        name: As the shell names it.
+        title: What stands above it.
+        build: Scorecards to a frame of one line an entry. Numbers stay numbers; a number's interval
+            stands in two more columns, called as the number's with `LOW` and `HIGH` behind.
+        digits: How the numbers of a column are written; ``.3f`` where nothing is said.
+        note: What stands below it.
+    """
+
+    name: str
+    title: str
+    build: Callable[[Sequence[Scorecard]], pd.DataFrame]
+    digits: Mapping[str, str] = field(default_factory=dict)
+    note: str = ""
+
+
+def named(card: Scorecard) -> dict[str, Any]:
+    """What sets a run apart, column by column."""
+    config = card.config
+    return {
+        "model": short_name(str(config["model"])),
+        "forget": short_name(str(config["forget"])),
+        "method": " ".join([str(config["method"]), *differing(card)]),
+        "seed": config["seed"],
+    }
+
+
+def differing(card: Scorecard) -> list[str]:
+    """The settings of a run that are not its method's own, as ``name=value``."""
+    own = defaults(str(card.config["method"]))
+    names = [f.name for f in FIELDS if f.name not in _SAID and f.name in card.config]
+    found = {name: card.config[name] for name in names}
+    return [f"{name}={_plain(v)}" for name, v in found.items() if _other(v, getattr(own, name))]
+
+
+def put(entry: dict[str, Any], name: str, row: Row | None, ends: bool = False) -> None:
+    """Puts a number into a line, with its interval's ends where they are asked for."""
+    entry[name] = None if row is None else row.value
+    if ends:
+        entry[name + LOW] = None if row is None else row.low
+        entry[name + HIGH] = None if row is None else row.high
+
+
+def _other(one: Any, own: Any) -> bool:
+    return list(one) != list(own) if isinstance(own, tuple) else one != own
+
+
+def _plain(value: Any) -> str:
+    return ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)

@@ -1,0 +1,74 @@
+"""Methods beside each other, a line a model, forget set and method, over its seeds [P, Table 2].
+
+What the paper's main table shows for BF16 and NF4, for every format that was measured: forgetting,
+quantization, utility and structure. MMLU and IFEval are other benchmarks; the retain and utility
+sets stand in their place.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+
+from mansu.study.rules import RULE_NAMES
+from mansu.study.rules.base import short
+from mansu.study.scorecard import Kind, Scorecard
+from mansu.study.state import FP, State
+from mansu.study.tables.base import HIGH, LOW, Table, named
+
+
+def build(cards: Sequence[Scorecard]) -> pd.DataFrame:
+    """Means over seeds; the ends are the smallest and the largest seed's, where there are more."""
+    groups: dict[tuple[str, ...], list[Scorecard]] = {}
+    for card in cards:
+        name = named(card)
+        groups.setdefault((name["model"], name["forget"], name["method"]), []).append(card)
+    return pd.DataFrame([_line(key, found) for key, found in groups.items()])
+
+
+def _line(key: tuple[str, ...], cards: Sequence[Scorecard]) -> dict[str, Any]:
+    model, forget, method = key
+    line: dict[str, Any] = {"model": model, "forget": forget, "method": method}
+    line["seeds"] = len({card.config["seed"] for card in cards})
+    numbers = [_numbers(card) for card in cards]
+    for name in dict.fromkeys(name for found in numbers for name in found):
+        values = [v for found in numbers if (v := found.get(name)) is not None]
+        several = len(values) > 1
+        line[name] = sum(values) / len(values) if values else None
+        line[name + LOW] = min(values) if several else None
+        line[name + HIGH] = max(values) if several else None
+    held = [n for n in RULE_NAMES if all(card.verdict(n).holds for card in cards)]
+    return line | {"rules that hold": ", ".join(held) or "none"}
+
+
+def _numbers(card: Scorecard) -> dict[str, float | None]:
+    """A run's numbers, column by column."""
+    rows, found = card.rows, {}
+
+    def put(name: str, view: str, metric: str, form: str, kind: Kind, set: str = "forget") -> None:
+        row = rows.find(set, view, metric, State("unlearned", form), kind)
+        found[name] = None if row is None else row.value
+
+    for form in rows.formats:
+        put(f"forget {short(form)}", "seen", "accuracy", form, "value")
+    for form in rows.formats[1:]:
+        put(f"PTQ gap {short(form)}", "seen", "accuracy", form, "gap")
+    for form in rows.formats:
+        for name in ("retain", "utility"):
+            put(f"Δ {name} {short(form)}", "all", "accuracy", form, "change", name)
+    for form in rows.formats:
+        put(f"CAD {short(form)}", "circuit", "cad", form, "change")
+    put("AS-C", "circuit", "activation_shift", FP, "change")
+    put("AS-NC", "outside", "activation_shift", FP, "change")
+    account = {row.metric: row.value for row in rows.where(set="weights")}
+    return found | {"survival": account["survival"], "changed": account["changed_fraction"]}
+
+
+TABLE = Table(
+    "methods",
+    "Methods",
+    build,
+    digits={"survival": ".4g", "changed": ".3%"},
+    note="Means over seeds [smallest, largest]; Δ and CAD against the original in the same format. "
+    "A rule is named where it holds on every seed.",
+)
