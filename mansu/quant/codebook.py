@@ -128,14 +128,19 @@ class Codebook:
         return found.to(torch.uint8)
 
     def resolves(self, absmax: Tensor, dtype: torch.dtype) -> Tensor:
-        """Whether the levels of a block with this scale can be told apart in a dtype, bool.
+        """Whether the levels of a block with this scale can be told apart in a dtype, bool."""
+        return absmax >= self.smallest_scale(dtype)
 
-        False below the dtype's normal numbers, and where the smallest level falls below float32's:
-        bitsandbytes' kernels may flush those to zero.
+    def smallest_scale(self, dtype: torch.dtype) -> float:
+        """The smallest scale of a block whose levels can be told apart in a dtype.
+
+        Below the dtype's normal numbers they cannot, nor where the smallest level falls below
+        float32's: bitsandbytes' kernels may flush those to zero. FP4's lies closer to zero than
+        NF4's, so that its scales have to be larger by as much.
         """
         levels = self.levels().abs()
-        least = max(16.0, 1 / float(levels[levels > 0].min())) * torch.finfo(torch.float32).tiny
-        return absmax >= max(torch.finfo(dtype).tiny, least)
+        closer = max(1.0, 1 / 16 / float(levels[levels > 0].min()))
+        return closer * max(torch.finfo(dtype).tiny, 16 * torch.finfo(torch.float32).tiny)
 
     def level(self, codes: Tensor, absmax: Tensor) -> Tensor:
         """The weight a code stands for, float32: level × scale, shapes broadcast."""

@@ -198,8 +198,9 @@ def smallest_margin(dtype: torch.dtype, codebook: Codebook) -> float:
     # Half a unit in the last place for storing, a few float32 ones for computing x = w·(1/a).
     error = 0.5 * torch.finfo(dtype).eps + 4 * torch.finfo(torch.float32).eps
     levels = codebook.levels()
-    # Rounding errs by a share of the weight, a margin is one of the way to the next level.
-    larger = levels.abs()[:-1].maximum(levels.abs()[1:])
+    # Rounding errs by a share of the weight, or of the smallest normal number where that is larger.
+    normal = torch.finfo(dtype).tiny / codebook.smallest_scale(dtype)
+    larger = levels.abs()[:-1].maximum(levels.abs()[1:]).clamp(min=normal)
     return error * float((larger / (levels.diff() / 2)).max())
 
 

@@ -112,7 +112,7 @@ def make_guarantees(
     weights: dict[str, torch.Tensor], updated: dict[str, torch.Tensor]
 ) -> Guarantees:
     """Claims on an update: a cost below its bound, and a full Fisher form above the diagonal."""
-    crossings = cross(weights, updated)
+    crossings = cross(weights, updated, NF4)
 
     def update(norm: float) -> Update:
         cost = RetainCost(norm, 0.01 * norm, 0.1 * norm**2, 1.0, 1.0 + 0.02 * norm)

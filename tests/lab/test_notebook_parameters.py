@@ -40,7 +40,7 @@ def test_a_run_without_a_folder_lies_in_the_default_study_wherever_one_stands(
     monkeypatch.chdir(tmp_path)
     run = open_run(**FIELDS)
     place = (
-        repository() / "papermill_runs" / "default" / "tiny-llama" / "capitals+us_cities+continents"
+        repository() / "papermill_runs" / "default" / "tiny-llama" / "capitals+us_cities-continents"
     )
     assert run.shared == place / "shared"
     assert run.folder == place / "mansu-top_k=2" / "seed0"

@@ -1,5 +1,7 @@
 """Questions and the block's playground without a browser."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 
@@ -60,7 +62,7 @@ def picture(shown: BlockDashboard) -> str:
 
 def test_a_push_within_the_bin_is_gone_and_one_beyond_it_arrives(weights):
     inner = int((NF4.codes(weights).int() - 7).abs().argmin())
-    shown = BlockDashboard(weights)
+    shown = BlockDashboard(weights, NF4)
     assert "has not moved" in picture(shown)
     shown.place.value = inner
     before = NF4.dequantize(NF4.quantize(weights))[inner]
@@ -76,7 +78,7 @@ def test_a_push_within_the_bin_is_gone_and_one_beyond_it_arrives(weights):
 
 
 def test_a_weight_that_becomes_the_largest_moves_the_scale_of_the_others(weights):
-    shown = BlockDashboard(weights)
+    shown = BlockDashboard(weights, NF4)
     largest = weights.abs().argmax()
     shown.place.value = int(largest)
     shown.push.value = 300 * int(weights[largest].sign())
@@ -90,6 +92,6 @@ def test_in_a_batch_the_block_is_shown_with_a_small_and_a_large_push(weights, mo
     monkeypatch.setattr("mansu.lab.show.display", lambda data, **_: pictures.append(data))
     matrices = {"up": weights.repeat(2).view(2, -1)}
     monkeypatch.setattr("mansu.lab.dashboards.playground.trainable_weights", lambda run: matrices)
-    block(None)  # pyright: ignore
+    block(SimpleNamespace(codebook=NF4))  # pyright: ignore
     assert len(pictures) == 2
     assert all("image/png" in data for data in pictures)

@@ -10,6 +10,7 @@ import torch
 from mansu.metrics.mcq import McqScores
 from mansu.metrics.perplexity import TextLosses
 from mansu.metrics.speech import Speech
+from mansu.quant.codebook import NF4
 from mansu.study.rows import references
 from mansu.study.rules import RULE_NAMES
 from mansu.study.scorecard import RULES_VERSION, SCHEMA, Row, Rows, Scorecard, Verdict
@@ -205,7 +206,7 @@ def scorecard(rows: Iterable[Row], held_out: bool = True, chance: float = CHANCE
 
 def guarantees(found: dict[str, torch.Tensor], updated: dict[str, torch.Tensor]) -> Guarantees:
     """Claims on an update: a cost below its bound, and a full Fisher form above the diagonal."""
-    crossings = cross(found, updated)
+    crossings = cross(found, updated, NF4)
 
     def update(norm: float) -> Update:
         cost = RetainCost(norm, 0.01 * norm, 0.1 * norm**2, 1.0, 1.0 + 0.02 * norm)

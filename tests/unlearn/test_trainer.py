@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from mansu.errors import RunError
+from mansu.quant.codebook import NF4
 from mansu.unlearn.checkpoint import Validation, kept_of
 from mansu.unlearn.in_loop import InLoopLatents
 from mansu.unlearn.latents import Latents
@@ -30,7 +31,8 @@ def check(step, auc=None, drop=0.0, fall=0.0):
 
 def make_trainer(parts, kind=InLoopLatents, validate=None, save=None, **changes):
     changes = {**vars(SETTINGS), **changes}
-    latents = kind(parts.weights, parts.movable)
+    through = (NF4,) if kind is InLoopLatents else ()
+    latents = kind(parts.weights, parts.movable, *through)
     return Trainer(
         latents,
         [parts.views[precision] for precision in latents.precisions],
