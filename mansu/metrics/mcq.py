@@ -8,12 +8,13 @@ One thing differs: where several options are exactly as likely, as happens in 16
 harness takes the first. Here each counts as an equal share of an answer, so that their order has no
 part in it.
 
-A prompt is run once; its options continue from its cached keys and values.
+A prompt is run once, what prompts begin with alike once for all of them (``batching.py``); options
+continue from their prompt's cached keys and values.
 """
 
+import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 
 import numpy as np
 import torch
@@ -22,11 +23,9 @@ from transformers import DynamicCache
 from mansu.data.encoding import Encoded, encode
 from mansu.data.items import Item
 from mansu.errors import InputError, RunError
+from mansu.metrics.batching import Prompts, batch_prompts, batch_tails
 from mansu.metrics.rank import item_accuracy, item_auc
-from mansu.models import LanguageModel, pad
-
-# Prompts per forward pass. Fixed, because in low precision the batch size changes scores.
-BATCH_PROMPTS = 32
+from mansu.models import Batch, LanguageModel, pad
 
 
 @dataclass(frozen=True)
@@ -123,8 +122,8 @@ def _continuation_log_probs(
     for index, option in enumerate(encoded):
         asking.setdefault(option.prompt_ids, []).append(index)
     sums, done = [0.0] * len(encoded), 0
-    for chosen in _batches(model, encoded):
-        indices = [asking[prompt] for prompt in chosen]
+    for chosen in prompt_batches(model, encoded):
+        indices = [asking[prompt] for prompt in chosen.tokens]
         with torch.no_grad():
             values = _score_batch(model, chosen, [[encoded[i] for i in row] for row in indices])
         if not np.isfinite(values).all():
@@ -134,63 +133,68 @@ def _continuation_log_probs(
             )
         for index, value in zip((i for row in indices for i in row), values, strict=True):
             sums[index] = value
-        done += len(chosen)
+        done += len(chosen.tokens)
         if progress is not None:
             progress(done, len(asking))
     return sums
 
 
-def _batches(model: LanguageModel, encoded: Sequence[Encoded]) -> list[list[tuple[int, ...]]]:
-    """Prompts that run together, shortest first.
+def prompt_batches(model: LanguageModel, encoded: Sequence[Encoded]) -> list[Prompts]:
+    """Prompts that run together.
 
     A sliding window counts places in the cache, padding included. Where the longest prompt with
     anybody's longest option passes the window, only prompts of one length may share a batch, or the
     padding would push tokens out.
     """
     window = getattr(model.config, "sliding_window", None)
-    prompts = sorted({o.prompt_ids for o in encoded}, key=lambda prompt: (len(prompt), prompt))
-    longest = len(prompts[-1]) + max(len(o.continuation_ids) for o in encoded)
-    exact = window is not None and longest > window
-    groups = [list(g) for _, g in groupby(prompts, key=len)] if exact else [prompts]
-    return [
-        group[start : start + BATCH_PROMPTS]
-        for group in groups
-        for start in range(0, len(group), BATCH_PROMPTS)
-    ]
+    prompts = {option.prompt_ids for option in encoded}
+    longest = max(map(len, prompts)) + max(len(o.continuation_ids) for o in encoded)
+    return batch_prompts(prompts, exact=window is not None and longest > window)
 
 
 def _score_batch(
-    model: LanguageModel, prompts: Sequence[tuple[int, ...]], options: Sequence[Sequence[Encoded]]
+    model: LanguageModel, prompts: Prompts, options: Sequence[Sequence[Encoded]]
 ) -> list[float]:
     """Scores every option of a batch of prompts, in order."""
-    batch, cache = pad(prompts, model.pad_id, model.device), DynamicCache()
-    rows = torch.arange(len(prompts), device=model.device)
+    batch, cache = _begin(model, prompts)
+    rows = torch.arange(len(prompts.tokens), device=model.device)
     first = model.log_probs(model.hidden(batch, cache)[rows, batch.last])  # [prompts, vocabulary]
     # The last token of a continuation is only ever predicted, never read; options that differ in
     # it alone share a row, and most options of one token need none.
-    tails = sorted(
-        {
-            (row, option.continuation_ids[:-1])
-            for row, listed in enumerate(options)
-            for option in listed
-            if len(option.continuation_ids) > 1
-        }
-    )
-    place = {tail: index for index, tail in enumerate(tails)}
-    if tails:
-        parents = torch.tensor([row for row, _ in tails], device=model.device)
-        end = pad([tokens for _, tokens in tails], model.pad_id, model.device)
-        cache.batch_select_indices(parents)
-        hidden = model.hidden(end.behind(batch.attention_mask[parents]), cache)
-        rest = model.log_probs(hidden[end.attention_mask.bool()])  # [tail tokens, vocabulary]
-        offsets = [0, *np.cumsum([len(tokens) for _, tokens in tails]).tolist()]
-    values = []
+    asking: dict[tuple[int, tuple[int, ...]], list[tuple[int, int]]] = {}
+    values = first.new_zeros(len(options), max(map(len, options)))  # [prompts, options]
     for row, listed in enumerate(options):
-        for option in listed:
-            value = first[row, option.continuation_ids[0]]
+        for column, option in enumerate(listed):
+            values[row, column] = first[row, option.continuation_ids[0]]
             if len(option.continuation_ids) > 1:
-                line = offsets[place[row, option.continuation_ids[:-1]]]
-                later = torch.tensor(option.continuation_ids[1:], device=model.device)
-                value = value + rest[line : line + len(later)].gather(1, later[:, None]).sum()
-            values.append(value)
-    return torch.stack(values).tolist()
+                tail = (row, option.continuation_ids[:-1])
+                asking.setdefault(tail, []).append((row, column))
+    groups = batch_tails(asking)
+    for group in groups:
+        parents = torch.tensor([row for row, _ in group], device=model.device)
+        end = pad([tokens for _, tokens in group], model.pad_id, model.device)
+        own = cache if group is groups[-1] else copy.deepcopy(cache)
+        own.batch_select_indices(parents)
+        hidden = model.hidden(end.behind(batch.attention_mask[parents]), own)
+        rest = model.log_probs(hidden[end.attention_mask.bool()])  # [tail tokens, vocabulary]
+        line = 0
+        for tail in group:
+            lines = torch.arange(line, line + len(tail[1]), device=model.device)
+            for row, column in asking[tail]:
+                later = options[row][column].continuation_ids[1:]
+                values[row, column] += rest[lines, torch.tensor(later, device=model.device)].sum()
+            line += len(tail[1])
+    found = zip(values.tolist(), options, strict=True)
+    return [value for row, listed in found for value in row[: len(listed)]]
+
+
+def _begin(model: LanguageModel, prompts: Prompts) -> tuple[Batch, DynamicCache]:
+    """The prompts behind what they share, and the cache that holds that for each of them."""
+    cache, count = DynamicCache(), len(prompts.tokens)
+    batch = pad([p[prompts.shared :] for p in prompts.tokens], model.pad_id, model.device)
+    if not prompts.shared:
+        return batch, cache
+    head = pad([prompts.tokens[0][: prompts.shared]], model.pad_id, model.device)
+    model.hidden(head, cache)
+    cache.batch_repeat_interleave(count)
+    return batch.behind(head.attention_mask.expand(count, -1)), cache

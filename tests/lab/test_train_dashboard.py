@@ -13,6 +13,7 @@ from mansu.lab.dashboards import live_training, train, training
 from mansu.lab.dashboards.live_training import told
 from mansu.lab.dashboards.runs import change
 from mansu.lab.dashboards.training import TrainDashboard
+from mansu.quant.codebook import NF4
 from mansu.study.config import make_config
 from mansu.study.folders import Folders
 from mansu.study.run import Run
@@ -39,7 +40,9 @@ def shown(monkeypatch, tiny_config) -> TrainDashboard:
     monkeypatch.setattr(training, "measure_fisher", lambda run: fisher)
     monkeypatch.setattr(live_training, "read_course", lambda run: None)
     config = change(tiny_config, tau=0.5, rho=0.1)
-    return TrainDashboard(SimpleNamespace(config=config, shared=Path("nowhere/shared")))
+    return TrainDashboard(
+        SimpleNamespace(config=config, shared=Path("nowhere/shared"), codebook=NF4)
+    )
 
 
 def count(shown: TrainDashboard) -> int:
@@ -49,7 +52,7 @@ def count(shown: TrainDashboard) -> int:
 def test_the_readout_is_what_training_would_select(shown) -> None:
     shown.tau.value, shown.rho.value = 0.3, 0.2
     config = change(shown._run.config, tau=0.3, rho=0.2)
-    own = SimpleNamespace(config=config)
+    own = SimpleNamespace(config=config, codebook=NF4)
     assert count(shown) == select_movable(own, shown._fisher).count
     assert shown.config == config
     assert "tau: 0.3" in shown.state.yaml.text

@@ -47,6 +47,27 @@ def test_items_scored_together_score_as_they_do_alone(each_tiny, items):
     np.testing.assert_allclose(together, alone, atol=1e-4)
 
 
+def test_what_a_batch_begins_with_is_read_once_and_scores_are_those_of_each_prompt_alone(each_tiny):
+    capitals = load_fact_set("capitals")
+    many = build_items(capitals.facts[:24], capitals.templates[:2], seed=1)
+    read = []
+    real = LanguageModel.hidden
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            LanguageModel,
+            "hidden",
+            lambda model, batch, cache=None: (
+                read.append(batch.input_ids.shape),
+                real(model, batch, cache),
+            )[1],
+        )
+        found = score_items(each_tiny, many).log_probs
+    assert [shape for shape in read if shape[0] == 1 and shape[1] > 1]
+    for item, row in zip(many, found, strict=True):
+        expected = [alone(each_tiny, item, option) for option in item.options]
+        np.testing.assert_allclose(row, expected, atol=1e-4)
+
+
 def test_accuracy_follows_the_right_option_wherever_it_stands(tiny, items):
     scores = score_items(tiny, items)
     turned = [

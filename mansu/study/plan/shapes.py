@@ -18,7 +18,7 @@ from mansu.models.folder import read_config
 from mansu.models.loading import find_model
 from mansu.models.names import layer_of
 from mansu.study.config import StudyConfig
-from mansu.study.plan.workload import Scoring, find_tokenizer
+from mansu.study.plan.workload import Scoring, Tails, find_tokenizer
 
 
 def meta_model(config: StudyConfig) -> LanguageModel:
@@ -180,28 +180,30 @@ class Shapes:
         return rows * self._config.vocab_size * self.wide
 
     def scoring(self, batch: Scoring) -> int:
-        """One batch of multiple-choice scoring: the larger of its two halves.
+        """One batch of multiple-choice scoring: the largest of its parts.
 
-        First the prompts; then the tails: each has a copy of its prompt's keys and values.
+        First the prompts; then the tails, group by group: each has a copy of its prompt's keys and
+        values, and all groups but the last leave the prompts' own as they are.
         """
-        first = self._reading(batch)
-        if not batch.tails:
-            return first
-        tails = batch.tails * batch.tail_length
-        held = batch.prompts * batch.length * self.width * self.item
-        held += self.kept_log_probs(batch.prompts)
-        held += batch.tails * (batch.length + batch.tail_length) * self._cached
+        held = batch.read * self.width * self.item + self.kept_log_probs(batch.prompts)
+        own = batch.prompts * batch.length * self._cached
+        parts = [self._reading(batch)]
+        for tails in batch.tails:
+            kept = held + (0 if tails is batch.tails[-1] else own)
+            parts.append(kept + self._continuing(batch.length, tails))
+        return max(parts)
+
+    def _continuing(self, length: int, tails: Tails) -> int:
+        read, cached = tails.count * tails.length, tails.count * (length + tails.length)
         # Attention: k and v repeated for every query head; its query and output, and the
         # embeddings, the stream and the norm's output.
-        attention = 2 * batch.tails * (batch.length + batch.tail_length) * self.query
-        attention += tails * (3 * self.width + 2 * self.query)
-        attention *= self.item
-        then = held + max(self.block(tails), attention, self.log_probs(batch.tail_tokens))
-        return max(first, then)
+        attention = 2 * cached * self.query + read * (3 * self.width + 2 * self.query)
+        most = max(self.block(read), attention * self.item, self.log_probs(tails.tokens))
+        return cached * self._cached + most
 
     def kept_streams(self, batch: Scoring) -> int:
         """What enters the lowest trained block while a batch is scored, kept for the next check."""
-        tokens = batch.prompts * batch.length + batch.tails * batch.tail_length
+        tokens = batch.shared + batch.read + sum(t.count * t.length for t in batch.tails)
         # Beside the stream, each token's id, mask and position.
         return tokens * (self.width * self.item + 3 * 8)
 
@@ -217,9 +219,9 @@ class Shapes:
 
     def _reading(self, batch: Scoring) -> int:
         """A batch's prompts: their keys and values, a block, or the log-probabilities behind."""
-        read = batch.prompts * batch.length
-        hidden = read * self.width * self.item
-        return read * self._cached + max(self.block(read), hidden + self.log_probs(batch.prompts))
+        hidden = batch.read * self.width * self.item
+        most = max(self.block(batch.read), hidden + self.log_probs(batch.prompts))
+        return batch.prompts * batch.length * self._cached + most
 
     @property
     def _cached(self) -> int:

@@ -16,7 +16,7 @@ from mansu.quant.permanence import _CELLS
 from mansu.study.config import StudyConfig
 from mansu.study.plan.moments import ATTACK, Moment, Terms
 from mansu.study.plan.shapes import Shapes
-from mansu.study.plan.workload import Scoring, Workload
+from mansu.study.plan.workload import Scoring, Tails, Workload
 from mansu.unlearn.prior import BATCH_TAILS, LATER_SUBJECTS
 from mansu.unlearn.view import BATCH_ROWS
 
@@ -256,10 +256,11 @@ class Accounting:
     def _aiming(self) -> Moment:
         """The larger of the target's batches: prompts, and tails behind a few of them."""
         prompts = [example.answer_start for example in self.work.forget]
-        batches = [Scoring(min(BATCH_ROWS, len(prompts)), max(prompts), 0, 0, 0)]
+        batches = [Scoring(min(BATCH_ROWS, len(prompts)), max(prompts), 0)]
         if tails := self.work.begun:
             rows = min(BATCH_TAILS, len(tails) * LATER_SUBJECTS // self.work.templates)
-            batches.append(Scoring(LATER_SUBJECTS, max(prompts), rows, max(tails), 0))
+            begun = (Tails(rows, max(tails), 0),)
+            batches.append(Scoring(LATER_SUBJECTS, max(prompts), 0, begun))
         held: Terms = {"weights": self.shapes.weights, "host": self._prior()}
         activations = max(map(self.shapes.scoring, batches))
         return Moment("train", "finding the target", {**held, "activations": activations})

@@ -18,7 +18,9 @@ from mansu.data.facts import FactSet
 from mansu.data.items import Item
 from mansu.data.pairs import Pair, build_pairs
 from mansu.data.text import utility_text
-from mansu.metrics import mcq, speech
+from mansu.metrics import speech
+from mansu.metrics.batching import batch_tails
+from mansu.metrics.mcq import prompt_batches
 from mansu.metrics.perplexity import BATCH_WINDOWS, window_length
 from mansu.models import LanguageModel
 from mansu.models.loading import load_tokenizer
@@ -41,16 +43,35 @@ class Scoring:
     Attributes:
         prompts: Prompts in the batch.
         length: Tokens of the longest.
-        tails: Continuations that are read beyond their first token.
-        tail_length: Tokens of the longest of those, without its last.
-        tail_tokens: Tokens of all of those.
+        shared: Tokens that all of them begin with, read once.
+        tails: Continuations that are read beyond their first token, in groups that run one after
+            the other.
     """
 
     prompts: int
     length: int
-    tails: int
-    tail_length: int
-    tail_tokens: int
+    shared: int
+    tails: tuple["Tails", ...] = ()
+
+    @property
+    def read(self) -> int:
+        """Tokens that are read at once, padding included."""
+        return self.prompts * (self.length - self.shared)
+
+
+@dataclass(frozen=True)
+class Tails:
+    """Continuations that run together.
+
+    Attributes:
+        count: How many.
+        length: Tokens of the longest, without its last.
+        tokens: Tokens of all.
+    """
+
+    count: int
+    length: int
+    tokens: int
 
 
 @dataclass(frozen=True)
@@ -134,25 +155,24 @@ def _scoring(model: LanguageModel, items: Sequence[Item]) -> list[Scoring]:
         return []
     encoded = [encode(model.tokenizer, i.prompt, option) for i in items for option in i.options]
     batches = []
-    for chosen in mcq._batches(model, encoded):
-        prompts = set(chosen)
+    for chosen in prompt_batches(model, encoded):
+        places = {prompt: place for place, prompt in enumerate(chosen.tokens)}
         tails = {
-            (option.prompt_ids, option.continuation_ids[:-1])
+            (places[option.prompt_ids], option.continuation_ids[:-1])
             for option in encoded
-            if option.prompt_ids in prompts and len(option.continuation_ids) > 1
+            if option.prompt_ids in places and len(option.continuation_ids) > 1
         }
-        lengths = [len(tokens) for _, tokens in tails]
-        longest = max(len(prompt) for prompt in chosen)
-        batches.append(
-            Scoring(len(chosen), longest, len(tails), max(lengths, default=0), sum(lengths))
-        )
+        lengths = [[len(tokens) for _, tokens in group] for group in batch_tails(tails)]
+        groups = tuple(Tails(len(group), max(group), sum(group)) for group in lengths)
+        longest = max(map(len, chosen.tokens))
+        batches.append(Scoring(len(chosen.tokens), longest, chosen.shared, groups))
     return batches
 
 
 def _speaking(model: LanguageModel, items: Sequence[Item]) -> list[Scoring]:
     prompts = sorted((token_ids(model.tokenizer, i.prompt.rstrip()) for i in items), key=len)
     batches = speech._batches(range(len(prompts)), prompts)
-    return [Scoring(len(chosen), len(prompts[chosen[0]]), 0, 0, 0) for chosen in batches]
+    return [Scoring(len(chosen), len(prompts[chosen[0]]), 0) for chosen in batches]
 
 
 def _attacking(model: LanguageModel, forget: FactSet) -> list[Scoring]:

@@ -3,8 +3,10 @@
 from pathlib import Path
 
 from mansu.errors import InputError
+from mansu.quant.formats import find_format
 from mansu.registry import load
 from mansu.study.scorecard import Scorecard, read_scorecard
+from mansu.study.state import find_origin
 from mansu.study.tables.base import Table as Table
 from mansu.study.tables.base import differing as differing
 
@@ -31,6 +33,10 @@ def read_cards(folder: Path) -> dict[Path, Scorecard | InputError]:
         try:
             card = read_scorecard(path)
             found[path] = card or InputError(f"{path} is damaged; run its configuration again.")
+            for origin in card.rows.origins if card else ():
+                find_origin(origin)  # the plugs that it names are here
+            for form in card.rows.formats if card else ():
+                find_format(form)
         except InputError as error:
             found[path] = error
     if not any(isinstance(card, Scorecard) for card in found.values()):
