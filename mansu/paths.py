@@ -1,7 +1,10 @@
-"""Paths as a user writes them."""
+"""Paths as a user writes them, and the folders that belong to the package."""
 
 import os
 from pathlib import Path
+
+# What an installed package carries of the repository; a checkout has it beside the package.
+SHIPPED = Path(__file__).parent / "shipped"
 
 
 def expand(path: str | Path) -> Path:
@@ -15,6 +18,11 @@ def expand(path: str | Path) -> Path:
 def absolute(path: str | Path) -> Path:
     """The same place named from the root, without following links: a link's name is a name too."""
     return Path(os.path.abspath(expand(path)))  # noqa: PTH100 (Path has no such thing)
+
+
+def beside(name: str) -> Path:
+    """A folder of the repository: beside the package, or carried within it."""
+    return (SHIPPED if SHIPPED.is_dir() else SHIPPED.parents[1]) / name
 
 
 def short_name(name: str) -> str:

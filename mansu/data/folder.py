@@ -1,10 +1,11 @@
-"""Where the built-in data lie: the repository's ``data`` folder, beside the package."""
+"""Where the built-in data lie: the repository's ``data`` folder, or the copy in the package."""
 
 from pathlib import Path
 
 from mansu.errors import InputError
+from mansu.paths import beside
 
-DATA_FOLDER = Path(__file__).parents[2] / "data"
+DATA_FOLDER = beside("data")
 
 
 def require_data_folder() -> Path:
@@ -16,6 +17,6 @@ def require_data_folder() -> Path:
     if not DATA_FOLDER.is_dir():
         raise InputError(
             f"The built-in data are missing: there is no folder {DATA_FOLDER}. Install mansu from "
-            "its repository with `pip install -e .`."
+            "its repository with `pip install -e .`, or from a wheel of it."
         )
     return DATA_FOLDER

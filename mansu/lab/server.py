@@ -56,11 +56,13 @@ def serve_pages(arguments: Sequence[str] = ()) -> int:
 def _run(command: Sequence[str]) -> int:
     # The kernel comes before what the user has set, the template of Voilà's pages after it.
     paths = [str(KERNELS), os.environ.get("JUPYTER_PATH", ""), str(Path(__file__).parent)]
+    folder = repository() / "notebooks"
+    print(f"Notebooks: {folder}")
     with TemporaryDirectory() as stand_in:
         environment = server_environment(stand_in)
         environment["JUPYTER_PATH"] = os.pathsep.join(filter(None, paths))
         # The user's own arguments to the user's own program; no shell reads them.
         ended = subprocess.run(  # noqa: S603
-            command, cwd=repository() / "notebooks", env=environment, check=False
+            command, cwd=folder, env=environment, check=False
         )
     return ended.returncode
