@@ -83,7 +83,7 @@ def check(config: StudyConfig, tokenizer: "Callable[[], PreTrainedTokenizerBase 
         InputError: Settings that are another method's, no such device, unknown or damaged model,
             malformed or overlapping fact sets, a circuit larger than the model, a role or a half
             for relearning that the sets leave empty, facts that the model cannot be asked, an
-            origin or a format whose file holds none.
+            origin or a format whose file holds none, a target without a codebook.
     """
     require_fitting(config)
     sets = load_sets(config)
@@ -160,7 +160,13 @@ def require_device(name: str, here: bool = False) -> None:
 
 
 def _require_plugs(config: StudyConfig) -> None:
-    """Refuses an origin or a format whose file cannot be imported or holds none."""
+    """Refuses an origin or a format whose file cannot be imported or holds none, and such a target.
+
+    These are imported here for the first time, and with them the libraries that compute.
+    """
+    from mansu.quant.formats import find_codebook
+
+    find_codebook(config.target)
     for name in origins():
         find_origin(name)
     for name in config.formats:

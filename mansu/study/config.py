@@ -16,7 +16,6 @@ from pydantic_core import ErrorDetails
 from mansu.data.facts import locate_fact_set, several
 from mansu.errors import InputError, enumerate_some, quote
 from mansu.models.recipes import locate_model
-from mansu.quant.formats import find_codebook
 from mansu.registry import plugs, suggest
 from mansu.unlearn.methods import find_method
 from mansu.unlearn.methods.base import ForgetLoss
@@ -59,12 +58,7 @@ def _require_method(name: str) -> str:
 
 
 def _require_target(name: str) -> str:
-    _require_plug("target", name)
-    try:
-        find_codebook(name)
-    except InputError as error:
-        raise ValueError(str(error)) from error
-    return name
+    return _require_plug("target", name)
 
 
 def _require_formats(names: tuple[str, ...]) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ import pytest
 
 from mansu.cli import main
 from mansu.data import load_fact_set
+from mansu.data.facts import several
 from mansu.study.config import make_config
 
 GOOD = {"record": "fact", "id": "x", "subject": "X", "answer": "a", "distractors": ["b", "c", "d"]}
@@ -96,7 +97,7 @@ def test_a_line_that_is_not_json_is_named(capsys, tmp_path):
 
 
 def test_forget_and_retain_sharing_one_fact_is_refused(capsys, tmp_path):
-    fact = load_fact_set(make_config({}).retain).facts[0]
+    fact = load_fact_set(several(make_config({}).retain)[0]).facts[0]
     shared = {**GOOD, "subject": fact.subject, "answer": fact.answer}
     path = write(tmp_path / "facts.jsonl", header("a"), GOOD | {"id": "y"}, shared)
     assert fact.subject in refused(capsys, tmp_path, "--forget", path)

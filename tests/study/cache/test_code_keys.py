@@ -136,7 +136,7 @@ CONSTANTS = [
     ("study/stages/floor.py", MORE, UPDATE),
     ("quant/permanence.py", replaced("_DROPPED_BITS = 11", "_DROPPED_BITS = 12"), UPDATE),
     (
-        "metrics/mcq.py",
+        "metrics/batching.py",
         replaced("BATCH_PROMPTS = 32", "BATCH_PROMPTS = 16"),
         TRAINED | ORIGINAL_BEHAVIOUR | ORIGINAL_ATTACK,
     ),
