@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 from mansu.models.cache import build_once
 from mansu.scratch import replacing
 from mansu.study.cache.records import Stamp, write_result
-from mansu.study.export import Format, export_run
+from mansu.study.export import export_run
 from mansu.study.run import Run
 
 
@@ -57,7 +57,7 @@ def test_a_result_written_again_follows_the_umask_of_today(tmp_path: Path, umask
 
 @pytest.mark.parametrize("form", ["fp", "nf4"])
 def test_an_export_can_be_read_by_those_the_umask_lets(
-    tmp_path: Path, umask, finished_run: Run, form: Format
+    tmp_path: Path, umask, finished_run: Run, form: str
 ) -> None:
     export_run(finished_run.folder, tmp_path / "model", form)
     assert_as_new(tmp_path / "model", umask)

@@ -8,7 +8,7 @@ import torch
 from mansu.cli import main
 from mansu.errors import RunError
 from mansu.study.cache.records import Stamp, read_result, write_result
-from mansu.study.export import Format, export_run
+from mansu.study.export import export_run
 from mansu.study.scorecard import Scorecard
 from tests.faults.harness import OPTIONS, assert_finishes, assert_told, run
 
@@ -48,7 +48,7 @@ def test_a_study_on_a_full_disk_says_so_and_goes_on_when_there_is_space(
 @pytest.mark.parametrize("form", ["fp", "nf4"])
 @pytest.mark.parametrize("size", ["64k", "2500k"])
 def test_a_model_that_does_not_fit_the_disk_is_not_exported(
-    disk, tally, finished_run, size: str, form: Format
+    disk, tally, finished_run, size: str, form: str
 ) -> None:
     folder = disk(size)
     with tally("full disk while exporting"):
