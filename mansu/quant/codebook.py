@@ -21,7 +21,7 @@ from mansu.errors import RunError
 
 BLOCK = 64
 # bitsandbytes never divides by less than this: below it a block's levels are not multiples of a.
-SMALLEST_SCALE = 1e-38
+_LEAST_DIVISOR = 1e-38
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,7 @@ class Codebook:
             values: Weights, ``[n]``.
             absmax: The scale of each weight's block, ``[n]``.
         """
-        x = values.float() * (1 / absmax.clamp(min=SMALLEST_SCALE))
+        x = values.float() * (1 / absmax.clamp(min=_LEAST_DIVISOR))
         found = torch.bucketize(x, self.boundaries(values.device), out_int32=True)
         return found.to(torch.uint8)
 

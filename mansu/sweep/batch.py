@@ -150,9 +150,8 @@ def print_report(plan: Sweep) -> None:
                 if path.is_file() and not path.name.startswith("."):
                     print(f"  {_near(path)}")
     if len(cards) > 1:
-        for name in ("summary", "methods"):
-            table = find_table(name)
-            print(f"\n{to_text(table, table.build(cards))}")
+        table = find_table("summary")
+        print(f"\n{to_text(table, table.build(cards))}")
 
 
 def _check_runs(plan: Sweep) -> None:

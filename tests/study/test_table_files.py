@@ -65,7 +65,7 @@ def test_seeds_are_averaged_and_settings_that_differ_stand_apart() -> None:
     other = of_seed(5, 0.5)
     other = dataclasses.replace(other, config={**other.config, "top_k": 2})
     frame = table.build([of_seed(0, 0.3), of_seed(1, 0.4), of_seed(2, 0.2), other])
-    assert frame["method"].tolist() == ["mansu", "mansu top_k=2"]
+    assert frame["method"].tolist() == ["mansu-utility=cities", "mansu-utility=cities-top_k=2"]
     assert frame["seeds"].tolist() == [3, 1]
     first, second = frame["forget FP"]
     assert first == pytest.approx(0.3)
@@ -74,6 +74,14 @@ def test_seeds_are_averaged_and_settings_that_differ_stand_apart() -> None:
     assert pd.isna(frame["forget FP low"][1])  # one seed has no spread
     assert "forgotten" in frame["rules that hold"][0]
     assert "durable" not in frame["rules that hold"][0]
+
+
+def test_runs_with_other_retain_sets_are_no_seeds_of_one_another() -> None:
+    table, other = find_table("methods"), of_seed(1, 0.5)
+    other = dataclasses.replace(other, config={**other.config, "retain": "capitals,languages"})
+    frame = table.build([of_seed(0, 0.3), other])
+    assert frame["retain set"].tolist() == ["capitals", "capitals, languages"]
+    assert frame["seeds"].tolist() == [1, 1]
 
 
 def test_csv_holds_the_numbers_themselves() -> None:
@@ -149,6 +157,7 @@ def test_a_table_that_cannot_be_made_is_refused_in_a_sentence(
     assert said.out == ""
     assert said.err.startswith("mansu: ")
     assert said.err.count("\n") == 1
+    assert told in said.err
 
 
 def test_an_unknown_ending_names_those_that_are_known(tmp_path: Path) -> None:

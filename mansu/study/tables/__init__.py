@@ -8,7 +8,7 @@ from mansu.registry import load
 from mansu.study.scorecard import Scorecard, read_scorecard
 from mansu.study.state import find_origin
 from mansu.study.tables.base import Table as Table
-from mansu.study.tables.base import differing as differing
+from mansu.study.tables.base import named
 
 
 def find_table(name: str) -> Table:
@@ -33,13 +33,20 @@ def read_cards(folder: Path) -> dict[Path, Scorecard | InputError]:
         try:
             card = read_scorecard(path)
             found[path] = card or InputError(f"{path} is damaged; run its configuration again.")
-            for origin in card.rows.origins if card else ():
-                find_origin(origin)  # the plugs that it names are here
-            for form in card.rows.formats if card else ():
-                find_format(form)
+            if card:
+                _require_plugs(card)
         except InputError as error:
             found[path] = error
     if not any(isinstance(card, Scorecard) for card in found.values()):
         none = InputError(f"No scorecard below {folder}; run mansu run first.")
         raise next((error for error in found.values() if isinstance(error, InputError)), none)
     return found
+
+
+def _require_plugs(card: Scorecard) -> None:
+    """Refuses a card of plugs that are not here."""
+    for origin in card.rows.origins:
+        find_origin(origin)
+    for form in card.rows.formats:
+        find_format(form)
+    named(card)

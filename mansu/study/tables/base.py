@@ -6,13 +6,14 @@ from typing import Any
 
 import pandas as pd
 
+from mansu.data.facts import several
 from mansu.paths import short_name
-from mansu.study.config import FIELDS, SETS, defaults
+from mansu.study.config import make_config
+from mansu.study.folders import variant
 from mansu.study.scorecard import Row, Scorecard
 
 # Where the ends of a number's interval stand beside its column, in every table.
 LOW, HIGH = " low", " high"
-_SAID = ("model", "method", "seed", *SETS)  # what has columns of its own
 
 
 @dataclass(frozen=True)
@@ -36,22 +37,19 @@ class Table:
 
 
 def named(card: Scorecard) -> dict[str, Any]:
-    """What sets a run apart, column by column."""
-    config = card.config
+    """What sets a run apart, column by column.
+
+    Raises:
+        InputError: A plug that its configuration names is not here.
+    """
+    config = make_config(card.config)
     return {
-        "model": short_name(str(config["model"])),
-        "forget": short_name(str(config["forget"])),
-        "method": " ".join([str(config["method"]), *differing(card)]),
-        "seed": config["seed"],
+        "model": short_name(config.model),
+        "forget": short_name(config.forget),
+        "retain set": ", ".join(map(short_name, several(config.retain))),
+        "method": variant(config),
+        "seed": config.seed,
     }
-
-
-def differing(card: Scorecard) -> list[str]:
-    """The settings of a run that are not its method's own, as ``name=value``."""
-    own = defaults(str(card.config["method"]))
-    names = [f.name for f in FIELDS if f.name not in _SAID and f.name in card.config]
-    found = {name: card.config[name] for name in names}
-    return [f"{name}={_plain(v)}" for name, v in found.items() if _other(v, getattr(own, name))]
 
 
 def put(entry: dict[str, Any], name: str, row: Row | None, ends: bool = False) -> None:
@@ -60,11 +58,3 @@ def put(entry: dict[str, Any], name: str, row: Row | None, ends: bool = False) -
     if ends:
         entry[name + LOW] = None if row is None else row.low
         entry[name + HIGH] = None if row is None else row.high
-
-
-def _other(one: Any, own: Any) -> bool:
-    return list(one) != list(own) if isinstance(own, tuple) else one != own
-
-
-def _plain(value: Any) -> str:
-    return ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)

@@ -1,6 +1,6 @@
-"""Methods beside each other, a line a model, forget set and method, over its seeds [P, Table 2].
+"""Methods beside each other, a line a model, sets and method, over its seeds [O].
 
-What the paper's main table shows for BF16 and NF4, for every format that was measured: forgetting,
+What the paper reports in its main tables, for every format that was measured: forgetting,
 quantization, utility and structure. MMLU and IFEval are other benchmarks; the retain and utility
 sets stand in their place.
 """
@@ -16,19 +16,20 @@ from mansu.study.scorecard import Kind, Scorecard
 from mansu.study.state import FP, State
 from mansu.study.tables.base import HIGH, LOW, Table, named
 
+_ALIKE = ("model", "forget", "retain set", "method")  # what runs share that differ in their seed
+
 
 def build(cards: Sequence[Scorecard]) -> pd.DataFrame:
     """Means over seeds; the ends are the smallest and the largest seed's, where there are more."""
     groups: dict[tuple[str, ...], list[Scorecard]] = {}
     for card in cards:
         name = named(card)
-        groups.setdefault((name["model"], name["forget"], name["method"]), []).append(card)
+        groups.setdefault(tuple(name[key] for key in _ALIKE), []).append(card)
     return pd.DataFrame([_line(key, found) for key, found in groups.items()])
 
 
 def _line(key: tuple[str, ...], cards: Sequence[Scorecard]) -> dict[str, Any]:
-    model, forget, method = key
-    line: dict[str, Any] = {"model": model, "forget": forget, "method": method}
+    line: dict[str, Any] = dict(zip(_ALIKE, key, strict=True))
     line["seeds"] = len({card.config["seed"] for card in cards})
     numbers = [_numbers(card) for card in cards]
     for name in dict.fromkeys(name for found in numbers for name in found):
