@@ -18,7 +18,7 @@ from mansu.models import load_model
 from mansu.models.targets import answer_targets
 from mansu.quant.codebook import NF4
 from mansu.unlearn.checkpoint import Validation
-from mansu.unlearn.fisher import Movable
+from mansu.unlearn.mask import Movable
 from mansu.unlearn.in_loop import InLoopLatents
 from mansu.unlearn.prior import build_prior
 from mansu.unlearn.trainer import Trainer, TrainSettings

@@ -47,20 +47,8 @@ ig_steps: int = 5  # integrated-gradients steps K
 alpha_grid: str = "k/K"  # where on the path the steps lie (k/K, midpoint)
 top_k: int = 8  # MLP sublayers in the circuit
 circuit: str = "causal"  # circuit: by attribution mass where the answer is said, or as published, or a control (causal, published, random, inverse)
-tau: float = 0.9  # retain-Fisher quantile of the circuit up to which weights may move
-rho: float = 0.1  # share of those, by forget/retain Fisher ratio, that in_loop moves
-fisher_examples: int = 128  # examples the Fisher information is averaged over
-forget_loss: str = "prior"  # forget term (prior, npo, npo_sum, gradient_ascent, cross_entropy)
-wordings: int = 1  # shortened wordings of every seen forget template that training sees too
-beta: float = 0.5  # NPO's inverse temperature
-margin: float = 10.0  # nats per token below θ₀ at which NPO lets go
-retain_weight: float = 2.0  # λ, the weight of the retain KL
-learning_rate: float = 0.002  # AdamW's learning rate
-steps: int = 100  # training steps at most
-forget_batch: int = 16  # forget examples a step
-retain_batch: int = 8  # retain examples a step
-validate_every: int = 20  # steps between checks, and between saved states
-floor: str = "in_loop"  # magnitude floor; 'none' is the ablation without it (in_loop, boundary, paper, none)
+settings: dict = {}  # the method's own settings by name, such as steps (mansu run --method NAME --help)
+floor: str = ""  # magnitude floor; not given, the method's own; 'none' is the ablation without it (in_loop, boundary, paper, none)
 target: str = "nf4"  # format whose bins in_loop, the floor and the account aim at
 formats: list = ["nf4"]  # deployment formats to measure beside full precision
 relearn: bool = False  # attack by relearning half of the facts after the study
@@ -91,7 +79,7 @@ models = {"original": stages.measure_origin(run, "original")}
 # matrices of all layers take small steps that make the right answers less likely.
 
 # %%
-ascent = dashboards.open_method(run, "ga")
+ascent = dashboards.open_method(run, "ga", keep="last")
 models["gradient ascent"] = stages.measure_origin(ascent, "unlearned")
 two = {name: models[name] for name in ("original", "gradient ascent")}
 
@@ -110,7 +98,7 @@ dashboards.ask(
 
 # %%
 dashboards.ask(
-    "After gradient ascent the model is quantized to run.codebook. How much of the forgotten comes back?",
+    "After gradient ascent the model is quantized to NF4. How much of the forgotten comes back?",
     lessons.comeback(two, chance),
 )
 
@@ -121,7 +109,7 @@ dashboards.ask(
 # the model where it is.
 
 # %%
-preference = dashboards.open_method(run, "npo")
+preference = dashboards.open_method(run, "npo", keep="last")
 models["NPO"] = stages.measure_origin(preference, "unlearned")
 three = {name: models[name] for name in ("original", "gradient ascent", "NPO")}
 

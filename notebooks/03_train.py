@@ -45,20 +45,8 @@ ig_steps: int = 5  # integrated-gradients steps K
 alpha_grid: str = "k/K"  # where on the path the steps lie (k/K, midpoint)
 top_k: int = 8  # MLP sublayers in the circuit
 circuit: str = "causal"  # circuit: by attribution mass where the answer is said, or as published, or a control (causal, published, random, inverse)
-tau: float = 0.9  # retain-Fisher quantile of the circuit up to which weights may move
-rho: float = 0.1  # share of those, by forget/retain Fisher ratio, that in_loop moves
-fisher_examples: int = 128  # examples the Fisher information is averaged over
-forget_loss: str = "prior"  # forget term (prior, npo, npo_sum, gradient_ascent, cross_entropy)
-wordings: int = 1  # shortened wordings of every seen forget template that training sees too
-beta: float = 0.5  # NPO's inverse temperature
-margin: float = 10.0  # nats per token below θ₀ at which NPO lets go
-retain_weight: float = 2.0  # λ, the weight of the retain KL
-learning_rate: float = 0.002  # AdamW's learning rate
-steps: int = 100  # training steps at most
-forget_batch: int = 16  # forget examples a step
-retain_batch: int = 8  # retain examples a step
-validate_every: int = 20  # steps between checks, and between saved states
-floor: str = "in_loop"  # magnitude floor; 'none' is the ablation without it (in_loop, boundary, paper, none)
+settings: dict = {}  # the method's own settings by name, such as steps (mansu run --method NAME --help)
+floor: str = ""  # magnitude floor; not given, the method's own; 'none' is the ablation without it (in_loop, boundary, paper, none)
 target: str = "nf4"  # format whose bins in_loop, the floor and the account aim at
 formats: list = ["nf4"]  # deployment formats to measure beside full precision
 relearn: bool = False  # attack by relearning half of the facts after the study
@@ -86,7 +74,8 @@ run = open_run(**parameters(globals()))
 
 # %%
 from mansu.study.stages import draw, train
-from mansu.study.stages.fisher import find_movable, trainable_weights
+from mansu.study.stages.fisher import trainable_weights
+from mansu.study.stages.train import find_movable
 
 show(charts.movable_share(find_movable(run), trainable_weights(run)))
 
@@ -97,8 +86,10 @@ show(charts.movable_share(find_movable(run), trainable_weights(run)))
 
 # %%
 from mansu.study.stages.target import make_target
+from mansu.unlearn.methods import find_method
 
-if run.config.forget_loss == "prior" and make_target(run).levelled:
+needs = find_method(run.config.method).needs(run.config.settings)
+if "prior" in needs and make_target(run).levelled:
     print(
         "The original model's mean answer would itself answer questions above or below the level,"
     )
@@ -113,14 +104,12 @@ show(charts.training_curves(trained.history))
 # Every `validate_every` steps the model is checked. The checkpoint kept is the one whose AUC, the share of
 # wrong options below the answer, is nearest to what answering by frequency reaches, among those that keep the
 # retain accuracy and still say the wrong options about as readily as before [O]. The lowest accuracy, the
-# paper's rule, would reward a model that knows the answer and puts it last. The global methods (`ga`, `npo`),
-# which are here for comparison, have no such rule and keep the last.
+# paper's rule, would reward a model that knows the answer and puts it last. Every method ends with this rule; with
+# the setting `keep: last` it keeps the last state instead, as global methods are published.
 
 # %%
-from mansu.unlearn.methods import find_method
-
 chance = draw(run).chance
-keep = find_method(run.config.method).keep
+keep = run.config.settings.keep
 show(charts.validation_curve(trained.validations, trained.best, chance, keep))
 
 # %% [markdown]

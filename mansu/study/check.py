@@ -22,6 +22,7 @@ from mansu.models.layers import count_layers
 from mansu.study.cache.records import read_result
 from mansu.study.config import SETS, StudyConfig, differing_fields, make_config, require_fitting
 from mansu.study.folders import Folders
+from mansu.study.inert import require_effect
 from mansu.study.state import find_origin, format_title, origins
 
 if TYPE_CHECKING:
@@ -80,12 +81,13 @@ def check(config: StudyConfig, tokenizer: "Callable[[], PreTrainedTokenizerBase 
         tokenizer: Gives its model's tokenizer, or None where there is none; called last.
 
     Raises:
-        InputError: Settings that are another method's, no such device, unknown or damaged model,
-            malformed or overlapping fact sets, a circuit larger than the model, a role or a half
-            for relearning that the sets leave empty, facts that the model cannot be asked, an
-            origin or a format whose file holds none, a target without a codebook.
+        InputError: A floor that is another method's, settings without effect, no such device,
+            unknown or damaged model, malformed or overlapping fact sets, a circuit larger than the
+            model, a role or a half that the sets leave empty, facts that the model cannot be
+            asked, an origin or a format whose file holds none, a target without a codebook.
     """
     require_fitting(config)
+    require_effect(config)
     sets = load_sets(config)
     require_disjoint(sets.forget, sets.utility)
     for kept in sets.kept:

@@ -3,22 +3,23 @@
 
 import dataclasses
 import typing
-from collections.abc import Callable
 from contextlib import suppress
-from numbers import Integral
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, Strict, TypeAdapter
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, TypeAdapter
 from pydantic import ValidationError as Invalid
 from pydantic.dataclasses import dataclass
-from pydantic_core import ErrorDetails
 
 from mansu.data.facts import locate_fact_set, several
 from mansu.errors import InputError, enumerate_some, quote
 from mansu.models.recipes import locate_model
 from mansu.registry import plugs, suggest
+from mansu.settings import Count, Switch, Whole
+from mansu.settings import setting as _field
+from mansu.study import own_settings
+from mansu.study.own_settings import own_fields as own_fields
+from mansu.study.own_settings import words as words
 from mansu.unlearn.methods import find_method
-from mansu.unlearn.methods.base import ForgetLoss
 
 
 def _require_nameable(value: str) -> str:
@@ -28,20 +29,6 @@ def _require_nameable(value: str) -> str:
     return value
 
 
-def _number(kind: Callable[[Any], Any]) -> BeforeValidator:
-    """Takes a number as text, which is how the shell and papermill give it; true is no number."""
-
-    def read(value: object) -> object:
-        if isinstance(value, str) or (isinstance(value, Integral) and not isinstance(value, bool)):
-            with suppress(ValueError, OverflowError):
-                return kind(value)
-        return value
-
-    return BeforeValidator(read)
-
-
-Whole = Annotated[int, Strict(), _number(int)]
-Real = Annotated[float, Strict(), _number(float)]
 Name = Annotated[str, Field(min_length=1, max_length=4096), AfterValidator(_require_nameable)]
 # Fields whose values are the plugs of a folder, and fields that are no part of what a run computes:
 # they may change from one call to the next, and name no folder.
@@ -84,15 +71,6 @@ def _split(value: Any) -> Any:
 MethodName = Annotated[str, AfterValidator(_require_method)]
 Target = Annotated[str, AfterValidator(_require_target)]
 Formats = Annotated[tuple[str, ...], BeforeValidator(_split), AfterValidator(_require_formats)]
-Count = Annotated[Whole, Field(ge=1, le=1_000_000)]
-Positive = Annotated[Real, Field(gt=0, le=1e6, allow_inf_nan=False)]
-NonNegative = Annotated[Real, Field(ge=0, le=1e6, allow_inf_nan=False)]
-Switch = Annotated[bool, Field()]
-Share = Annotated[Real, Field(gt=0, le=1, allow_inf_nan=False)]
-
-
-def _field(default: Any, help: str) -> Any:
-    return Field(default=default, description=help)
 
 
 @dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))
@@ -125,24 +103,12 @@ class StudyConfig:
         "circuit: by attribution mass where the answer is said, or as published, or a control",
     )
 
-    tau: Share = _field(0.9, "retain-Fisher quantile of the circuit up to which weights may move")
-    rho: Share = _field(0.1, "share of those, by forget/retain Fisher ratio, that in_loop moves")
-    fisher_examples: Count = _field(128, "examples the Fisher information is averaged over")
-    forget_loss: ForgetLoss = _field("prior", "forget term")
-    wordings: Annotated[Whole, Field(ge=0, le=100)] = _field(
-        1, "shortened wordings of every seen forget template that training sees too"
+    settings: Any = Field(
+        default_factory=lambda: find_method("mansu").settings(),
+        description="the method's own settings by name, such as steps (mansu run --help)",
     )
-    beta: Positive = _field(0.5, "NPO's inverse temperature")
-    margin: NonNegative = _field(10.0, "nats per token below θ₀ at which NPO lets go")
-    retain_weight: NonNegative = _field(2.0, "λ, the weight of the retain KL")
-    learning_rate: Share = _field(2e-3, "AdamW's learning rate")
-    steps: Annotated[Whole, Field(ge=1, le=100_000)] = _field(100, "training steps at most")
-    forget_batch: Annotated[Whole, Field(ge=1, le=4096)] = _field(16, "forget examples a step")
-    retain_batch: Annotated[Whole, Field(ge=1, le=4096)] = _field(8, "retain examples a step")
-    validate_every: Count = _field(20, "steps between checks, and between saved states")
-
     floor: Literal["in_loop", "boundary", "paper", "none"] = _field(
-        "in_loop", "magnitude floor; 'none' is the ablation without it"
+        "in_loop", "magnitude floor; not given, the method's own; 'none' is the ablation without it"
     )
 
     target: Target = _field("nf4", "format whose bins in_loop, the floor and the account aim at")
@@ -165,32 +131,29 @@ _ADAPTER = TypeAdapter(StudyConfig)
 def make_config(values: dict[str, Any]) -> StudyConfig:
     """Builds a configuration from loosely typed values (a file's, the shell's, a notebook's).
 
-    What is not given is as the method has it by default. The user's own files and folders are named
+    What is not given is as the method has it by default. A method's own settings may stand under
+    ``settings`` or, in short, beside the other fields. The user's own files and folders are named
     from the root, so that a run can be read from wherever one stands.
 
     Raises:
         InputError: An unknown key, a wrong type, or a value out of range; names all of them. Or a
             value that is not the method's.
     """
-    name = values.get("method")
-    found = {field: plugs(package) for field, package in _PLUGGED.items()}
-    known = isinstance(name, str) and name in found["method"]
-    settings = dict(find_method(str(name)).settings) if known else {}
-    target = values.get("target")
-    if isinstance(target, str) and target in found["target"]:
-        settings["formats"] = (target,)  # what is aimed at is measured, if nothing else is said
+    given, told = dict(values), []
+    name = given.get("method", "mansu")
+    if isinstance(name, str) and name in plugs(_PLUGGED["method"]):
+        method = find_method(name)
+        given["floor"] = given.get("floor", "") or method.floors[0]
+        given["settings"], told = own_settings.read(method, given, {f.name for f in FIELDS})
+    target = given.get("target")
+    if isinstance(target, str) and target in plugs(_PLUGGED["target"]):
+        given.setdefault("formats", (target,))  # what is aimed at is measured, too
     try:
-        config = _ADAPTER.validate_python({**settings, **values})
+        config = _ADAPTER.validate_python(given)
     except Invalid as error:
-        known = {f.name for f in FIELDS}
-        told = []
-        for problem in error.errors(include_url=False):
-            key = str(problem["loc"][0]) if problem["loc"] else "configuration"
-            if key not in known:
-                told.append(f"{quote(key)} is not a configuration key")
-            else:
-                told.append(f"{key}: {words(problem)}, not {quote(problem['input'])}")
-        raise InputError(f"{enumerate_some(told)}. See mansu run --help.") from error
+        told = [*_told(error), *told]
+    if told:
+        raise InputError(f"{enumerate_some(told)}. See mansu run --help.")
     require_fitting(config)
     sets = {name: locate_fact_set(getattr(config, name)) for name in SETS if name != "retain"}
     sets["retain"] = ",".join(map(locate_fact_set, several(config.retain))) or config.retain
@@ -199,51 +162,68 @@ def make_config(values: dict[str, Any]) -> StudyConfig:
     return dataclasses.replace(config, **sets)  # pyright: ignore
 
 
+def _told(error: Invalid) -> list[str]:
+    known, told = {f.name for f in FIELDS}, []
+    for problem in error.errors(include_url=False):
+        key = str(problem["loc"][0]) if problem["loc"] else "configuration"
+        if key not in known:
+            told.append(f"{quote(key)} is not a configuration key")
+        else:
+            told.append(f"{key}: {words(problem)}, not {quote(problem['input'])}")
+    return told
+
+
 def defaults(method: str) -> StudyConfig:
     """The configuration of a method where nothing else is said."""
     return make_config({"method": method})
 
 
+def value(config: StudyConfig, name: str) -> Any:
+    """A field, or one of the method's own settings; None where it has none of that name."""
+    if hasattr(config, name):
+        return getattr(config, name)
+    return getattr(config.settings, name, None)
+
+
+def flat(config: StudyConfig) -> dict[str, Any]:
+    """Every field but ``settings``, and each of the method's own settings."""
+    names = [field.name for field in (*FIELDS, *own_fields(config.method))]
+    return {name: value(config, name) for name in names if name != "settings"}
+
+
 def differing_fields(one: StudyConfig, other: StudyConfig) -> list[str]:
-    """The fields in which two configurations compute something else, not only elsewhere."""
-    names = [field.name for field in FIELDS if field.name not in UNNAMED]
-    return [name for name in names if getattr(one, name) != getattr(other, name)]
+    """Fields and settings in which two configurations compute something else, not elsewhere."""
+    mine, theirs = flat(one), flat(other)
+    names = [name for name in {**mine, **theirs} if name not in UNNAMED]
+    return [name for name in names if mine.get(name) != theirs.get(name)]
 
 
 def floors(method: str) -> tuple[str, ...]:
-    """The floors that a method can have: only a mask leaves ``in_loop`` a choice of weights."""
-    kinds = choices(next(field for field in FIELDS if field.name == "floor")) or ()
-    masked = find_method(method).scope == "circuit"
-    return tuple(kind for kind in kinds if masked or kind != "in_loop")
+    """The floors that a method can have, its default first."""
+    return find_method(method).floors
 
 
 def require_fitting(config: StudyConfig) -> None:
-    """Refuses values that would make a method another one.
+    """Refuses a floor that a method cannot have.
 
     Raises:
-        InputError: There are such values; the message has the method's own.
+        InputError: It is such a floor.
     """
-    method = find_method(config.method)
-    wrong = [n for n in method.fixed if getattr(config, n) != method.settings[n]]
-    if config.floor not in floors(config.method):
-        wrong.append("floor")
-    if wrong:
-        own = ", ".join(f"{name}: {value}" for name, value in method.settings.items())
+    able = floors(config.method)
+    if config.floor not in able:
         raise InputError(
-            f"method: {method.name} cannot have {' and '.join(wrong)} as given; set its own values "
-            f"({own})."
+            f"floor: {config.method} cannot have {config.floor}; choose {' or '.join(able)}."
         )
-
-
-def words(problem: ErrorDetails) -> str:
-    """What pydantic found wrong, to go on a sentence with; what it quotes stays as it is."""
-    told = problem["msg"].removeprefix("Value error, ")
-    return told[:1].lower() + told[1:]
 
 
 def describe(field: dataclasses.Field[Any]) -> str:
     """A field's one-line description."""
     return field.default.description  # pyright: ignore
+
+
+def default_of(field: dataclasses.Field[Any]) -> Any:
+    """A field's default."""
+    return field.default.get_default(call_default_factory=True)  # pyright: ignore
 
 
 def choices(field: dataclasses.Field[Any]) -> tuple[str, ...] | None:

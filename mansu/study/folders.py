@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mansu.data.facts import several
-from mansu.study.config import UNNAMED, StudyConfig, defaults, differing_fields
+from mansu.study.config import UNNAMED, StudyConfig, defaults, differing_fields, value
 
 # Fields that name the shared folder or the seed's folder, or are no part of what is computed.
 _NAMED = {"model", "forget", "retain", "method", "seed", *UNNAMED}
@@ -37,7 +37,7 @@ def study_folders(config: StudyConfig, study: Path) -> Folders:
 def variant(config: StudyConfig) -> str:
     """The method, followed by the fields that differ from its defaults, e.g. ``mansu-top_k=4``."""
     changed = [
-        f"{name}={_slug(str(getattr(config, name)))}"
+        f"{name}={_slug(str(value(config, name)))}"
         for name in differing_fields(config, defaults(config.method))
         if name not in _NAMED
     ]

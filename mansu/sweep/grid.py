@@ -9,7 +9,7 @@
     methods: [mansu]                   # this and what follows may be left out
     variants: [{}, {floor: boundary}]  # fields that set the cells of the grid apart
     seeds: [0, 1, 2]
-    set: {steps: 100}                  # fields that every run has
+    set: {steps: 100}                  # fields that every run has, and settings of its method
 
 One run for every model × set × method × variant × seed.
 """
@@ -25,14 +25,17 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from mansu.errors import InputError, enumerate_some, quote
+from mansu.registry import plugs
 from mansu.study.config import (
     StudyConfig,
     Whole,
     make_config,
+    own_fields,
     words,
 )
 from mansu.study.config_file import read_config
 from mansu.study.folders import study_folders
+from mansu.study.own_settings import METHODS
 
 _STRICT = ConfigDict(extra="forbid")
 _GRID = ("model", "forget", "retain", "utility", "method", "seed")
@@ -117,7 +120,7 @@ def expand(study: Study) -> list[StudyConfig]:
     configs = [
         make_config(
             {
-                **study.set,
+                **_fitting(study, method),
                 **variant,
                 "model": model,
                 "forget": sets.forget,
@@ -137,6 +140,16 @@ def expand(study: Study) -> list[StudyConfig]:
                 "entry, or give the files different names."
             )
     return configs
+
+
+def _fitting(study: Study, method: str) -> dict[str, Any]:
+    """The fields that every run has, without settings that only other methods of the study have."""
+    known = [name for name in study.methods if name in plugs(METHODS)]
+    if method not in known:
+        return study.set  # which is refused by its name
+    beside = {field.name for name in known for field in own_fields(name)}
+    lacking = beside - {field.name for field in own_fields(method)}
+    return {name: value for name, value in study.set.items() if name not in lacking}
 
 
 def _part(part: object) -> str:

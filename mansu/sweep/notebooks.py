@@ -13,7 +13,7 @@ import jupytext
 import nbformat
 
 from mansu.study.cache.records import write_text
-from mansu.study.config import FIELDS, StudyConfig, choices, describe
+from mansu.study.config import FIELDS, choices, default_of, describe
 from mansu.sweep.environment import KERNEL
 from mansu.sweep.places import repository
 
@@ -24,6 +24,8 @@ OWN = ("03_train", "04_floor", "05_quantize", "06_cad_analysis")
 BESIDE = ("00_dual_failure", "07_circuit_quality")
 
 
+# Parameters that are the method's own where nothing is given.
+_METHOD_S: dict[str, object] = {"settings": {}, "floor": ""}
 _PARAMETERS = re.compile(r'(?<=# %% tags=\["parameters"\]\n).*?(?=\n\n# %%)', re.DOTALL)
 _PLACES = (
     'out: str = ""  # folder of the run\'s results; empty: papermill_runs/default/…',
@@ -35,7 +37,7 @@ def parameters_cell() -> str:
     """The parameters cell: one typed, commented line a configuration field, then the folders."""
     lines = []
     for field in FIELDS:
-        default = getattr(StudyConfig(), field.name)
+        default = _METHOD_S.get(field.name, default_of(field))
         default = list(default) if isinstance(default, tuple) else default
         options = choices(field)
         told = describe(field)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from mansu.unlearn.methods.base import Keep
+from mansu.unlearn.settings import Keep as Keep
 
 MAX_RETAIN_DROP = 0.02
 MAX_FALL = 2.0  # nats that the wrong options may fall by; beyond that the model is silenced

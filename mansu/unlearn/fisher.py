@@ -1,4 +1,4 @@
-"""Diagonal Fisher information of the circuit's weights, and who may move by it (phase 2).
+"""Diagonal Fisher information of some weights (phase 2); who may move by it is `mask.py`'s.
 
 F_ii is the mean over examples of (∂ℓ/∂θ_i)², ℓ an example's mean answer loss [P]. The square is
 taken per example, before the mean: per-example gradients of a linear layer are rebuilt one at a
@@ -9,19 +9,28 @@ A diagonal takes at least 4 bytes a weight, and training has no use for it once 
 are chosen: it is gathered on the model's device and kept in host memory.
 """
 
-import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import nn
 
 from mansu.data.examples import Example
-from mansu.models.names import layer_of
 from mansu.models.targets import answer_targets
 from mansu.unlearn.view import BATCH_ROWS, View
 
-NEGLIGIBLE = 0.01  # share of all movable weights below which a layer leaves the training
+
+@dataclass(frozen=True)
+class Fisher:
+    """Diagonal Fisher information of some weights, by weight name, in host memory.
+
+    Attributes:
+        retain: On the retain set.
+        forget: On the forget set.
+    """
+
+    retain: dict[str, torch.Tensor]
+    forget: dict[str, torch.Tensor]
 
 
 def diagonal_fisher(
@@ -80,93 +89,6 @@ def _add_squares(
         for g, x in zip(gradient, recorded.inputs[name], strict=True):
             per_example = (g.T @ x).to(total[name].dtype)  # [out, in]
             total[name].addcmul_(per_example, per_example)
-
-
-@dataclass(frozen=True)
-class Movable:
-    """The weights that training may move.
-
-    Attributes:
-        index: Flat indices into each matrix, ascending, by weight name; in host memory.
-        threshold: The retain-Fisher percentile that cut the mask; infinite without one.
-        left_out: Layers that left the training because they have hardly any of these weights.
-    """
-
-    index: dict[str, torch.Tensor]
-    threshold: float
-    left_out: tuple[int, ...] = ()
-
-    @property
-    def count(self) -> int:
-        """How many weights may move."""
-        return sum(index.numel() for index in self.index.values())
-
-
-def all_movable(weights: Mapping[str, torch.Tensor]) -> Movable:
-    """Every weight of the matrices: what a method without a mask trains."""
-    index = {name: torch.arange(weight.numel()) for name, weight in weights.items()}
-    return Movable(index, math.inf)
-
-
-def retain_mask(
-    retain: Mapping[str, torch.Tensor], tau: float, allowed: Mapping[str, torch.Tensor]
-) -> Movable:
-    """The diagonal-Fisher mask of phase 2: F_ii at most the τ-th quantile over the circuit [P].
-
-    Args:
-        retain: Retain Fisher by weight name.
-        tau: Quantile in (0, 1]; 1 lets every weight move.
-        allowed: Weights that may move at all (bool, same shapes), e.g. all but block maxima.
-    """
-    count = sum(fisher.numel() for fisher in retain.values())
-    threshold = _smallest(retain.values(), max(1, round(tau * count)))
-    index = {
-        name: ((fisher <= threshold) & allowed[name]).flatten().nonzero()[:, 0]
-        for name, fisher in retain.items()
-    }
-    return Movable(index, threshold)
-
-
-def most_forgetful(
-    mask: Movable,
-    forget: Mapping[str, torch.Tensor],
-    retain: Mapping[str, torch.Tensor],
-    rho: float,
-) -> Movable:
-    """Keeps the share ρ of the mask with the largest forget/retain Fisher ratio [O]."""
-    ratios = {
-        name: forget[name].flatten()[index]
-        / (retain[name].flatten()[index] + torch.finfo(retain[name].dtype).tiny)
-        for name, index in mask.index.items()
-    }
-    if not mask.count:  # none to choose from
-        return mask
-    keep = max(1, round(rho * mask.count))
-    cut = _smallest(ratios.values(), mask.count - keep + 1)
-    index = {name: index[ratios[name] >= cut] for name, index in mask.index.items()}
-    return Movable(index, mask.threshold)
-
-
-def without_negligible(movable: Movable) -> Movable:
-    """Leaves layers with less than 1 % of the movable weights out; their matrices have none then.
-
-    They cost a step as much as any other, the lowest also all blocks between it and the next [O].
-    """
-    shares: dict[int, int] = {}
-    for name, index in movable.index.items():
-        shares[layer_of(name)] = shares.get(layer_of(name), 0) + index.numel()
-    left = {layer for layer, n in shares.items() if n < NEGLIGIBLE * movable.count}
-    if len(left) == len(shares):  # of very many layers, none is negligible
-        return movable
-    index = {n: i[:0] if layer_of(n) in left else i for n, i in movable.index.items()}
-    return replace(movable, index=index, left_out=tuple(sorted(left)))
-
-
-def _smallest(parts: Iterable[torch.Tensor], rank: int) -> float:
-    """The value of that rank, counted from 1; holds one copy of the values and no indices."""
-    every = torch.cat([part.flatten() for part in parts]).numpy()
-    every.partition(rank - 1)
-    return float(every[rank - 1])
 
 
 class _Recorder:

@@ -14,9 +14,9 @@ from collections.abc import Mapping
 import torch
 
 from mansu.quant.codebook import BLOCK, Codebook, block_absmax
-from mansu.unlearn.fisher import Movable
 from mansu.unlearn.floor import snap
 from mansu.unlearn.latents import Latents, _leaves
+from mansu.unlearn.mask import Movable
 
 
 class InLoopLatents(Latents):

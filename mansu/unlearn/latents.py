@@ -10,7 +10,7 @@ from functools import partial
 
 import torch
 
-from mansu.unlearn.fisher import Movable
+from mansu.unlearn.mask import Movable
 
 
 class Latents:
@@ -31,7 +31,8 @@ class Latents:
         self.index = {
             name: index.to(originals[name].device) for name, index in movable.index.items()
         }
-        self.sizes = [index.numel() for index in movable.index.values()]
+        self.names = [*movable.sizes]
+        self.sizes = [*movable.sizes.values()]
         # Masters are float32 even where the model is bf16: AdamW's steps would vanish in bf16.
         self.original = self._gather(originals).float()  # [movable]
         self.values = self.original.clone()
@@ -44,39 +45,59 @@ class Latents:
     def clamp(self) -> None:
         """Keeps the latents where the method allows them; plain training allows everything."""
 
-    def gradient(self, loss: torch.Tensor, precision: str) -> torch.Tensor:
+    def gradient(self, loss: torch.Tensor, precision: str, again: bool = False) -> torch.Tensor:
         """The loss's gradient at the latents, ``[movable]``.
 
         A matrix's gradient is let go as soon as the latents' share is taken, so that only one is
         held at a time.
+
+        Args:
+            loss: The loss.
+            precision: Which precision's matrices it was taken with.
+            again: Whether another loss of the same forward pass follows.
         """
         shares: dict[str, torch.Tensor] = {}
 
         def take(name: str, matrix: torch.Tensor) -> None:
             gradient, matrix.grad = matrix.grad, None
             if gradient is not None:
-                shares[name] = gradient.flatten()[self.index[name]].float()
+                shares[name] = self._chosen(name, gradient).float()
 
         leaves = self.weights[precision].items()
         hooks = [
             leaf.register_post_accumulate_grad_hook(partial(take, name)) for name, leaf in leaves
         ]
         try:
-            loss.backward()
+            loss.backward(retain_graph=again)
         finally:
             for hook in hooks:
                 hook.remove()
-        return torch.cat([shares[name] for name in self.index])
+        return torch.cat([shares[name] for name in self.names])
+
+    def update(self, values: torch.Tensor) -> dict[str, torch.Tensor]:
+        """What the model's weights are with some latents, by name: of those in ``index``, or all.
+
+        Args:
+            values: The latents, ``[movable]``.
+        """
+        return dict(zip(self.names, values.split(self.sizes), strict=True))
+
+    def _chosen(self, name: str, matrix: torch.Tensor) -> torch.Tensor:
+        """The movable weights of a matrix; of one that moves as a whole, all."""
+        flat = matrix.flatten()
+        return flat[self.index[name]] if name in self.index else flat
 
     def _gather(self, matrices: Mapping[str, torch.Tensor]) -> torch.Tensor:
-        return torch.cat([matrices[name].flatten()[index] for name, index in self.index.items()])
+        return torch.cat([self._chosen(name, matrices[name]) for name in self.names])
 
     def _scatter(self, precision: str, values: torch.Tensor) -> None:
-        parts = values.split(self.sizes)
         with torch.no_grad():
-            for (name, index), part in zip(self.index.items(), parts, strict=True):
+            for name, part in zip(self.names, values.split(self.sizes), strict=True):
                 matrix = self.weights[precision][name]
-                matrix.view(-1)[index] = part.to(matrix.dtype)
+                if name in self.index:
+                    matrix.view(-1)[self.index[name]] = part.to(matrix.dtype)
+                else:
+                    matrix.copy_(part.view(matrix.shape))
 
 
 def _leaves(matrices: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:

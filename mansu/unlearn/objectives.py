@@ -1,65 +1,63 @@
-"""Forget and retain terms. Each takes answers' log-probabilities and gives one loss a row.
+"""Forget and retain terms: each takes what a model says of a step's examples and gives one number.
 
-Forget terms (``L_forget``), log-probabilities in nats per answer token where not said otherwise;
-one more, ``prior``, looks at the whole distribution (``prior.py``):
-
-* ``npo``: -(2/β) log σ(-β (log p_θ - log p_ref + margin)), the preference form of Zhang et al.
-  2024 over mean instead of summed log-probabilities, with a margin (ours): its pull ends only when
-  an answer has become ``margin`` nats less likely than it was, not merely less likely.
-* ``npo_sum``: the same over log-probabilities summed over the answer, as published; the margin,
-  per token there too, is 0 in the published form.
-* ``gradient_ascent``: log p_θ itself; unbounded, as published.
-* ``cross_entropy``: -log p_θ of a distractor in the answer's place (relabelling).
-
-The retain term is KL(p_θ₀ ‖ p_θ) over the retain examples' tokens [R].
+Log-probabilities are in nats per answer token where not said otherwise. One more forget term, the
+prior target's, looks at the whole distribution (``prior.py``).
 """
 
 import torch
 import torch.nn.functional as F
 
-from mansu.unlearn.methods.base import ForgetLoss
+from mansu.unlearn.said import Said
 
 
-def forget_term(
-    kind: ForgetLoss,
-    log_prob: torch.Tensor,
-    reference: torch.Tensor,
-    tokens: torch.Tensor,
-    beta: float,
-    margin: float,
-) -> torch.Tensor:
-    """The forget loss of each row.
+def npo(said: Said, beta: float, margin: float = 0.0) -> torch.Tensor:
+    """-(2/β) log σ(-β (log p_θ - log p_θ₀ + margin)): NPO over mean log-probabilities.
 
-    Args:
-        kind: Which term.
-        log_prob: Mean log-probability of the target under θ, ``[rows]``. The target is the answer,
-            or for ``cross_entropy`` the distractor.
-        reference: The same under θ₀, ``[rows]``; only the forms of NPO use it.
-        tokens: How many tokens the mean is over, ``[rows]``; only ``npo_sum`` uses it.
-        beta: NPO's inverse temperature.
-        margin: NPO's margin in nats per token.
-
-    Raises:
-        ValueError: For ``prior``, which :class:`mansu.unlearn.prior.Aim` computes.
+    Zhang et al. 2024, whose form sums; with a margin (ours): its pull ends only when an answer has
+    become ``margin`` nats less likely than it was, not merely less likely.
     """
-    match kind:
-        case "npo":
-            return 2 / beta * F.softplus(beta * (log_prob - reference + margin))
-        case "npo_sum":
-            return 2 / beta * F.softplus(beta * tokens * (log_prob - reference + margin))
-        case "gradient_ascent":
-            return log_prob
-        case "cross_entropy":
-            return -log_prob
-        case "prior":
-            raise ValueError("The prior term is no function of the answer's likelihood alone.")
+    ratio = said.likelihood - said.reference_likelihood + margin
+    return (2 / beta * F.softplus(beta * ratio)).mean()
 
 
-def retain_term(log_probs: torch.Tensor, reference: torch.Tensor) -> torch.Tensor:
-    """KL(p_θ₀ ‖ p_θ) at each position.
+def npo_sum(said: Said, beta: float, margin: float = 0.0) -> torch.Tensor:
+    """NPO as published: over log-probabilities summed over the answer; the margin is per token."""
+    ratio = said.likelihood - said.reference_likelihood + margin
+    return (2 / beta * F.softplus(beta * said.per_row * ratio)).mean()
 
-    Args:
-        log_probs: Under θ, ``[positions, vocabulary]``.
-        reference: Under θ₀, same shape.
-    """
-    return F.kl_div(log_probs, reference, log_target=True, reduction="none").sum(-1)
+
+def simnpo(said: Said, beta: float, gamma: float = 0.0) -> torch.Tensor:
+    """-(2/β) log σ(-β (log p_θ + γ)), mean log-probabilities, no reference (Fan et al. 2024)."""
+    return (2 / beta * F.softplus(beta * (said.likelihood + gamma))).mean()
+
+
+def gradient_ascent(said: Said) -> torch.Tensor:
+    """log p_θ of the answer itself; unbounded, as published."""
+    return said.likelihood.mean()
+
+
+def cross_entropy(said: Said) -> torch.Tensor:
+    """-log p_θ of the answer, or, where a method relabels, of a wrong one in its place."""
+    return -said.likelihood.mean()
+
+
+def prior(said: Said) -> torch.Tensor:
+    """The prior target's term (:class:`mansu.unlearn.prior.Aim`)."""
+    if said.aim is None:
+        raise ValueError("nothing says what the prior target asks for")
+    return said.aim.term(said.log_probs)
+
+
+def kl(said: Said) -> torch.Tensor:
+    """KL(p_θ₀ ‖ p_θ), mean over tokens: the retain term [R]."""
+    each = F.kl_div(said.log_probs, said.compared, log_target=True, reduction="none").sum(-1)
+    return each.mean()
+
+
+FORGET = {
+    "prior": prior,
+    "npo": npo,
+    "npo_sum": npo_sum,
+    "gradient_ascent": gradient_ascent,
+    "cross_entropy": cross_entropy,
+}

@@ -1,40 +1,53 @@
 """One precision of the model in training: its cached streams, and its losses of drawn examples."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import torch
 
-from mansu.models.targets import answer_targets, mean_by_row
-from mansu.unlearn.methods.base import ForgetLoss
-from mansu.unlearn.objectives import forget_term, retain_term
+from mansu.data.examples import Example
+from mansu.models.targets import answer_targets
 from mansu.unlearn.prior import Aim
+from mansu.unlearn.said import Objective, Said
 from mansu.unlearn.view import View
 
+Terms = tuple[torch.Tensor, torch.Tensor]
 
-class Terms(Protocol):
-    """What of the training's settings the losses read."""
+
+class Losses(Protocol):
+    """What descent steps down: the two terms of a step's examples in one precision."""
 
     @property
-    def forget_loss(self) -> ForgetLoss: ...
-    @property
-    def beta(self) -> float: ...
-    @property
-    def margin(self) -> float: ...
+    def precision(self) -> str: ...
+
+    def losses(
+        self, weights: dict[str, torch.Tensor], forget: Sequence[int], retain: Sequence[int]
+    ) -> Terms:
+        """Mean forget and retain terms of the drawn examples.
+
+        Args:
+            weights: The trained weights by name.
+            forget, retain: Which examples.
+        """
+        ...
 
 
 @dataclass(frozen=True)
-class Answered:
+class _Answered:
     """Prompts with their answers, as far as training reads them.
 
     Attributes:
         tokens: Prompt and answer, by the example's index.
         starts: Where the answer begins.
+        lower: What enters the lowest trained block.
+        final: θ₀'s final hidden states; none where no term compares with them.
     """
 
     tokens: Mapping[int, tuple[int, ...]]
     starts: Mapping[int, int]
+    lower: Mapping[int, torch.Tensor]
+    final: Mapping[int, torch.Tensor]
 
 
 class Side:
@@ -42,73 +55,82 @@ class Side:
 
     Args:
         view: The model in that precision.
-        forget, retain: The examples that training will draw.
-        compared: Whether the forget term compares with what θ₀ says of the forget set.
+        forget, retain: The examples that training will draw, by their index.
+        objective: The loss.
+        aim: What some forget examples' answers should be, where that is the term.
     """
 
-    def __init__(self, view: View, forget: Answered, retain: Answered, compared: bool) -> None:
-        self.view = view
-        self._forget, self._retain, self._compared = forget, retain, compared
-        streams = view.streams([*forget.tokens.values()], final=compared)
-        kept = view.streams([*retain.tokens.values()])
-        self._forget_lower = dict(zip(forget.tokens, streams.lower, strict=True))
-        self._forget_final = dict(zip(forget.tokens, streams.final, strict=compared))
-        self._retain_lower = dict(zip(retain.tokens, kept.lower, strict=True))
-        self._retain_final = dict(zip(retain.tokens, kept.final, strict=True))
+    def __init__(
+        self,
+        view: View,
+        forget: Mapping[int, Example],
+        retain: Mapping[int, Example],
+        objective: Objective,
+        aim: Callable[[tuple[int, ...]], Aim] | None = None,
+    ) -> None:
+        self.view, self._objective, self._aim = view, objective, aim
+        self._forget = _read(view, forget, objective.compares, objective.relabels)
+        self._retain = _read(view, retain, objective.retain_compares)
+
+    @property
+    def precision(self) -> str:
+        """The view's."""
+        return self.view.precision
 
     def losses(
-        self,
-        weights: dict[str, torch.Tensor],
-        forget: Sequence[int],
-        retain: Sequence[int],
-        settings: Terms,
-        aim: Aim | None,
-    ) -> tuple[torch.Tensor, torch.Tensor]:
+        self, weights: dict[str, torch.Tensor], forget: Sequence[int], retain: Sequence[int]
+    ) -> Terms:
         """Mean forget and retain terms of the drawn examples; one forward pass for both.
 
-        Args:
-            weights: The trained weights by name.
-            forget, retain: Which examples.
-            settings: Kind and settings of the forget term.
-            aim: What the forget examples' answers should be, where the term is the prior's.
+        Without a retain term its examples are not run, and it is 0.
         """
-        rows = [self._forget.tokens[i] for i in forget] + [self._retain.tokens[i] for i in retain]
-        lower = [self._forget_lower[i] for i in forget]
-        lower += [self._retain_lower[i] for i in retain]
-        starts = [self._forget.starts[i] for i in forget]
-        starts += [self._retain.starts[i] for i in retain]
-        model = self.view.model
+        objective, model = self._objective, self.view.model
+        kept = retain if objective.weight else ()
+        sides = [(self._forget, i) for i in forget] + [(self._retain, i) for i in kept]
+        rows = [side.tokens[i] for side, i in sides]
+        starts = [side.starts[i] for side, i in sides]
         targets = answer_targets(rows, starts, model.pad_id, model.device)
-        hidden = self.view.hidden(targets.batch, lower, weights)
+        hidden = self.view.hidden(targets.batch, [side.lower[i] for side, i in sides], weights)
         log_probs = model.log_probs(hidden[targets.row, targets.position])  # [targets, vocabulary]
-        answers = targets.row < len(forget)
 
-        kept = [self._retain_final[i] for i in retain]
-        reference = self._said(
-            kept, targets.row[~answers] - len(forget), targets.position[~answers]
-        )
-        retained = retain_term(log_probs[~answers], reference).mean()
-        if aim is not None:
-            return aim.term(log_probs[answers]), retained
-        row, token = targets.row[answers], targets.token[answers, None]
-        was = log_probs.detach()[answers]  # where the term compares with nothing
-        if self._compared:
-            final = [self._forget_final[i] for i in forget]
-            was = self._said(final, row, targets.position[answers])
-        forget_loss = forget_term(
-            settings.forget_loss,
-            mean_by_row(log_probs[answers].gather(1, token)[:, 0], row),
-            mean_by_row(was.gather(1, token)[:, 0], row),
-            targets.per_row[: len(forget)],
-            settings.beta,
-            settings.margin,
-        ).mean()
-        return forget_loss, retained
+        def said(side: _Answered, drawn: Sequence[int], first: int) -> Said:
+            mine = (targets.row >= first) & (targets.row < first + len(drawn))
+            row, reference = targets.row[mine] - first, None
+            if side.final:
+                states = [side.final[i] for i in drawn]
+                reference = self._before(states, row, targets.position[mine])
+            return Said(
+                log_probs[mine],
+                reference,
+                targets.token[mine],
+                row,
+                targets.per_row[first : first + len(drawn)],
+                self._aim(tuple(drawn)) if self._aim and side is self._forget else None,
+            )
 
-    def _said(
+        asked = objective.forget(said(self._forget, forget, 0))
+        if objective.retain is None or not objective.weight:
+            return asked, torch.zeros_like(asked)
+        return asked, objective.retain(said(self._retain, kept, len(forget)))
+
+    def _before(
         self, final: Sequence[torch.Tensor], row: torch.Tensor, position: torch.Tensor
     ) -> torch.Tensor:
         """θ₀'s log-probabilities at some places, ``[places, vocabulary]``."""
         states = torch.nn.utils.rnn.pad_sequence(list(final), batch_first=True)
         with torch.no_grad():
             return self.view.model.log_probs(states[row, position])
+
+
+def _read(
+    view: View, examples: Mapping[int, Example], compares: bool, relabels: bool = False
+) -> _Answered:
+    """Runs θ₀ over examples once; where they are relabelled, over their wrong answers."""
+    tokens = {i: e.substitute if relabels else e.tokens for i, e in examples.items()}
+    streams = view.streams([*tokens.values()], final=compares)
+    return _Answered(
+        tokens,
+        {i: e.answer_start for i, e in examples.items()},
+        dict(zip(tokens, streams.lower, strict=True)),
+        dict(zip(tokens, streams.final, strict=True)) if compares else {},
+    )

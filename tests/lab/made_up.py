@@ -27,7 +27,7 @@ from mansu.theory import (
     cross,
 )
 from mansu.unlearn.checkpoint import StepRecord, Validation
-from mansu.unlearn.fisher import Movable
+from mansu.unlearn.mask import Movable
 from tests.study.made_up import answers, behaviour
 
 PAIRS = 12

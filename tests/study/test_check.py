@@ -21,7 +21,7 @@ from mansu.study.run import Run
 from mansu.study.stages import draw, fisher, localize, train
 from mansu.study.state import State
 from mansu.sweep.batch import sweep
-from mansu.unlearn.fisher import Movable
+from mansu.unlearn.mask import Movable
 from tests.study.small_sets import FAST, hurry, options, write_set, write_sets
 
 ONE_SIDED = {

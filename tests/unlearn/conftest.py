@@ -7,8 +7,9 @@ import pytest
 from mansu.data import load_fact_set
 from mansu.data.examples import build_examples
 from mansu.quant.codebook import NF4
-from mansu.unlearn.fisher import diagonal_fisher, most_forgetful, retain_mask
+from mansu.unlearn.fisher import diagonal_fisher
 from mansu.unlearn.floor import movable
+from mansu.unlearn.mask import most_forgetful, retain_mask
 from mansu.unlearn.prior import build_prior
 from mansu.unlearn.view import View
 

@@ -12,13 +12,13 @@ from altair.typing import ChartType
 
 from mansu.lab.theme import BLUE, GREEN, GREY, INK, PURPLE, VERMILION, WIDTH, heading
 from mansu.unlearn.checkpoint import MAX_FALL, MAX_RETAIN_DROP, StepRecord, Validation
-from mansu.unlearn.fisher import NEGLIGIBLE, Movable
-from mansu.unlearn.methods.base import Keep
+from mansu.unlearn.mask import NEGLIGIBLE, Movable
+from mansu.unlearn.settings import Keep
 
 _RULES: dict[Keep, str] = {
     "best": "The AUC nearest to its level among the checks whose retain accuracy fell by at most "
     f"{MAX_RETAIN_DROP * 100:g} pp and whose wrong options by at most {MAX_FALL:g} nats.",
-    "last": "The last one, whatever it did: the method has no rule of its own.",
+    "last": "The last one, whatever it did, as global methods are published.",
 }
 
 
@@ -28,8 +28,8 @@ def movable_share(movable: Movable, weights: Mapping[str, torch.Tensor]) -> Char
         {
             "layer": int(re.findall(r"\.(\d+)\.", name)[0]),
             "projection": name.split(".")[-2],
-            "share": movable.index[name].numel() / weight.numel(),
-            "weights": movable.index[name].numel(),
+            "share": movable.sizes[name] / weight.numel(),
+            "weights": movable.sizes[name],
         }
         for name, weight in weights.items()
     ]

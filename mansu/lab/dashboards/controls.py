@@ -2,13 +2,18 @@
 
 import html
 import math
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import Field
+from typing import Annotated, Any, get_args, get_origin
 
 import ipywidgets as widgets
+from pydantic.fields import FieldInfo
+
+from mansu.study.config import describe
 
 _STYLE = {"description_width": "190px"}
 _LAYOUT = {"width": "400px"}
+_MOST = 10.0  # where a slider ends whose field has no end that anybody would go to
 
 
 def slider(
@@ -53,6 +58,42 @@ def log_slider(
         style=_STYLE,
         layout=_LAYOUT,
     )
+
+
+def of_field(field: Field[Any], value: float, label: str) -> widgets.FloatSlider:
+    """A number of a configuration, or of a method's settings, with the range that the field has.
+
+    One without an upper end that anybody would go to ends at 10, or at its value.
+
+    Args:
+        field: The field.
+        value: Where it stands.
+        label: What it is, in short; the field's description is shown on hover.
+    """
+    ends = {type(end).__name__: end for end in _ends(field.type)}
+    above, most = ends.get("Gt"), getattr(ends.get("Le"), "le", _MOST)
+    share = most <= 1
+    step = 0.01 if share else 0.1
+    least = step if above else 0.0
+    return widgets.FloatSlider(
+        value=value,
+        min=min(least, value),
+        max=max(min(most, _MOST), value),
+        step=step,
+        description=label,
+        tooltip=describe(field),
+        continuous_update=False,
+        style=_STYLE,
+        layout=_LAYOUT,
+    )
+
+
+def _ends(kind: Any) -> Iterator[Any]:
+    """The limits that a field's type holds, however deep."""
+    for part in getattr(kind, "__metadata__", ()):
+        yield from part.metadata if isinstance(part, FieldInfo) else [part]
+    if get_origin(kind) is Annotated:
+        yield from _ends(get_args(kind)[0])
 
 
 def set_range(control: widgets.FloatLogSlider, low: float, high: float) -> None:

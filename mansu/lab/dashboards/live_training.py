@@ -9,7 +9,7 @@ from mansu.lab.dashboards.controls import Words, beside, column
 from mansu.lab.dashboards.jobs import Jobs, telling
 from mansu.lab.dashboards.pane import Pane
 from mansu.lab.dashboards.runs import folders_beside, open_beside
-from mansu.study.config import StudyConfig
+from mansu.study.config import StudyConfig, value
 from mansu.study.run import Progress, Run, silent
 from mansu.study.stages.draw import draw
 from mansu.study.stages.train import Course, read_course
@@ -17,6 +17,12 @@ from mansu.study.stages.train import train as train_stage
 from mansu.unlearn.checkpoint import StepRecord, Validation, kept_of
 from mansu.unlearn.methods import find_method
 
+# Settings that the dashboard's controls set, as they are written.
+LABELS = {
+    "tau": "τ, quantile of retain Fisher",
+    "rho": "ρ, share of the mask",
+    "retain_weight": "λ, weight of the retain term",
+}
 PAUSE = 0.5  # seconds between two drawings of the curves, at least
 
 
@@ -76,7 +82,7 @@ class LiveTraining:
 
     def _draw(self, run: Run, course: Course, checked: bool = True) -> None:
         """Curves and words; the checks only where there are new ones."""
-        keep, checks = find_method(run.config.method).keep, course.validations
+        keep, checks = run.config.settings.keep, course.validations
         best = kept_of(checks, keep)
         self.curves.show(charts.training_curves(course.history))
         if not checks:
@@ -113,19 +119,19 @@ class LiveTraining:
 
 def setting(config: StudyConfig) -> str:
     """The setting by what the controls of the dashboard set."""
-    named = f"λ {config.retain_weight:g}, floor {config.floor}"
-    if find_method(config.method).scope == "circuit":
-        named = f"τ {config.tau:g}, {named}"
-    return f"{named}, ρ {config.rho:g}" if config.floor == "in_loop" else named
+    values = {name: value(config, name) for name in LABELS}
+    idle = find_method(config.method).idle(config.settings, config.floor)
+    shown = [f"{LABELS[n][0]} {v:g}" for n, v in values.items() if v is not None and n not in idle]
+    return ", ".join([*shown, f"floor {config.floor}"])
 
 
 def told(
     checks: Sequence[Validation], best: Validation | None, config: StudyConfig, done: bool
 ) -> str:
     """What is on disk: the best checkpoint so far, and where training goes on after a stop."""
-    rule = "last" if find_method(config.method).keep == "last" else "best"
+    rule = config.settings.keep
     if not checks:
-        return f"nothing is kept before the first check, at step {config.validate_every}."
+        return f"nothing is kept before the first check, at step {config.settings.validate_every}."
     if best is None:
         both = "both the retain accuracy and the wrong options"
         kept = f"no check has kept {both} yet, so no checkpoint is kept."

@@ -8,8 +8,9 @@ from mansu.data.facts import fact_set_names, several
 from mansu.lab.open import STUDY
 from mansu.models.loading import find_model, read_config
 from mansu.models.recipes import PACKAGED, TINY
-from mansu.study.config import StudyConfig, make_config
+from mansu.study.config import StudyConfig, defaults, flat, make_config
 from mansu.study.folders import Folders, study_folders, variant
+from mansu.study.inert import inert
 from mansu.study.run import Progress, Run
 from mansu.sweep.places import repository
 from mansu.unlearn.methods import find_method
@@ -45,13 +46,19 @@ def folders_beside(run: Run, config: StudyConfig) -> Folders:
     return study_folders(config, repository() / "papermill_runs" / STUDY)
 
 
-def open_method(run: Run, method: str) -> Run:
-    """Opens the run of another method on the same model and data, with the method's own settings.
+def open_method(run: Run, method: str, **settings: Any) -> Run:
+    """Opens the run of another method on the same model and data.
+
+    Args:
+        run: The run.
+        method: The method.
+        settings: Its own settings, where they are not its defaults.
 
     Raises:
         InputError: As from :class:`mansu.study.run.Run`.
     """
-    config = change(run.config, method=method, **find_method(method).settings)
+    floor = find_method(method).floors[0]
+    config = change(run.config, method=method, settings=settings, floor=floor)
     return open_beside(run, config, run.progress)
 
 
@@ -70,7 +77,11 @@ def change(config: StudyConfig, **values: Any) -> StudyConfig:
             names = several(fields[role])
             swapped = (config.forget if name == fields["forget"] else name for name in names)
             fields[role] = ",".join(swapped)
-    return make_config(fields)
+    changed = make_config(fields)
+    # A control that has no part in it any more says nothing, wherever it stands.
+    usual = flat(defaults(changed.method))
+    resting = {name: usual[name] for name in inert(changed)}
+    return make_config({**dataclasses.asdict(changed), **resting}) if resting else changed  # pyright: ignore
 
 
 def fitting(config: StudyConfig) -> StudyConfig:

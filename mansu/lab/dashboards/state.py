@@ -10,11 +10,12 @@ from mansu.errors import InputError
 from mansu.lab.dashboards.controls import Words, beside, button, column
 from mansu.lab.widgets import CopyText
 from mansu.study.config import (
-    FIELDS,
     StudyConfig,
     defaults,
     differing_fields,
+    flat,
     make_config,
+    own_fields,
 )
 from mansu.study.config_file import parse_config, to_yaml
 
@@ -22,17 +23,18 @@ from mansu.study.config_file import parse_config, to_yaml
 def command_line(config: StudyConfig) -> str:
     """The ``mansu run`` line of a configuration; what is the method's default goes unsaid."""
     words = ["mansu", "run"]
-    own = defaults(config.method)
-    for field in FIELDS:
-        value = getattr(config, field.name)
-        usual = StudyConfig() if field.name == "method" else own
-        if value != getattr(usual, field.name):
-            name = field.name.replace("_", "-")
-            if isinstance(value, bool):
-                words.append(f"--{name}" if value else f"--no-{name}")
-                continue
-            told = ",".join(value) if isinstance(value, tuple) else str(value)
-            words += [f"--{name}", told]
+    usual = flat(defaults(config.method)) | {"method": StudyConfig().method}
+    own = {field.name for field in own_fields(config.method)}
+    for field, value in flat(config).items():
+        if value == usual[field]:
+            continue
+        name = field.replace("_", "-")
+        if field in own:
+            words += ["--set", f"{field}={value}"]
+        elif isinstance(value, bool):
+            words.append(f"--{name}" if value else f"--no-{name}")
+        else:
+            words += [f"--{name}", ",".join(value) if isinstance(value, tuple) else str(value)]
     return shlex.join(words)
 
 

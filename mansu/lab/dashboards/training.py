@@ -2,27 +2,27 @@
 
 import threading
 import time
+from collections.abc import Collection
+from dataclasses import replace
 
 import ipywidgets as widgets
 from IPython.display import display
 
+from mansu.errors import RunError
 from mansu.lab import charts
-from mansu.lab.dashboards.controls import Words, beside, choice, column, dashboard
-from mansu.lab.dashboards.live_training import LiveTraining
+from mansu.lab.dashboards.controls import Words, beside, choice, column, dashboard, of_field
+from mansu.lab.dashboards.live_training import LABELS, LiveTraining
 from mansu.lab.dashboards.pane import Pane
 from mansu.lab.dashboards.runs import change
 from mansu.lab.dashboards.state import StateRow, require_same
 from mansu.lab.show import is_live
-from mansu.study.config import FIELDS, StudyConfig, describe, floors
+from mansu.study.config import FIELDS, StudyConfig, describe, floors, own_fields
 from mansu.study.run import Run
-from mansu.study.stages.fisher import measure_fisher, select_movable, trainable_weights
-from mansu.study.stages.train import NPO_FIELDS, TRAIN_FIELDS
-from mansu.unlearn.fisher import all_movable
+from mansu.study.stages.fisher import measure_fisher
+from mansu.study.stages.train import task_of
+from mansu.unlearn.mask import all_movable
 from mansu.unlearn.methods import find_method
 
-# What a configuration may set otherwise: it changes neither the circuit nor its Fisher information.
-_OWN = ("tau", "rho", "floor", *TRAIN_FIELDS, *NPO_FIELDS)
-_MOST_WEIGHT = 10.0  # λ, where its slider ends
 _HINTS = {field.name: describe(field) for field in FIELDS}
 
 
@@ -41,9 +41,8 @@ class TrainDashboard:
 
     Attributes:
         box: The widgets.
-        tau: Retain-Fisher quantile up to which weights may move.
-        rho: Share of those that in_loop moves.
-        retain_weight: λ, of the retain KL; it changes nothing before training.
+        controls: Of the method's settings that decide who may move and what holds the retain set,
+            by name: τ, ρ and λ, as far as it has them.
         floor: Its rule decides who may move.
         words: The outcome in numbers.
         live: Training with this setting.
@@ -53,32 +52,33 @@ class TrainDashboard:
     def __init__(self, run: Run) -> None:
         config = run.config
         self._run, self._config, self._drawing = run, config, threading.RLock()
-        self._weights = trainable_weights(run)
-        masked = find_method(config.method).scope == "circuit"
-        self._fisher = measure_fisher(run) if masked else None
-        self.tau = _share("τ, quantile of retain Fisher", config.tau, "tau")
-        self.rho = _share("ρ, share of the mask", config.rho, "rho")
-        self.retain_weight = _weight(config.retain_weight)
+        self._method = find_method(config.method)
+        self._task = task_of(run)
+        if "fisher" in self._method.needs(config.settings):
+            fisher = measure_fisher(run)
+            self._task = replace(self._task, find_fisher=lambda: fisher)
+        self.controls: dict[str, widgets.FloatSlider] = {
+            field.name: of_field(field, getattr(config.settings, field.name), LABELS[field.name])
+            for field in own_fields(config.method)
+            if field.name in LABELS
+        }
         self.floor = choice("floor", config.floor, floors(config.method), _HINTS["floor"])
-        self.tau.disabled = not masked
-        rows = len({name.split(".")[-2] for name in self._weights})  # of the chart
+        rows = len({name.split(".")[-2] for name in self._task.weights})  # of the chart
         self.words, self.chart = Words(5), Pane(230 + 34 * rows)
         self.state = StateRow(config, self.load)
         self.live = LiveTraining(run, lambda: self.config)
-        controls = (self.tau, self.rho, self.retain_weight, self.floor)
-        left = column(*controls, self.words.box, flex="0 1 420px")
+        left = column(*self.controls.values(), self.floor, self.words.box, flex="0 1 420px")
         right = column(self.chart.box, flex="1 1 560px")
         self.box = dashboard(beside(left, right), self.live.box, self.state.box)
         self._draw()
-        for control in (self.tau, self.rho, self.floor):
+        for control in (*self.controls.values(), self.floor):
             control.observe(lambda change: self._draw(), "value")
-        self.retain_weight.observe(lambda change: self._take(), "value")
 
     @property
     def config(self) -> StudyConfig:
         """What the controls say."""
-        names = ("tau", "rho", "retain_weight", "floor")
-        return change(self._config, **{name: getattr(self, name).value for name in names})
+        values = {name: control.value for name, control in self.controls.items()}
+        return change(self._config, **values, floor=self.floor.value)
 
     def load(self, config: StudyConfig) -> None:
         """Sets the controls to a configuration; how it trains otherwise is kept beside them.
@@ -87,71 +87,46 @@ class TrainDashboard:
             InputError: It has another circuit or Fisher information; the notebook's parameters cell
                 opens it.
         """
-        require_same(config, self._run.config, "one circuit's Fisher information", _OWN)
+        # Neither the circuit nor its Fisher information depends on these.
+        own = {field.name for field in own_fields(self._config.method)}
+        free = {"floor", "seed", *own} - {"fisher_examples", "wordings"}
+        require_same(config, self._run.config, "one circuit's Fisher information", free)
         self._config = config
-        for control, value in ((self.tau, config.tau), (self.rho, config.rho)):
-            control.min = min(control.min, value)
+        for name, control in self.controls.items():
+            value = getattr(config.settings, name)
+            control.min, control.max = min(control.min, value), max(control.max, value)
             control.value = value
-        self.retain_weight.max = max(self.retain_weight.max, config.retain_weight)
-        self.retain_weight.value = config.retain_weight
         self.floor.value = config.floor
-        self._take()
+        self._draw()
 
     def _draw(self) -> None:
         with self._drawing:
             begin, config = time.monotonic(), self.config
-            self.rho.disabled = config.floor != "in_loop"
-            if self._fisher is None:
-                found = all_movable(self._weights)
-                rule = (
-                    f"{find_method(config.method).title} has no mask; τ and ρ have no part in it."
-                )
-            else:
-                found = select_movable(self._run, self._fisher, config)
-                rule = "ρ keeps the best of the mask by forget/retain Fisher ratio."
-                if self.rho.disabled:
-                    rule = "The mask alone decides; ρ has a part in floor in_loop only."
-            self.chart.show(charts.movable_share(found, self._weights))
-            total = sum(weight.numel() for weight in self._weights.values())
-            if found.left_out:
-                rule += f" Layer {', '.join(map(str, found.left_out))} would leave the training."
-            self.words.say(
-                f"{found.count:,} of {total:,} weights ({found.count / total:.2%}) could be "
-                f"trained. {rule} Answered in {time.monotonic() - begin:.1f} s."
-            )
-            self._take()
+            idle = self._method.idle(config.settings, config.floor)
+            for name, control in self.controls.items():
+                control.disabled = name in idle
+            try:
+                self._count(config, begin, idle)
+            except RunError as error:
+                self.words.say(str(error), wrong=True)
+            self.state.show(config)
+            self.live.look()
 
-    def _take(self) -> None:
-        """Shows the setting where it is copied, and what is known of its training."""
-        self.state.show(self.config)
-        self.live.look()
-
-
-def _share(label: str, value: float, field: str) -> widgets.FloatSlider:
-    """A share above 0, up to 1, in steps of a hundredth."""
-    return widgets.FloatSlider(
-        value=value,
-        min=min(0.01, value),
-        max=1.0,
-        step=0.01,
-        description=label,
-        tooltip=_HINTS[field],
-        continuous_update=False,
-        style={"description_width": "190px"},
-        layout={"width": "400px"},
-    )
-
-
-def _weight(value: float) -> widgets.FloatSlider:
-    """λ, in steps of a tenth."""
-    return widgets.FloatSlider(
-        value=value,
-        min=0.0,
-        max=max(_MOST_WEIGHT, value),
-        step=0.1,
-        description="λ, weight of the retain KL",
-        tooltip=_HINTS["retain_weight"],
-        continuous_update=False,
-        style={"description_width": "190px"},
-        layout={"width": "400px"},
-    )
+    def _count(self, config: StudyConfig, begin: float, idle: Collection[str]) -> None:
+        weights, settings = self._task.weights, config.settings
+        if self._method.movable is None:
+            found, rule = all_movable(weights), f"{self._method.title} has no mask."
+        else:
+            task = replace(self._task, through=config.floor == "in_loop")
+            found = self._method.movable(task, settings)
+            rule = "ρ keeps the best of the mask by forget/retain Fisher ratio."
+            if "rho" in idle:
+                rule = "The mask alone decides; ρ has a part in floor in_loop only."
+        self.chart.show(charts.movable_share(found, weights))
+        total = sum(weight.numel() for weight in weights.values())
+        if found.left_out:
+            rule += f" Layer {', '.join(map(str, found.left_out))} would leave the training."
+        self.words.say(
+            f"{found.count:,} of {total:,} weights ({found.count / total:.2%}) could be "
+            f"trained. {rule} Answered in {time.monotonic() - begin:.1f} s."
+        )

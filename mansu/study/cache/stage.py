@@ -26,6 +26,7 @@ from mansu.models.memory import release_memory
 from mansu.study.cache.code import hash_code
 from mansu.study.cache.codec import pack, unpack
 from mansu.study.cache.records import Stamp, hash_json, read_result, read_stamp, write_result
+from mansu.study.config import value
 
 if TYPE_CHECKING:
     from mansu.study.run import Run
@@ -150,7 +151,7 @@ class Stage(Generic[T]):
     def _depends(self, run: "Run", *arguments: Argument) -> dict[str, Any]:
         return {
             "stage": [self.name, *map(str, arguments)],
-            "config": {name: getattr(run.config, name) for name in self.fields(run, *arguments)},
+            "config": {name: value(run.config, name) for name in self.fields(run, *arguments)},
             "model": [run.config.dtype, run.fingerprint],
             "code": [
                 *(hash_code(self._file), hash_code(run.family_file)),

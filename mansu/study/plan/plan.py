@@ -62,7 +62,7 @@ def make_plan(config: StudyConfig, layers: Sequence[int] | None = None) -> Plan:
     Raises:
         InputError: A method that is not planned for, or as from :func:`mansu.study.check.check`.
     """
-    if find_method(config.method).scope != "circuit":
+    if find_method(config.method).share is None:
         raise InputError(
             f"method: memory is planned for methods that train a circuit, not for {config.method}; "
             "leave method out."

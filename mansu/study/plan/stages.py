@@ -17,6 +17,7 @@ from mansu.study.config import StudyConfig
 from mansu.study.plan.moments import ATTACK, Moment, Terms
 from mansu.study.plan.shapes import Shapes
 from mansu.study.plan.workload import Scoring, Tails, Workload
+from mansu.unlearn.methods import find_method
 from mansu.unlearn.prior import BATCH_TAILS, LATER_SUBJECTS
 from mansu.unlearn.view import BATCH_ROWS
 
@@ -32,10 +33,12 @@ class Accounting:
 
     def __init__(self, config: StudyConfig, shapes: Shapes, workload: Workload) -> None:
         self.config, self.shapes, self.work = config, shapes, workload
+        self.settings = config.settings
         self.through = config.floor == "in_loop"  # training runs through the quantizer
-        self.aimed = config.forget_loss == "prior"
+        self.aimed = config.settings.forget_loss == "prior"
         self.matrices = shapes.circuit * shapes.item  # one copy of the circuit's weights
-        share = config.tau * (config.rho if self.through else 1)
+        share_of = find_method(config.method).share
+        share = share_of(self.settings, self.through) if share_of else 1.0
         # Without its block's largest weight, which in_loop leaves alone.
         self.movable = round(shapes.circuit * share * (1 - 1 / BLOCK if self.through else 1))
         self.parked = sum(shapes.linear.values())  # originals, while the model is deployed
@@ -87,7 +90,7 @@ class Accounting:
         chosen = shapes.circuit * (2 * shapes.wide + 1)
         copy = shapes.circuit * shapes.wide
         yield Moment("train", "cutting the Fisher quantile", {**weights, "host": chosen + copy})
-        mask = round(shapes.circuit * self.config.tau)
+        mask = round(shapes.circuit * self.settings.tau)
         chosen += mask * (8 + 2 * shapes.wide if self.through else 8)
         yield Moment("train", "choosing what may move", {**weights, "host": chosen})
 
@@ -185,8 +188,8 @@ class Accounting:
         """A training step: forward, then backward block by block."""
         shapes = self.shapes
         sides = (
-            (self.work.forget, self.config.forget_batch),
-            (self.work.retain, self.config.retain_batch),
+            (self.work.forget, self.settings.forget_batch),
+            (self.work.retain, self.settings.retain_batch),
         )
         tokens = sum(rows for _, rows in sides)
         tokens *= max(len(e.tokens) for examples, _ in sides for e in examples)
@@ -238,12 +241,12 @@ class Accounting:
 
     def _drawn_streams(self) -> int:
         """The same of the examples that training draws; the prior needs no states of its own."""
-        total, config = 0, self.config
+        total, settings = 0, self.settings
         for examples, rows, halves in (
-            (self.work.forget, config.forget_batch, 1 if self.aimed else 2),
-            (self.work.retain, config.retain_batch, 2),
+            (self.work.forget, settings.forget_batch, 1 if self.aimed else 2),
+            (self.work.retain, settings.retain_batch, 2),
         ):
-            drawn = min(1.0, rows * config.steps / len(examples))
+            drawn = min(1.0, rows * settings.steps / len(examples))
             total += round(self._streams(examples) * drawn * halves / 2)
         return total
 

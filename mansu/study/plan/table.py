@@ -60,6 +60,7 @@ def _peak(plan: Plan) -> str:
 
 def _notes(plan: Plan) -> list[str]:
     config, work, layers = plan.config, plan.workload, plan.shapes.layers
+    own = config.settings
     longest = max(len(e.tokens) for e in (*work.forget, *work.retain))
     counted = "counted with the model's tokenizer"
     if not work.counted:
@@ -74,7 +75,7 @@ def _notes(plan: Plan) -> list[str]:
         "This is accounting from the configuration, not measured on a GPU. GB = 10^9 bytes; live "
         "tensors only: the libraries' own memory and the allocator's waste come on top.",
         f"Longest training sequence: {longest} tokens ({counted}). Batches: "
-        f"{config.forget_batch} forget and {config.retain_batch} retain examples a step, "
+        f"{own.forget_batch} forget and {own.retain_batch} retain examples a step, "
         f"{config.pairs} attribution pairs within {config.memory_mb} MB.",
         f"{where}.",
         "Columns: circuit holds the trained copies of its matrices, masters and indices; "

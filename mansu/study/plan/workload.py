@@ -131,7 +131,7 @@ def read_workload(config: StudyConfig, model: LanguageModel, sets: Sets) -> Work
     checks = [items["check_forget"], items["check_retain"]]
     tokens, window = len(model.read(utility_text())), window_length(model)
     rows = min(BATCH_WINDOWS, -(-tokens // window))
-    taught = build_training_examples(tokenizer, sets, config.wordings)
+    taught = build_training_examples(tokenizer, sets, config.settings.wordings)
     examples = dict(zip(("forget", "retain"), taught, strict=True))
     return Workload(
         pairs=build_pairs(forget, tokenizer, config.pairs, DRAW_SEED, sets.pool),
@@ -144,7 +144,8 @@ def read_workload(config: StudyConfig, model: LanguageModel, sets: Sets) -> Work
         text_batches=-(-tokens // (window * BATCH_WINDOWS)),
         **examples,
         fisher={
-            side: fisher_sample(every, config.fisher_examples) for side, every in examples.items()
+            side: fisher_sample(every, config.settings.fisher_examples)
+            for side, every in examples.items()
         },
         counted=has_tokenizer(model),
     )

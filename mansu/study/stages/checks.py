@@ -14,7 +14,7 @@ from mansu.quant.deployed import deployed
 from mansu.study.run import Run
 from mansu.study.stages.draw import draw
 from mansu.unlearn.checkpoint import Validation
-from mansu.unlearn.latents import Latents
+from mansu.unlearn.task import Trained
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class _Base:
     retain: float
 
 
-def validator(run: Run, lowest: int) -> Callable[[Latents, int], Validation]:
+def validator(run: Run, lowest: int) -> Callable[[Trained, int], Validation]:
     """Measures the model with the current circuit weights on seen templates and train facts.
 
     In every precision trained in; the reference is θ₀ in the same one, measured at the first check.
@@ -41,7 +41,7 @@ def validator(run: Run, lowest: int) -> Callable[[Latents, int], Validation]:
     base: dict[str, _Base] = {}
     readers: dict[str, tuple[Rereading, Rereading]] = {}
 
-    def validate(current: Latents, step: int) -> Validation:
+    def validate(current: Trained, step: int) -> Validation:
         forget, aucs, falls, drops = [], [], [], []
         for precision in current.precisions:
             if precision not in base:

@@ -1,6 +1,5 @@
-"""Phase 2, first half: the diagonal Fisher information, and who may move by it."""
+"""Phase 2, first half: what a method trains, on what, and the diagonal Fisher information of it."""
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,23 +8,16 @@ import torch
 from mansu.data.examples import Example, build_examples
 from mansu.data.wording import taught
 from mansu.errors import RunError
-from mansu.quant.deployed import linear_weights
-from mansu.study.cache.stage import stage
+from mansu.models.names import layer_of
+from mansu.study.cache.stage import Upstream, stage
 from mansu.study.check import Sets
 from mansu.study.config import StudyConfig
 from mansu.study.run import Run
 from mansu.study.stages.draw import draw
 from mansu.study.stages.localize import choose_circuit
-from mansu.unlearn.fisher import (
-    Movable,
-    all_movable,
-    diagonal_fisher,
-    most_forgetful,
-    retain_mask,
-    without_negligible,
-)
-from mansu.unlearn.floor import movable as may_move
+from mansu.unlearn.fisher import Fisher, diagonal_fisher
 from mansu.unlearn.methods import find_method
+from mansu.unlearn.methods.base import Scope
 from mansu.unlearn.view import View
 
 if TYPE_CHECKING:
@@ -34,52 +26,40 @@ if TYPE_CHECKING:
 FISHER_SEED = 0
 
 
-@dataclass(frozen=True)
-class Fisher:
-    """Diagonal Fisher information of the circuit's weights, by weight name, in host memory.
-
-    Attributes:
-        retain: On the retain set.
-        forget: On the forget set.
-    """
-
-    retain: dict[str, torch.Tensor]
-    forget: dict[str, torch.Tensor]
+def scope_of(config: StudyConfig) -> Scope:
+    """Which matrices a configuration's method trains."""
+    return find_method(config.method).scope(config.settings)
 
 
 def trainable_weights(run: Run) -> dict[str, torch.Tensor]:
-    """The original matrices that the method trains, by name; shares the model's storage.
-
-    They are the circuit's, or those of all blocks.
-    """
-    if find_method(run.config.method).scope == "blocks":
-        return linear_weights(run.model)
-    return circuit_weights(run)
-
-
-def circuit_weights(run: Run) -> dict[str, torch.Tensor]:
-    """The original matrices of the circuit by name; shares the model's storage."""
-    family, module = run.model.family, run.model.module
-    layers = choose_circuit(run).layers
-    names = [name for layer in layers for name in family.mlp_weight_names(module, layer)]
+    """The original matrices of the method's scope, by name; shares the model's storage."""
+    scope, module = scope_of(run.config), run.model.module
+    layers = choose_circuit(run).layers if scope.on_circuit else ()
+    names = scope.names(run.model, layers)
     return {name: module.get_parameter(name).data for name in names}
+
+
+def _before(run: Run) -> list[Upstream]:
+    located = [(choose_circuit, ())] if scope_of(run.config).on_circuit else []
+    return [(draw, ()), *located]
 
 
 @stage(
     "fisher",
     "shared",
     fields=["fisher_examples", "wordings"],
-    after=[draw, choose_circuit],
-    remember=False,  # it is larger than the circuit and needed once
+    after=_before,
+    inputs=lambda run: [scope_of(run.config).name],
+    remember=False,  # it is as large as what is trained, and needed once
 )
 def measure_fisher(run: Run) -> Fisher:
-    """Diagonal Fisher information on both sets, or the stored one."""
-    weights = circuit_weights(run)
-    view = View(run.model, list(weights), min(choose_circuit(run).layers), "fp")
+    """Diagonal Fisher information of the trainable weights on both sets, or the stored one."""
+    weights = trainable_weights(run)
+    view = View(run.model, list(weights), min(map(layer_of, weights)), "fp")
     sides = {
         side: diagonal_fisher(
             view,
-            fisher_sample(examples, run.config.fisher_examples),
+            fisher_sample(examples, run.config.settings.fisher_examples),
             weights,
             run.report(f"Fisher, {side}"),
         )
@@ -90,45 +70,9 @@ def measure_fisher(run: Run) -> Fisher:
     return Fisher(**sides)
 
 
-def find_movable(run: Run) -> Movable:
-    """The weights that training may move: by the Fisher mask, or all, as the method has it.
-
-    Raises:
-        RunError: There is none.
-    """
-    if find_method(run.config.method).scope == "blocks":
-        return all_movable(trainable_weights(run))
-    found = select_movable(run, measure_fisher(run))
-    if not found.count:
-        raise RunError(
-            f"tau: no weight up to the {run.config.tau:g} quantile of the circuit's retain Fisher "
-            "may move without moving its block's scale; raise tau, or choose another circuit."
-        )
-    return found
-
-
-def select_movable(run: Run, fisher: Fisher, config: StudyConfig | None = None) -> Movable:
-    """The weights that training may move, by the floor's rule; negligible layers leave it.
-
-    Args:
-        run: The run whose circuit it is.
-        fisher: Fisher information of that circuit.
-        config: Gives floor, τ and ρ; by default the run's own.
-    """
-    config = config or run.config
-    weights = trainable_weights(run)
-    if config.floor == "in_loop":
-        allowed = {name: may_move(weight, run.codebook).cpu() for name, weight in weights.items()}
-        mask = retain_mask(fisher.retain, config.tau, allowed)
-        best = most_forgetful(mask, fisher.forget, fisher.retain, config.rho)
-        return without_negligible(best)
-    allowed = {name: torch.ones(w.shape, dtype=torch.bool) for name, w in weights.items()}
-    return without_negligible(retain_mask(fisher.retain, config.tau, allowed))
-
-
 def training_examples(run: Run) -> tuple[tuple[Example, ...], tuple[Example, ...]]:
     """Forget and retain examples: seen templates only; of the retain set, train facts only."""
-    return build_training_examples(run.tokenizer, run.sets, run.config.wordings)
+    return build_training_examples(run.tokenizer, run.sets, run.config.settings.wordings)
 
 
 def build_training_examples(

@@ -33,7 +33,7 @@ def make_target(run: Run) -> Prior:
     """
     facts = run.forget.facts
     order = random.Random(DRAW_SEED).sample(facts, len(facts))
-    templates = taught(run.forget, run.config.wordings)
+    templates = taught(run.forget, run.config.settings.wordings)
     found = build_prior(run.model, order, templates, run.report("prior target"))
     if is_off_level(run.model, found.first, draw(run).items["forget_seen"], facts):
         return replace(found, first=level(found.first, found.kinds), levelled=True)

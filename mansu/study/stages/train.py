@@ -1,22 +1,22 @@
-"""Phase 2, second half: training. Resumes from the last check."""
+"""Phase 2, second half: the method unlearns. Resumes from the last check."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-
-import torch
 
 from mansu.models.names import layer_of
 from mansu.registry import plugs
 from mansu.study.cache.codec import pack, unpack
 from mansu.study.cache.records import Stamp, read_result, write_result
 from mansu.study.cache.stage import Upstream, stage
+from mansu.study.config import own_fields
 from mansu.study.run import Run
 from mansu.study.stages.checks import validator
 from mansu.study.stages.draw import draw
 from mansu.study.stages.fisher import (
-    find_movable,
     measure_fisher,
+    scope_of,
     trainable_weights,
     training_examples,
 )
@@ -25,49 +25,12 @@ from mansu.study.stages.target import make_target
 from mansu.study.state import FORMATS, FP
 from mansu.unlearn.checkpoint import StepRecord, Validation
 from mansu.unlearn.checkpoint import kept_of as kept_of
-from mansu.unlearn.in_loop import InLoopLatents
-from mansu.unlearn.latents import Latents
+from mansu.unlearn.mask import Movable, all_movable
 from mansu.unlearn.methods import find_method
-from mansu.unlearn.trainer import Trainer, TrainProgress, TrainSettings
-from mansu.unlearn.view import View
-
-TRAIN_FIELDS = (
-    *("forget_loss", "retain_weight", "learning_rate", "steps"),
-    *("forget_batch", "retain_batch", "validate_every", "seed"),
-)
-NPO_FIELDS = ("beta", "margin")
+from mansu.unlearn.task import Progress, Task, Trained, Update
 
 # Told of every step's losses and every check's accuracies so far.
 Watch = Callable[[Sequence[StepRecord], Sequence[Validation]], None]
-
-
-@dataclass(frozen=True)
-class Trained:
-    """The checkpoint that training keeps.
-
-    Attributes:
-        index: Flat indices of the movable weights, by weight name.
-        values: Their latents, ``[movable]``, in the order of ``index``.
-        history: Losses of every step.
-        validations: Accuracies of every check.
-        best: The check the checkpoint comes from; None when the method has a rule and no check
-            kept the retain set and spoke on, in which case ``values`` are the original weights.
-    """
-
-    index: dict[str, torch.Tensor]
-    values: torch.Tensor
-    history: list[StepRecord]
-    validations: list[Validation]
-    best: Validation | None
-
-    def matrices(self, originals: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-        """The originals with the latents written in, in the originals' dtype."""
-        parts = self.values.split([index.numel() for index in self.index.values()])
-        result = {name: weight.clone() for name, weight in originals.items()}
-        for (name, index), part in zip(self.index.items(), parts, strict=True):
-            flat = result[name].view(-1)
-            flat[index.to(flat.device)] = part.to(flat.device, flat.dtype)
-        return result
 
 
 @dataclass(frozen=True)
@@ -85,32 +48,96 @@ class Course:
     finished: bool
 
 
+class StudyDiary:
+    """A training's checks, states and progress, in the run's folder.
+
+    Args:
+        run: The run.
+        watch: Told after every step and every check. One that raises ends the training; the state
+            of the last check is kept.
+    """
+
+    def __init__(self, run: Run, watch: Watch) -> None:
+        self._run, self._watch = run, watch
+        self._resumed = resumed = _read_half_way(run)
+        self._history = list(resumed.history) if resumed else []
+        self._validations = list(resumed.validations) if resumed else []
+        self._report = run.report("training")
+        self._validate: Callable[[Trained, int], Validation] | None = None
+
+    @property
+    def resumed(self) -> Progress | None:
+        """Where a killed training was."""
+        return self._resumed
+
+    def check(self, trained: Trained, step: int) -> Validation:
+        """See :func:`mansu.study.stages.checks.validator`."""
+        if self._validate is None:
+            self._validate = validator(self._run, min(map(layer_of, trained.weights[FP])))
+        return self._validate(trained, step)
+
+    def save(self, progress: Progress) -> None:
+        """Writes the state, for a training that is killed later on."""
+        self._run.open()  # for some methods this is the folder's first file
+        stamp = Stamp(train.key(self._run), 0.0, 0)
+        write_result(_half_way(self._run), *pack(Progress, progress), stamp)
+        self._validations[:] = progress.validations
+        self._watch(self._history, self._validations)
+
+    def note(self, record: StepRecord, steps: int) -> None:
+        """Tells of a step."""
+        self._history.append(record)
+        self._watch(self._history, self._validations)
+        self._report(record.step, steps)
+
+
+def task_of(run: Run, watch: Watch = lambda history, validations: None) -> Task:
+    """What a run's method is given."""
+    forget, retain = training_examples(run)
+    return Task(
+        model=run.model,
+        seed=run.config.seed,
+        forget=forget,
+        retain=retain,
+        weights=trainable_weights(run),
+        codebook=run.codebook,
+        through=_runs_through_the_quantizer(run),
+        diary=StudyDiary(run, watch),
+        find_fisher=partial(measure_fisher, run),
+        find_prior=partial(make_target, run),
+    )
+
+
+def find_movable(run: Run) -> Movable:
+    """The weights that the method's training may move.
+
+    Raises:
+        RunError: There is none.
+    """
+    method = find_method(run.config.method)
+    if method.movable is None:
+        return all_movable(trainable_weights(run))
+    return method.movable(task_of(run), run.config.settings)
+
+
 def _runs_through_the_quantizer(run: Run) -> bool:
     """Only in_loop trains differently; the other floors are applied to the same plain training."""
     return run.config.floor == "in_loop"
 
 
 def _fields(run: Run) -> Sequence[str]:
-    masked = find_method(run.config.method).scope == "circuit"
-    through = _runs_through_the_quantizer(run)
-    own = [*(["tau"] if masked else []), *(["rho", "target"] if through else [])]
-    return (*_loop_fields(run), "method", "wordings", *own)
-
-
-def _loop_fields(run: Run) -> Sequence[str]:
-    """The fields that the loop reads."""
-    npo = run.config.forget_loss in ("npo", "npo_sum")
-    return (*TRAIN_FIELDS, *(NPO_FIELDS if npo else ()))
+    """All that the method reads; what it would not read under the others' values is left out."""
+    method, config = find_method(run.config.method), run.config
+    idle = method.idle(config.settings, config.floor)
+    own = [field.name for field in own_fields(config.method) if field.name not in idle]
+    return ("method", "seed", *own, *(["target"] if _runs_through_the_quantizer(run) else []))
 
 
 def _before(run: Run) -> list[Upstream]:
-    masked = find_method(run.config.method).scope == "circuit"
-    aimed = run.config.forget_loss == "prior"
-    return [
-        (draw, ()),
-        *([(choose_circuit, ()), (measure_fisher, ())] if masked else []),
-        *([(make_target, ())] if aimed else []),
-    ]
+    needs = find_method(run.config.method).needs(run.config.settings)
+    located = [(choose_circuit, ())] if scope_of(run.config).on_circuit else []
+    asked = {"fisher": measure_fisher, "prior": make_target}
+    return [(draw, ()), *located, *((asked[name], ()) for name in sorted(needs))]
 
 
 def _plugs(run: Run) -> list[Path]:
@@ -132,58 +159,14 @@ def _plugs(run: Run) -> list[Path]:
     plugs=_plugs,
     scratch=lambda run: [_half_way(run)],
 )
-def train(run: Run, watch: Watch = lambda history, validations: None) -> Trained:
+def train(run: Run, watch: Watch = lambda history, validations: None) -> Update:
     """Trains, resumes training, or reads the finished checkpoint.
 
     Args:
         run: The run.
-        watch: Told after every step and every check. One that raises ends the training; the state
-            of the last check is kept.
+        watch: See :class:`StudyDiary`.
     """
-    method, config = find_method(run.config.method), run.config
-    movable = find_movable(run)
-    index = {name: index for name, index in movable.index.items() if len(index)}
-    weights = {name: weight for name, weight in trainable_weights(run).items() if name in index}
-    moving = replace(movable, index=index)
-    through = _runs_through_the_quantizer(run)
-    latents = InLoopLatents(weights, moving, run.codebook) if through else Latents(weights, moving)
-    lowest = min(map(layer_of, weights))
-    views = [View(run.model, list(weights), lowest, p) for p in latents.precisions]
-    forget, retain = training_examples(run)
-    fields = {name: getattr(config, name) for name in _loop_fields(run)}
-    settings = TrainSettings(**fields, keep=method.keep)
-
-    resumed = _read_half_way(run)
-    history = list(resumed.history) if resumed else []
-    validations = list(resumed.validations) if resumed else []
-    report = run.report("training")
-
-    def save(progress: TrainProgress) -> None:
-        run.open()  # for some methods this is the folder's first file
-        stamp = Stamp(train.key(run), 0.0, 0)
-        write_result(_half_way(run), *pack(TrainProgress, progress), stamp)
-        validations[:] = progress.validations
-        watch(history, validations)
-
-    def note(record: StepRecord) -> None:
-        history.append(record)
-        watch(history, validations)
-        report(record.step, settings.steps)
-
-    trainer = Trainer(
-        latents,
-        views,
-        forget,
-        retain,
-        settings,
-        validate=validator(run, lowest),
-        save=save,
-        prior=make_target(run) if config.forget_loss == "prior" else None,
-    )
-    ended = trainer.run(resumed, note)
-    kept = latents.original if ended.best is None else ended.best
-    best = None if ended.best is None else kept_of(ended.validations, method.keep)
-    return Trained(index, kept, ended.history, ended.validations, best)
+    return find_method(run.config.method).unlearn(task_of(run, watch), run.config.settings)
 
 
 def read_course(run: Run) -> Course | None:
@@ -199,6 +182,6 @@ def _half_way(run: Run) -> Path:
     return run.folder / "training.safetensors"
 
 
-def _read_half_way(run: Run) -> TrainProgress | None:
+def _read_half_way(run: Run) -> Progress | None:
     record = read_result(_half_way(run), train.key(run))
-    return None if record is None else unpack(TrainProgress, record.tree, record.tensors)
+    return None if record is None else unpack(Progress, record.tree, record.tensors)

@@ -1,12 +1,48 @@
-"""What sets unlearning methods apart, as far as the stages must know."""
+"""What an unlearning method is: its own settings, what it trains, and how.
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, Literal
+Nothing here loads a library that computes: a configuration is checked before any of them is. A
+method's file imports what it computes with inside its functions.
+"""
 
-Scope = Literal["circuit", "blocks"]
-Keep = Literal["best", "last"]
-ForgetLoss = Literal["prior", "npo", "npo_sum", "gradient_ascent", "cross_entropy"]
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from mansu.unlearn.settings import idle_batch
+
+if TYPE_CHECKING:
+    from mansu.models import LanguageModel
+    from mansu.unlearn.mask import Movable
+    from mansu.unlearn.task import Task, Update
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Which matrices a method trains.
+
+    Attributes:
+        name: What it is called, in keys.
+        names: The weights by name, in a model with a circuit's layers.
+        on_circuit: Whether that depends on the circuit.
+    """
+
+    name: str
+    names: Callable[["LanguageModel", tuple[int, ...]], list[str]]
+    on_circuit: bool = False
+
+
+def _blocks(model: "LanguageModel", circuit: tuple[int, ...]) -> list[str]:
+    return [*model.family.linear_weight_names(model.module)]
+
+
+def _circuit(model: "LanguageModel", circuit: tuple[int, ...]) -> list[str]:
+    family, module = model.family, model.module
+    return [name for layer in circuit for name in family.mlp_weight_names(module, layer)]
+
+
+# What NF4 quantizes; embeddings and norms stay as they are (ours).
+BLOCKS = Scope("blocks", _blocks)
+CIRCUIT = Scope("circuit", _circuit, on_circuit=True)
 
 
 @dataclass(frozen=True)
@@ -16,17 +52,26 @@ class Method:
     Attributes:
         name: As the configuration names it.
         title: As charts name it.
-        scope: The matrices it trains: the circuit's, as far as the Fisher mask lets them move, or
-            every linear matrix of every block. Those are what NF4 quantizes; embeddings and norms
-            stay as they are (ours).
-        keep: Which checkpoint becomes the result.
-        settings: Configuration fields whose defaults are the method's own.
-        fixed: Those of them that cannot be set otherwise, because they are the method.
+        settings: The type of its settings.
+        unlearn: Unlearns; it gets the task and its settings.
+        scope: The matrices it trains, by its settings.
+        movable: Which of their weights may move; None: all of them.
+        needs: What it asks the task for, by its settings: "fisher", "prior".
+        share: The share of its scope's weights that may move, by its settings and whether it trains
+            through the quantizer; None where `mansu plan` does not account for its memory.
+        floors: The floors it can have, its default first.
+        idle: Settings that nothing reads, by its settings and the floor, with when they would be.
+        colour: On every chart.
     """
 
     name: str
     title: str
-    scope: Scope
-    keep: Keep
-    settings: Mapping[str, Any] = field(default_factory=dict)
-    fixed: tuple[str, ...] = ()
+    settings: type[Any]
+    unlearn: Callable[["Task", Any], "Update"]
+    scope: Callable[[Any], Scope] = lambda settings: BLOCKS
+    movable: Callable[["Task", Any], "Movable"] | None = None
+    needs: Callable[[Any], frozenset[str]] = lambda settings: frozenset()
+    share: Callable[[Any, bool], float] | None = None
+    floors: tuple[str, ...] = ("none", "boundary", "paper")
+    idle: Callable[[Any, str], Mapping[str, str]] = idle_batch
+    colour: str = "#56b4e9"

@@ -12,7 +12,7 @@ from mansu.quant.deployed import deployed
 from mansu.study.stages import draw
 from mansu.study.stages.checks import validator
 from mansu.study.stages.fisher import circuit_weights
-from mansu.unlearn.fisher import Movable
+from mansu.unlearn.mask import Movable
 from mansu.unlearn.in_loop import InLoopLatents
 
 

@@ -1,0 +1,82 @@
+"""A method's own settings in a configuration: one checked mapping, whoever wrote it down."""
+
+import dataclasses
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import yaml
+from pydantic import TypeAdapter
+from pydantic import ValidationError as Invalid
+from pydantic_core import ErrorDetails
+
+from mansu.errors import quote
+from mansu.registry import plugs
+from mansu.unlearn.methods import find_method
+from mansu.unlearn.methods.base import Method
+
+METHODS = "mansu.unlearn.methods"
+
+
+def own_fields(method: str) -> tuple[dataclasses.Field[Any], ...]:
+    """The fields of a method's own settings."""
+    return dataclasses.fields(find_method(method).settings)
+
+
+def read(method: Method, values: dict[str, Any], known: Collection[str]) -> tuple[Any, list[str]]:
+    """Takes a method's settings out of a configuration's values.
+
+    They stand under ``settings``, as a mapping or as YAML (which is how a shell gives it to
+    papermill), or beside the other fields; what stands there wins.
+
+    Args:
+        method: The method.
+        values: The configuration's values; the settings are taken out.
+        known: Names of the configuration's own fields.
+
+    Returns:
+        The settings, or None, and what is wrong with them.
+    """
+    given, told = _mapping(values.pop("settings", {}))
+    own = [field.name for field in own_fields(method.name)]
+    given |= {name: values.pop(name) for name in list(values) if name in own}
+    for name in [name for name in (*given, *values) if name not in known and name not in own]:
+        if isinstance(name, str) and name in others(method.name):
+            told.append(f"{name}: {method.name} has no such setting; it has {', '.join(own)}")
+            for held in (given, values):
+                held.pop(name, None)
+        elif name in given:
+            told.append(f"{quote(str(name))} is no setting of {method.name}")
+            given.pop(name)
+    try:
+        return TypeAdapter(method.settings).validate_python(given), told
+    except Invalid as error:
+        wrong = [
+            f"{problem['loc'][0]}: {words(problem)}, not {quote(problem['input'])}"
+            for problem in error.errors(include_url=False)
+        ]
+        return method.settings(), [*told, *wrong]
+
+
+def others(method: str) -> set[str]:
+    """Names of settings that other methods have and this one has not."""
+    own = {field.name for field in own_fields(method)}
+    return {field.name for name in plugs(METHODS) for field in own_fields(name)} - own
+
+
+def _mapping(given: Any) -> tuple[dict[Any, Any], list[str]]:
+    if isinstance(given, str):
+        try:
+            given = yaml.safe_load(given) if given.strip() else {}
+        except yaml.YAMLError:
+            given = None
+    if dataclasses.is_dataclass(given) and not isinstance(given, type):
+        given = dataclasses.asdict(given)
+    if isinstance(given, Mapping):
+        return dict(given), []
+    return {}, ["settings: must be a mapping of names to values, such as {steps: 50}"]
+
+
+def words(problem: ErrorDetails) -> str:
+    """What pydantic found wrong, to go on a sentence with; what it quotes stays as it is."""
+    told = problem["msg"].removeprefix("Value error, ")
+    return told[:1].lower() + told[1:]

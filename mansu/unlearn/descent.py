@@ -1,0 +1,289 @@
+"""The training loop that methods share (phase 2): forget, keep the retain set, step what may move.
+
+Each step:
+
+1. take the next forget and retain examples, an order that depends on seed and step alone;
+2. in each precision the method trains in, run them once and take
+   L = L_forget(D_f) + λ·L_retain(D_r), each term a mean over its examples;
+3. average the precisions' gradients, gather those of the movable weights, clip, step AdamW;
+4. clamp the latents and write them into the model's matrices.
+
+A method's own rule may take a step's two gradients apart (:class:`Rule`).
+
+Every ``validate_every`` steps the model is checked. ``best`` keeps, among the checks whose retain
+accuracy fell by at most 2 pp [P] and whose wrong options by at most 2 nats, the one whose AUC is
+nearest to its level, the earlier of two [O]: the lowest accuracy would reward a model that puts a
+known answer last. It ends training early once neither forget term nor checks improve
+(``checkpoint.py``). ``last`` keeps the last state as it is.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from functools import lru_cache
+
+import torch
+
+from mansu.data.examples import Example
+from mansu.errors import RunError
+from mansu.models.names import layer_of
+from mansu.unlearn.checkpoint import StepRecord, has_settled, kept_of
+from mansu.unlearn.in_loop import InLoopLatents
+from mansu.unlearn.latents import Latents
+from mansu.unlearn.mask import Movable, all_movable
+from mansu.unlearn.prior import Aim, Prior
+from mansu.unlearn.rule import Rule
+from mansu.unlearn.said import Objective
+from mansu.unlearn.settings import Descent, HeldDescent
+from mansu.unlearn.side import Losses, Side
+from mansu.unlearn.task import Progress, Task, Update, kept
+from mansu.unlearn.view import View
+
+MAX_GRADIENT_NORM = 1.0
+
+
+def descend(
+    task: Task,
+    settings: Descent,
+    objective: Objective,
+    movable: Movable | None = None,
+    rule: Rule | None = None,
+    aimed: bool = False,
+) -> Update:
+    """Trains what may move of a task's weights on an objective over its answers.
+
+    Args:
+        task: The task.
+        settings: Of the loop.
+        objective: The loss.
+        movable: The weights that may move; all of the task's, if not given.
+        rule: What the method does with gradients and steps beyond AdamW.
+        aimed: Whether the forget term is the prior target's.
+    """
+    latents = make_latents(task, movable or all_movable(task.weights))
+    drawn = Drawn(task, settings)
+    aim = _aim(task, task.find_prior()) if aimed else None
+    lowest = min(map(layer_of, latents.weights["fp"]))
+    sides = [
+        Side(
+            View(task.model, latents.names, lowest, precision),
+            drawn.forget_examples,
+            drawn.retain_examples if objective.weight else {},
+            objective,
+            aim,
+        )
+        for precision in latents.precisions
+    ]
+    return train(task, settings, latents, sides, objective.weight, rule)
+
+
+def _aim(task: Task, prior: Prior) -> Callable[[tuple[int, ...]], Aim]:
+    @lru_cache(maxsize=1)  # the precisions of a step ask for the same
+    def aim(drawn: tuple[int, ...]) -> Aim:
+        return prior.aim(task.model, [task.forget[i] for i in drawn])
+
+    return aim
+
+
+def make_latents(task: Task, movable: Movable) -> Latents:
+    """What training steps: the movable weights as they are, or through the quantizer."""
+    index = {name: index for name, index in movable.index.items() if len(index)}
+    moving = replace(movable, index=index)
+    weights = {name: task.weights[name] for name in moving.sizes}
+    if task.through:
+        return InLoopLatents(weights, moving, task.codebook)
+    return Latents(weights, moving)
+
+
+class Drawn:
+    """Which examples each step takes.
+
+    Attributes:
+        forget_examples, retain_examples: Those that any step takes, by their index.
+    """
+
+    def __init__(self, task: Task, settings: Descent) -> None:
+        self._sizes = (len(task.forget), len(task.retain))
+        kept = settings.retain_batch if isinstance(settings, HeldDescent) else 0
+        self._batches = (settings.forget_batch, kept)
+        self._seed = task.seed
+        every = [self.at(step) for step in range(settings.steps)]
+        self.forget_examples = _used(task.forget, (i for rows, _ in every for i in rows))
+        self.retain_examples = _used(task.retain, (i for _, rows in every for i in rows))
+
+    def at(self, step: int) -> tuple[list[int], list[int]]:
+        """The forget and retain examples of a step."""
+        (forget, retain), (asked, kept) = self._sizes, self._batches
+        return (
+            _draw(forget, asked, self._seed, step),
+            _draw(retain, kept, self._seed + 1, step),
+        )
+
+
+def train(
+    task: Task,
+    settings: Descent,
+    latents: Latents,
+    sides: Sequence[Losses],
+    weight: float,
+    rule: Rule | None = None,
+) -> Update:
+    """Trains from the start, or on from where a killed training was, to the end.
+
+    Args:
+        task: The task.
+        settings: Of the loop.
+        latents: What is stepped.
+        sides: The loss in every precision of the latents.
+        weight: λ.
+        rule: See :func:`descend`.
+
+    Raises:
+        RunError: A loss or gradient is not finite; the last saved state stays.
+    """
+    loop = Loop(task, settings, latents, sides, weight, rule)
+    ended = loop.run(task.diary.resumed)
+    best = kept(ended, settings.keep)
+    values = latents.original if ended.best is None else ended.best
+    index = {name: i.cpu() for name, i in latents.index.items()}
+    return Update(latents.update(values), index, ended.history, ended.validations, best)
+
+
+class Loop:
+    """The loop over one set of latents; arguments as of :func:`train`."""
+
+    def __init__(
+        self,
+        task: Task,
+        settings: Descent,
+        latents: Latents,
+        sides: Sequence[Losses],
+        weight: float,
+        rule: Rule | None = None,
+    ) -> None:
+        self.latents = latents
+        self._task, self._settings, self._sides = task, settings, sides
+        self._weight, self._rule = weight, rule
+        self._drawn = Drawn(task, settings)
+
+    def run(self, state: Progress | None = None) -> Progress:
+        """Steps to the end, from the start or from a saved state."""
+        zeros = torch.zeros_like(self.latents.values)
+        state = state or Progress(0, self.latents.values.clone(), zeros, zeros.clone())
+        self.latents.values.copy_(state.values)
+        self.latents.write()
+        if self._rule is not None:
+            self._rule.resume(state.beside)
+        optimizer = self._optimizer(state)
+        while state.step < self._settings.steps and not self._finished(state):
+            record = self.step(state.step, optimizer)
+            state.step += 1
+            state.history.append(record)
+            self._task.diary.note(record, self._settings.steps)
+            last = state.step == self._settings.steps
+            if state.step % self._settings.validate_every == 0 or last:
+                self._check(state, optimizer)
+        return state
+
+    def step(self, step: int, optimizer: torch.optim.Optimizer) -> StepRecord:
+        """One step; returns its losses."""
+        gradients, losses = self._gradients(step)
+        rule, latents = self._rule, self.latents
+        gradient = (
+            gradients[0] if rule is None else rule.combine(gradients[0], gradients[1], optimizer)
+        )
+        norm = gradient.norm().item()
+        if not math.isfinite(norm):
+            raise _diverged("gradient", step)
+        gradient *= min(1.0, MAX_GRADIENT_NORM / max(norm, 1e-12))
+        before = latents.values.clone() if rule is not None and rule.corrects else None
+        latents.values.grad = gradient
+        optimizer.step()
+        with torch.no_grad():
+            if rule is not None and before is not None:
+                rule.correct(before, latents.values, optimizer)
+            latents.clamp()
+        latents.write()
+        forget_loss, retain_loss = (losses / len(self._sides)).tolist()
+        return StepRecord(step + 1, forget_loss, retain_loss, norm)
+
+    def _gradients(self, step: int) -> tuple[list[torch.Tensor], torch.Tensor]:
+        """The gradient of the loss, or of each term where a rule takes them apart; and the terms.
+
+        Means over the precisions; of the terms their sums over them.
+        """
+        forget, retain = self._drawn.at(step)
+        apart = self._rule is not None
+        total: list[torch.Tensor] = []
+        losses = torch.zeros(2, dtype=torch.float64)
+        for side in self._sides:
+            asked, kept = side.losses(self.latents.weights[side.precision], forget, retain)
+            parts = (asked, self._weight * kept) if apart else (asked + self._weight * kept,)
+            if not all(part.isfinite() for part in parts):
+                raise _diverged(f"loss ({side.precision})", step)
+            for number, part in enumerate(parts):
+                again = number + 1 < len(parts)
+                gradient = self.latents.gradient(part, side.precision, again)
+                gradient /= len(self._sides)
+                if len(total) > number:
+                    total[number] += gradient
+                else:
+                    total.append(gradient)
+            losses += torch.stack([term.detach().double().cpu() for term in (asked, kept)])
+        return total, losses
+
+    def _check(self, state: Progress, optimizer: torch.optim.Optimizer) -> None:
+        validation = self._task.diary.check(self.latents, state.step)
+        state.validations.append(validation)
+        state.values = self.latents.values.detach().clone()
+        moments = optimizer.state[self.latents.values]
+        state.momentum = moments["exp_avg"].clone()
+        state.variance = moments["exp_avg_sq"].clone()
+        if kept_of(state.validations, self._settings.keep) is validation:
+            state.best = state.values.clone()
+        if self._rule is not None:
+            state.beside = self._rule.remembered()
+        self._task.diary.save(state)
+
+    def _finished(self, state: Progress) -> bool:
+        every = self._settings.validate_every
+        settled = has_settled(state.history, state.validations, every)
+        return self._settings.keep == "best" and settled
+
+    def _optimizer(self, state: Progress) -> torch.optim.Optimizer:
+        optimizer = torch.optim.AdamW(
+            [self.latents.values], lr=self._settings.learning_rate, weight_decay=0.0, foreach=True
+        )
+        if state.step:
+            optimizer.state[self.latents.values] = {
+                "step": torch.tensor(float(state.step)),
+                "exp_avg": state.momentum.clone(),
+                "exp_avg_sq": state.variance.clone(),
+            }
+        return optimizer
+
+
+def _used(examples: Sequence[Example], drawn: Iterable[int]) -> dict[int, Example]:
+    return {i: examples[i] for i in sorted(set(drawn))}
+
+
+def _draw(size: int, batch: int, seed: int, step: int) -> list[int]:
+    """The step's examples: consecutive slices of one shuffled epoch after another."""
+    return [
+        _shuffled(size, seed, i // size)[i % size] for i in range(step * batch, (step + 1) * batch)
+    ]
+
+
+@lru_cache(maxsize=8)
+def _shuffled(size: int, seed: int, epoch: int) -> tuple[int, ...]:
+    generator = torch.Generator().manual_seed(seed * 1_000_003 + epoch)
+    return tuple(torch.randperm(size, generator=generator).tolist())
+
+
+def _diverged(what: str, step: int) -> RunError:
+    if not step:
+        return RunError(f"The {what} is not finite before the first step; choose dtype float32.")
+    return RunError(
+        f"The {what} is not finite at step {step + 1}; the last checked state is kept. Lower the "
+        "learning rate."
+    )
