@@ -147,7 +147,10 @@ def test_only_the_examples_that_are_drawn_are_run_beforehand(parts, monkeypatch)
     streams = view.streams
     monkeypatch.setattr(view, "streams", lambda s, **k: ran.append((len(s), k)) or streams(s, **k))
     make_loop(parts, Latents, forget_loss="prior", steps=3, forget_batch=2, retain_batch=1)
-    assert ran == [(6, {"final": False}), (3, {})]  # what theta_0 says of the forget set is no part
+    assert ran == [
+        (6, {"final": False}),
+        (3, {"final": True}),
+    ]  # what theta_0 says of the forget set is no part
 
 
 def test_a_loss_that_is_not_finite_names_its_step_and_keeps_the_last_state(parts):

@@ -1,10 +1,13 @@
 """The registry of methods: in step with the configuration, and with what is trained."""
 
+import dataclasses
+
 import pytest
 
 from mansu.registry import plugs
-from mansu.study.config import FIELDS, choices, defaults
+from mansu.study.config import FIELDS, choices, defaults, describe, own_fields
 from mansu.unlearn.methods import find_method
+from mansu.unlearn.settings import Settings
 
 METHODS = {name: find_method(name) for name in plugs("mansu.unlearn.methods")}
 
@@ -16,9 +19,18 @@ def test_the_configuration_offers_every_method():
 
 
 @pytest.mark.parametrize("name", METHODS)
-def test_a_method_s_settings_are_fields_and_its_fixed_ones_are_among_them(name):
+def test_a_method_s_settings_say_what_they_are_and_take_no_field_s_name(name):
+    method, shared = METHODS[name], {field.name for field in FIELDS}
+    assert issubclass(method.settings, Settings)
+    assert all(describe(field) for field in own_fields(name))
+    assert not shared & {field.name for field in own_fields(name)}
+    assert defaults(name).settings == method.settings()
+    assert defaults(name).floor == method.floors[0]
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_nothing_is_idle_that_is_no_setting_and_no_default_is_refused(name):
     method = METHODS[name]
-    assert set(method.settings) <= {field.name for field in FIELDS}
-    assert set(method.fixed) <= set(method.settings)
-    config = defaults(name)
-    assert {field: getattr(config, field) for field in method.settings} == method.settings
+    names = {field.name for field in dataclasses.fields(method.settings)}
+    for floor in method.floors:
+        assert set(method.idle(method.settings(), floor)) <= names
