@@ -17,16 +17,28 @@ from mansu.data.examples import build_examples
 from mansu.models import load_model
 from mansu.models.targets import answer_targets
 from mansu.quant.codebook import NF4
-from mansu.unlearn.checkpoint import Validation
-from mansu.unlearn.mask import Movable
+from mansu.unlearn.descent import Drawn, Loop, make_aim
 from mansu.unlearn.in_loop import InLoopLatents
+from mansu.unlearn.mask import Movable
+from mansu.unlearn.methods.mansu import Settings, objective_of
 from mansu.unlearn.prior import build_prior
-from mansu.unlearn.trainer import Trainer, TrainSettings
+from mansu.unlearn.side import Side
+from mansu.unlearn.task import Task
 from mansu.unlearn.view import View
 
 SHARE = 0.025  # of the trained matrices' weights: tau 0.5, rho 0.05
 FORGET, RETAIN = 16, 8
-NOTHING = Validation(0, 0.0, 0.0, 0.5, 0.5, 0.0)
+
+
+class Nobody:
+    """A diary that nobody writes."""
+
+    resumed = None
+
+    def check(self, trained, step):
+        raise NotImplementedError
+
+    save = note = check
 
 
 def main() -> None:
@@ -67,12 +79,24 @@ def main() -> None:
 
     works: dict[str, Callable[[], object]] = {"bare forward and backward": bare}
     for loss in ("prior", "npo"):
-        settings = TrainSettings(loss, 2.0, 1e-9, 3, FORGET, RETAIN, 10**6, 0)
-        target = prior if loss == "prior" else None
-        parts = (latents, views, forget, retain, settings)
-        trainer = Trainer(*parts, lambda _l, _s: NOTHING, lambda _s: None, target)
+        settings = Settings(
+            forget_loss=loss,
+            learning_rate=1e-9,
+            steps=3,
+            forget_batch=FORGET,
+            retain_batch=RETAIN,
+        )
+        nobody = partial(ValueError, "nobody asks for it")
+        task = Task(model, 0, forget, retain, weights, NF4, True, Nobody(), nobody, lambda: prior)
+        aim = make_aim(task, prior) if loss == "prior" else None
+        objective, drawn = objective_of(settings), Drawn(task, settings)
+        sides = [
+            Side(view, drawn.forget_examples, drawn.retain_examples, objective, aim)
+            for view in views
+        ]
+        loop = Loop(task, settings, latents, sides, objective.weight)
         optimizer = torch.optim.AdamW([latents.values], lr=1e-9, weight_decay=0.0, foreach=True)
-        works[f"step, {loss}"] = partial(trainer._step, 0, optimizer)  # always the same examples
+        works[f"step, {loss}"] = partial(loop.step, 0, optimizer)  # always the same examples
     times: dict[str, list[float]] = {label: [] for label in works}
     for number in range(options.rounds + 1):
         for label, work in works.items():

@@ -10,29 +10,15 @@ import errno
 import io
 import os
 import sys
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from mansu.errors import InputError, RunError, quote
+from mansu.errors import InputError, RunError
+from mansu.options import add_config, named_method, read_options
 from mansu.paths import expand
-from mansu.registry import plugs
-from mansu.study.config import (
-    FIELDS,
-    StudyConfig,
-    choices,
-    default_of,
-    defaults,
-    describe,
-    make_config,
-    own_fields,
-)
-from mansu.study.config_file import read_config
-from mansu.study.own_settings import METHODS, others
 
 STUDIES = Path("papermill_runs")
-_NO_FIELDS = {"command", "config", "out", "shared", "settings"}
 _NO_SUCH_NAME = {errno.ENAMETOOLONG, errno.ELOOP}  # bad input, not a fault of the disk
 
 
@@ -73,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
-    method = _method(words)
+    method = named_method(words)
     parser = _Parser(
         prog="mansu",
         description="Unlearning that survives quantization: localize, train, floor, measure.",
@@ -87,11 +73,11 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
         help="folder of the run's results (default: its place in the default study)",
     )
     run.add_argument("--shared", type=expand, help="folder of the results shared by all methods")
-    _add_config(run, method)
+    add_config(run, method)
     run.set_defaults(command=_run)
 
     plan = commands.add_parser("plan", help="print the memory one configuration needs")
-    _add_config(plan, method)
+    add_config(plan, method)
     plan.set_defaults(command=_plan)
 
     sweep = commands.add_parser("sweep", help="run a study's notebooks, resuming what is finished")
@@ -134,97 +120,8 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     return parser
 
 
-def _add_config(parser: argparse.ArgumentParser, method: str) -> None:
-    parser.add_argument("--config", type=expand, help="YAML file of the values below")
-    group = parser.add_argument_group("configuration; an option overrides the file's value")
-    own = defaults(method)
-    for field in FIELDS:
-        if field.name == "settings":
-            continue
-        given = field.name in ("floor", "formats")  # which the method has a say in
-        default = getattr(own, field.name) if given else default_of(field)
-        _add_field(group, field, default)
-    group = parser.add_argument_group(
-        f"settings of {method} (--method NAME --help has another one's)",
-        "Each as an option of its own, or all as --set NAME=VALUE.",
-    )
-    group.add_argument(
-        "--set",
-        dest="settings",
-        metavar="NAME=VALUE",
-        action="append",
-        default=argparse.SUPPRESS,
-        help="one of the method's own settings; as often as needed",
-    )
-    for field in own_fields(method):
-        _add_field(group, field, default_of(field))
-    for name in sorted(others(method)):  # refused by name, once the configuration is made
-        option = f"--{name.replace('_', '-')}"
-        parser.add_argument(option, dest=name, default=argparse.SUPPRESS, help=argparse.SUPPRESS)
-
-
-def _add_field(group: argparse._ArgumentGroup, field: dataclasses.Field, default: object) -> None:
-    default = ",".join(default) if isinstance(default, tuple) else default
-    name = f"--{field.name.replace('_', '-')}"
-    if isinstance(default, bool):
-        group.add_argument(
-            name,
-            dest=field.name,
-            action=argparse.BooleanOptionalAction,
-            default=argparse.SUPPRESS,
-            help=f"{describe(field)} (default: {'yes' if default else 'no'})",
-        )
-        return
-    group.add_argument(
-        name,
-        dest=field.name,
-        default=argparse.SUPPRESS,
-        choices=choices(field),
-        metavar=None if choices(field) else _kind(default),
-        help=f"{describe(field)} (default: {default})".replace("%", "%%"),
-    )
-
-
-def _method(words: Sequence[str]) -> str:
-    """The method that a command line names, itself or in its file, whose settings it may hold."""
-    peek = argparse.ArgumentParser(add_help=False, exit_on_error=False, allow_abbrev=False)
-    peek.add_argument("--method")
-    peek.add_argument("--config")
-    with suppress(argparse.ArgumentError, InputError):
-        found, _ = peek.parse_known_args(words)
-        name = found.method or (found.config and read_config(found.config).get("method"))
-        if isinstance(name, str) and name in plugs(METHODS):
-            return name
-    return StudyConfig().method
-
-
-def _kind(default: object) -> str:
-    return {int: "INT", float: "FLOAT"}.get(type(default), "TEXT")
-
-
-def _config(options: argparse.Namespace) -> StudyConfig:
-    values = read_config(options.config) if options.config else {}
-    named = {k: v for k, v in vars(options).items() if k not in _NO_FIELDS}
-    return make_config(values | named | _pairs(getattr(options, "settings", ())))
-
-
-def _pairs(words: Iterable[str]) -> dict[str, str]:
-    """NAME=VALUE words as a mapping.
-
-    Raises:
-        InputError: One is none.
-    """
-    pairs = {}
-    for word in words:
-        name, sign, value = word.partition("=")
-        if not sign or not name.isidentifier():
-            raise InputError(f"--set {quote(word)}: give NAME=VALUE, such as --set steps=50.")
-        pairs[name] = value
-    return pairs
-
-
 def _plan(options: argparse.Namespace) -> int:
-    config = _config(options)
+    config = read_options(options)
     from mansu.study.plan import make_plan, plan_table
 
     print(plan_table(make_plan(config)))
@@ -232,7 +129,7 @@ def _plan(options: argparse.Namespace) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    config = _config(options)
+    config = read_options(options)
     from mansu.models.recipes import is_gguf
     from mansu.study.folders import Folders, study_folders
     from mansu.study.run import Run

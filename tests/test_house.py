@@ -13,14 +13,14 @@ import mansu
 LIBRARY = Path(mansu.__file__).parent
 # From what everything may import up to what imports everything; those of one floor are neighbours.
 FLOORS = (
-    {"errors", "paths", "registry", "scratch"},
+    {"errors", "paths", "registry", "scratch", "settings"},
     {"data", "models"},
     {"circuit", "collections", "metrics", "quant", "theory", "unlearn"},
     {"attacks"},
     {"study"},
     {"sweep"},
     {"lab"},
-    {"cli", "__main__"},
+    {"cli", "options", "__main__"},
 )
 SHOWN = ("ipywidgets", "altair", "papermill", "anywidget", "IPython")
 MOST_LINES, MOST_LINES_OF_A_FUNCTION = 300, 60

@@ -62,7 +62,7 @@ def descend(
     """
     latents = make_latents(task, movable or all_movable(task.weights))
     drawn = Drawn(task, settings)
-    aim = _aim(task, task.find_prior()) if aimed else None
+    aim = make_aim(task, task.find_prior()) if aimed else None
     lowest = min(map(layer_of, latents.weights["fp"]))
     sides = [
         Side(
@@ -77,7 +77,9 @@ def descend(
     return train(task, settings, latents, sides, objective.weight, rule)
 
 
-def _aim(task: Task, prior: Prior) -> Callable[[tuple[int, ...]], Aim]:
+def make_aim(task: Task, prior: Prior) -> Callable[[tuple[int, ...]], Aim]:
+    """What some forget examples' answers should be, by their indices."""
+
     @lru_cache(maxsize=1)  # the precisions of a step ask for the same
     def aim(drawn: tuple[int, ...]) -> Aim:
         return prior.aim(task.model, [task.forget[i] for i in drawn])

@@ -35,7 +35,7 @@ def test_nothing_is_cut_off_on_a_narrow_or_a_wide_page(lab) -> None:
 
 def test_curves_appear_while_it_trains_and_the_words_say_what_a_stop_keeps(lab) -> None:
     page, dashboard = lab.page, lab.dashboard()
-    lab.press_slider("λ, weight of the retain KL", "ArrowRight")
+    lab.press_slider("λ, weight of the retain term", "ArrowRight")
     page.get_by_role("button", name="Load a configuration").press("Enter")
     dashboard.get_by_role("textbox", name="YAML to load").fill(SETTING)
     page.get_by_role("button", name="Load", exact=True).press("Enter")

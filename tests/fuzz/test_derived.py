@@ -86,7 +86,7 @@ def use(run: Run, whole: bool) -> None:
     assert empty <= {"forget_held_out", *companions}
     assert drawn.pairs
     for examples in training_examples(run):
-        sample = fisher_sample(examples, run.config.fisher_examples)
+        sample = fisher_sample(examples, run.config.settings.fisher_examples)
         assert sample
         assert all(len(one.tokens) > one.answer_start > 0 for one in sample)
     assert make_plan(run.config).peak().total

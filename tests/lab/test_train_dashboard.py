@@ -1,6 +1,5 @@
 """Notebook 3's dashboard without a browser: who may move under another τ or ρ."""
 
-import sys
 import threading
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,8 +16,10 @@ from mansu.quant.codebook import NF4
 from mansu.study.config import make_config
 from mansu.study.folders import Folders
 from mansu.study.run import Run
-from mansu.study.stages.fisher import Fisher, select_movable
 from mansu.unlearn.checkpoint import Validation
+from mansu.unlearn.fisher import Fisher
+from mansu.unlearn.mask import choose_movable
+from mansu.unlearn.task import Task
 
 NAMES = [f"model.layers.{i}.mlp.{p}_proj.weight" for i in (1, 4) for p in ("up", "down")]
 CHECKS = [Validation(2, 0.5, 0.01, 0.6, 0.5, 0.4), Validation(4, 0.4, 0.1, 0.5, 0.5, 0.9)]
@@ -34,9 +35,19 @@ def shown(monkeypatch, tiny_config) -> TrainDashboard:
         return {name: torch.rand(64, 32, generator=generator) for name in NAMES}
 
     weights, fisher = some(), Fisher(some(), some())
-    monkeypatch.setattr(training, "trainable_weights", lambda run: weights)
-    stage = sys.modules[select_movable.__module__]  # the package's name for it is the function
-    monkeypatch.setattr(stage, "trainable_weights", lambda run: weights)
+    task = Task(
+        model=None,  # pyright: ignore
+        seed=0,
+        forget=(),
+        retain=(),
+        weights=weights,
+        codebook=NF4,
+        through=True,
+        diary=None,  # pyright: ignore
+        find_fisher=lambda: fisher,
+        find_prior=lambda: pytest.fail("nobody asks for it"),
+    )
+    monkeypatch.setattr(training, "task_of", lambda run: task)
     monkeypatch.setattr(training, "measure_fisher", lambda run: fisher)
     monkeypatch.setattr(live_training, "read_course", lambda run: None)
     config = change(tiny_config, tau=0.5, rho=0.1)
@@ -50,21 +61,21 @@ def count(shown: TrainDashboard) -> int:
 
 
 def test_the_readout_is_what_training_would_select(shown) -> None:
-    shown.tau.value, shown.rho.value = 0.3, 0.2
+    shown.controls["tau"].value, shown.controls["rho"].value = 0.3, 0.2
     config = change(shown._run.config, tau=0.3, rho=0.2)
-    own = SimpleNamespace(config=config, codebook=NF4)
-    assert count(shown) == select_movable(own, shown._fisher).count
+    fisher, weights = shown._task.find_fisher(), shown._task.weights
+    assert count(shown) == choose_movable(fisher, 0.3, 0.2, weights, NF4).count
     assert shown.config == config
     assert "tau: 0.3" in shown.state.yaml.text
 
 
 def test_rho_narrows_the_mask_and_counts_in_one_floor_only(shown) -> None:
     narrow = count(shown)
-    shown.rho.value = 1.0
+    shown.controls["rho"].value = 1.0
     whole, drawn = count(shown), shown.chart.box.outputs
     assert narrow == pytest.approx(0.1 * whole, rel=0.01)
     shown.floor.value = "paper"
-    assert shown.rho.disabled
+    assert shown.controls["rho"].disabled
     assert count(shown) == SIZE // 2  # τ alone
     assert shown.chart.box.outputs != drawn
 
@@ -73,32 +84,32 @@ def test_a_method_without_a_mask_says_so_and_offers_what_it_can_have(located, tm
     folders = Folders(tmp_path / "run", located.shared)
     config = make_config({"model": located.config.model, "method": "ga", "top_k": 2})
     shown = TrainDashboard(Run(config, folders, model=located.model))
-    assert (shown.tau.disabled, shown.rho.disabled) == (True, True)
+    assert not shown.controls  # nor a term that holds the retain set
     assert "gradient ascent has no mask" in shown.words.text
     assert shown.words.text.split()[0] == shown.words.text.split()[2]  # all of all
     assert "in_loop" not in shown.floor.options
-    assert shown.live.words.text == "λ 0, floor none: not trained yet."
+    assert shown.live.words.text == "floor none: not trained yet."
     shown.floor.value = "paper"
     assert "floor: paper" in shown.state.yaml.text
 
 
 def test_a_configuration_of_another_circuit_is_refused(shown) -> None:
     shown.load(change(shown._run.config, tau=0.8))
-    assert shown.tau.value == 0.8
+    assert shown.controls["tau"].value == 0.8
     shown.load(change(shown._run.config, rho=0.002))
-    assert shown.config.rho == 0.002
+    assert shown.config.settings.rho == 0.002
     with pytest.raises(InputError, match="top_k differs"):
         shown.load(change(shown._run.config, top_k=1))
 
 
 def test_lambda_is_taken_along_and_changes_nothing_before_training(shown) -> None:
     drawn = shown.chart.box.outputs
-    shown.retain_weight.value = 3.5
+    shown.controls["retain_weight"].value = 3.5
     assert "retain_weight: 3.5" in shown.state.yaml.text
     assert shown.chart.box.outputs == drawn
     shown.load(change(shown._run.config, retain_weight=50.0, steps=7))
-    assert shown.retain_weight.value == 50
-    assert shown.config.steps == 7
+    assert shown.controls["retain_weight"].value == 50
+    assert shown.config.settings.steps == 7
 
 
 def test_training_goes_live_stops_at_a_press_and_goes_on_from_the_last_check(
@@ -109,7 +120,7 @@ def test_training_goes_live_stops_at_a_press_and_goes_on_from_the_last_check(
     dashboard = TrainDashboard(run)
     dashboard.load(change(run.config, steps=6, validate_every=3, retain_weight=2.5))
     live, drawn = dashboard.live, []
-    assert live.words.text.endswith("λ 2.5, floor in_loop, ρ 0.1: not trained yet.")
+    assert live.words.text.endswith("τ 0.5, ρ 0.1, λ 2.5, floor in_loop: not trained yet.")
     assert "once this setting is trained" in str(live.curves.box.outputs)
     live.curves.box.observe(lambda change: drawn.append(live.words.text), "outputs")
     work = live_training.train_stage
@@ -137,7 +148,7 @@ def test_training_goes_live_stops_at_a_press_and_goes_on_from_the_last_check(
     again.load(dashboard.config)
     assert "goes on from step 3" in again.live.words.text
     assert "Which checkpoint is kept" in str(again.live.checks.box.outputs)
-    again.retain_weight.value = 0.5
+    again.controls["retain_weight"].value = 0.5
     assert "not trained yet" in again.live.words.text
     assert "Which checkpoint" not in str(again.live.checks.box.outputs)
 
@@ -165,7 +176,7 @@ def test_training_goes_live_stops_at_a_press_and_goes_on_from_the_last_check(
     assert again.live.words.text == live.words.text
     assert again.live.curves.box.outputs == live.curves.box.outputs
     (folder / "config.json").write_text("{}")
-    again.retain_weight.value = 0.5
+    again.controls["retain_weight"].value = 0.5
     again.load(dashboard.config)
     assert "config.json" in again.live.words.text
     assert "Losses by step, once" in str(again.live.curves.box.outputs)

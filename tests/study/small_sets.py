@@ -4,11 +4,15 @@ import importlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from mansu.data.facts import load_fact_set
 from mansu.data.text import utility_text
+from mansu.study.config import make_config
+from mansu.study.inert import inert
+from mansu.study.own_settings import others
 
 ROLES = {"forget": "elements", "retain": "capitals", "utility": "cities"}
 FAST = {
@@ -23,6 +27,14 @@ FAST = {
     "validate_every": 2,
     "learning_rate": 0.02,
 }
+
+
+def fitting(values: dict[str, Any]) -> dict[str, Any]:
+    """Values without those that are another method's settings, or that nothing would read."""
+    method = str(values.get("method", "mansu"))
+    own = {name: value for name, value in values.items() if name not in others(method)}
+    idle = inert(make_config(own))
+    return {name: value for name, value in own.items() if name not in idle}
 
 
 def write_set(

@@ -6,16 +6,18 @@ from pathlib import Path
 import pytest
 
 from mansu.cli import main
+from mansu.errors import RunError
 from mansu.models import LanguageModel
 from mansu.registry import plugs
-from mansu.study.config import FIELDS, choices, floors, make_config
+from mansu.study.config import FIELDS, choices, floors, make_config, own_fields
 from mansu.study.folders import Folders, variant
 from mansu.study.pipeline import run_study
 from mansu.study.plan import make_plan
 from mansu.study.run import Run
 from mansu.unlearn.methods import find_method
-from tests.study.small_sets import FAST, hurry, write_sets
+from tests.study.small_sets import FAST, fitting, hurry, write_sets
 
+METHODS = (*plugs("mansu.unlearn.methods"),)
 OFFERED = {field.name: choices(field) for field in FIELDS if choices(field)}
 ALONE = [
     {name: value}
@@ -23,10 +25,15 @@ ALONE = [
     if name not in ("method", "floor", "dtype")
     for value in values or ()
 ]
+OWN = [
+    {"method": method, field.name: value}
+    for method in METHODS
+    for field in own_fields(method)
+    for value in choices(field) or ()
+]
 TOGETHER = [
-    {"dtype": dtype, "method": method, "floor": floor}
-    for dtype, method in product(OFFERED["dtype"] or (), plugs("mansu.unlearn.methods"))
-    for floor in floors(method)
+    *({"dtype": d, "method": m} for d, m in product(OFFERED["dtype"] or (), METHODS)),
+    *({"method": method, "floor": floor} for method in ("mansu", "ga") for floor in floors(method)),
 ]
 
 
@@ -47,7 +54,7 @@ def run_of(place: Path, models: dict[str, LanguageModel], monkeypatch):
     hurry(monkeypatch)
 
     def run(values: dict) -> Run:
-        config = make_config({**FAST, **write_sets(place), **values})
+        config = make_config(fitting({**FAST, **write_sets(place), **values}))
         folders = Folders(place / f"{variant(config)}-{config.seed}", place / "shared")
         opened = Run(config, folders, model=models.get(config.dtype))
         models[config.dtype] = opened.model
@@ -57,11 +64,11 @@ def run_of(place: Path, models: dict[str, LanguageModel], monkeypatch):
     return run
 
 
-@pytest.mark.parametrize("values", [*TOGETHER, *ALONE], ids=lambda v: "-".join(v.values()))
+@pytest.mark.parametrize("values", [*TOGETHER, *ALONE, *OWN], ids=lambda v: "-".join(v.values()))
 def test_a_short_run_works_with_every_choice(run_of, values):
     run = run_of(values)
     assert (run.folder / "scorecard.json").is_file()
-    if find_method(run.config.method).scope == "circuit":
+    if find_method(run.config.method).share:
         assert make_plan(run.config).peak().total > 0
 
 
@@ -95,12 +102,27 @@ ENDS = {
 }
 
 
-def test_every_number_of_the_configuration_has_its_ends_tried():
+NUMBERS = {field.name for method in METHODS for field in own_fields(method) if not choices(field)}
+
+
+def test_every_number_of_the_configuration_and_of_every_method_has_its_ends_tried():
     others = {"model", "forget", "retain", "utility", "device", "target", "formats", "relearn"}
-    assert {field.name for field in FIELDS} == {*others, *OFFERED, *ENDS}
+    taken = {field.name for field in FIELDS} | NUMBERS
+    assert taken == {*others, "settings", *OFFERED, *ENDS}
 
 
 @pytest.mark.parametrize("floor", OFFERED["floor"])
 @pytest.mark.parametrize("end", [0, 1])
 def test_a_short_run_works_with_every_number_at_an_end_of_its_range(run_of, end, floor):
     run_of({name: ends[end] for name, ends in ENDS.items()} | {"floor": floor})
+
+
+@pytest.mark.parametrize("method", [name for name in METHODS if name != "mansu"])
+@pytest.mark.parametrize("end", [0, 1])
+def test_every_method_works_with_its_own_numbers_at_an_end_of_their_range(run_of, end, method):
+    own = {field.name for field in own_fields(method)}
+    ends = {name: both[end] for name, both in ENDS.items() if name in own}
+    try:
+        run_of({**ends, "method": method})
+    except RunError as error:  # rates of 1 may diverge, which is said in a sentence
+        assert "not finite" in str(error)

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mansu.errors import InputError
-from mansu.study.config import FIELDS, StudyConfig, describe, make_config
+from mansu.study.config import FIELDS, StudyConfig, default_of, describe, make_config
 from mansu.study.config_file import read_config, to_yaml
 
 
@@ -16,7 +16,7 @@ def test_every_field_has_a_default_and_a_description():
     config = make_config({})
     for field in FIELDS:
         assert describe(field)
-        assert getattr(config, field.name) == field.default.default
+        assert getattr(config, field.name) == default_of(field)
 
 
 def test_a_configuration_survives_the_way_through_yaml(tmp_path):
@@ -27,7 +27,7 @@ def test_a_configuration_survives_the_way_through_yaml(tmp_path):
 
 
 def test_text_from_the_shell_becomes_numbers():
-    assert make_config({"steps": "12", "rho": "0.5"}).steps == 12
+    assert make_config({"steps": "12", "rho": "0.5"}).settings.steps == 12
 
 
 @pytest.mark.parametrize(
@@ -74,9 +74,42 @@ def test_only_a_finite_number_or_its_text_is_one(value):
 def test_numbers_are_taken_as_papermill_a_shell_and_numpy_give_them():
     given = {"seed": "7", "steps": np.int64(3), "tau": "2e-1", "rho": 1, "beta": np.float32(0.5)}
     config = make_config(given)
-    assert (config.seed, config.steps, config.tau, config.rho, config.beta) == (7, 3, 0.2, 1.0, 0.5)
-    assert type(config.steps) is int
-    assert type(config.rho) is float
+    own = config.settings
+    assert (config.seed, own.steps, own.tau, own.rho, own.beta) == (7, 3, 0.2, 1.0, 0.5)
+    assert type(own.steps) is int
+    assert type(own.rho) is float
+
+
+def test_a_method_s_settings_are_one_mapping_however_they_are_written():
+    short = make_config({"method": "npo", "beta": 0.2, "steps": 7})
+    for whole in ({"beta": 0.2, "steps": "7"}, "{beta: 0.2, steps: 7}", "beta: 0.2\nsteps: 7"):
+        assert make_config({"method": "npo", "settings": whole}) == short
+    assert (
+        make_config({"method": "npo", "settings": {"beta": 9.0, "steps": 7}, "beta": 0.2}) == short
+    )
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ({"method": "npo", "tau": 0.5}, "tau: npo has no such setting; it has .*beta"),
+        ({"method": "ga", "settings": {"margin": 1}}, "margin: ga has no such setting"),
+        ({"settings": {"colour": 1}}, "'colour' is no setting of mansu"),
+        ({"settings": [1]}, "settings: must be a mapping"),
+        ({"settings": "- 1"}, "settings: must be a mapping"),
+        ({"settings": "{"}, "settings: must be a mapping"),
+        ({"settings": {"steps": 0}, "seed": -1}, "seed: .*; steps: "),
+        ({"method": "ga", "floor": "in_loop"}, "floor: ga cannot have in_loop; choose none or"),
+    ],
+)
+def test_settings_that_are_none_of_the_method_are_refused_by_name(values, told):
+    with pytest.raises(InputError, match=told):
+        make_config(values)
+
+
+def test_a_floor_that_is_not_given_is_the_method_s_own():
+    found = {(m, make_config({"method": m, "floor": ""}).floor) for m in ("mansu", "npo")}
+    assert found == {("mansu", "in_loop"), ("npo", "none")}
 
 
 def test_what_a_message_quotes_reaches_the_user_as_it_is():

@@ -47,15 +47,23 @@ def test_a_study_spans_models_sets_methods_variants_and_seeds(tmp_path: Path) ->
     configs = expand(read_study(write(tmp_path, values)))
     assert len(configs) == 2 * 2 * 3 * 2
     assert len({study_folders(config, Path()).run for config in configs}) == len(configs)
-    assert {config.steps for config in configs} == {30}
+    assert {config.settings.steps for config in configs} == {30}
     last = configs[-1]
     assert (last.model, last.forget, last.retain) == ("smollm2-135m", "capitals", "elements")
-    assert (last.top_k, last.rho, last.floor, last.seed) == (4, 0.1, "in_loop", 1)
+    assert (last.top_k, last.settings.rho, last.floor, last.seed) == (4, 0.1, "in_loop", 1)
 
 
 def test_a_variant_overrides_what_every_run_has(tmp_path: Path) -> None:
     values = SMALL | {"set": {"top_k": 2}, "variants": [{}, {"top_k": 3}]}
     assert [c.top_k for c in expand(read_study(write(tmp_path, values)))] == [2, 3]
+
+
+def test_what_every_run_has_goes_to_the_methods_that_have_such_a_setting(tmp_path: Path) -> None:
+    values = SMALL | {"methods": ["mansu", "npo"], "set": {"steps": 9, "rho": 0.3}}
+    masked, everywhere = expand(read_study(write(tmp_path, values)))
+    assert (masked.settings.rho, masked.settings.steps, everywhere.settings.steps) == (0.3, 9, 9)
+    with pytest.raises(InputError, match="rho: npo has no such setting"):
+        expand(read_study(write(tmp_path, SMALL | {"methods": ["npo"], "set": {"rho": 0.3}})))
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import torch
 from mansu.errors import RunError
 from mansu.quant.codebook import NF4
 from mansu.unlearn.checkpoint import Validation, kept_of
-from mansu.unlearn.descent import Drawn, Loop, _aim
+from mansu.unlearn.descent import Drawn, Loop, make_aim
 from mansu.unlearn.in_loop import InLoopLatents
 from mansu.unlearn.latents import Latents
 from mansu.unlearn.methods.mansu import METHOD, Settings, objective_of
@@ -62,7 +62,7 @@ def make_loop(parts, kind=InLoopLatents, validate=None, save=None, seed=0, **cha
         find_fisher=lambda: pytest.fail("nobody asks for it"),
         find_prior=lambda: parts.prior,
     )
-    aim = _aim(task, parts.prior) if "prior" in METHOD.needs(settings) else None
+    aim = make_aim(task, parts.prior) if "prior" in METHOD.needs(settings) else None
     objective, drawn = objective_of(settings), Drawn(task, settings)
     sides = [
         Side(view, drawn.forget_examples, drawn.retain_examples, objective, aim) for view in views

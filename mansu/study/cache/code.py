@@ -8,6 +8,7 @@ re-exports leads to the module that defines it, not to the whole package.
 
 import ast
 import hashlib
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -42,12 +43,20 @@ def closure(file: Path) -> frozenset[Path]:
 @cache
 def _imports(file: Path) -> frozenset[Path]:
     found = set()
-    for node in ast.walk(_parse(file)):
+    for node in _running(_parse(file)):
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("mansu"):
             found |= {_definer(str(node.module), alias.name) for alias in node.names}
         elif isinstance(node, ast.Import):
             found |= {_file(alias.name) for alias in node.names if alias.name.startswith("mansu.")}
     return frozenset(path for path in found if path is not None)
+
+
+def _running(node: ast.AST) -> Iterator[ast.AST]:
+    """A tree's nodes without what stands under ``if TYPE_CHECKING``, which never runs."""
+    yield node
+    checking = isinstance(node, ast.If) and getattr(node.test, "id", "") == "TYPE_CHECKING"
+    for child in node.orelse if checking else ast.iter_child_nodes(node):  # pyright: ignore
+        yield from _running(child)
 
 
 def _definer(module: str, name: str) -> Path | None:

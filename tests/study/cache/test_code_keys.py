@@ -127,7 +127,7 @@ CONSTANTS = [
     ("study/stages/quality.py", replaced("COMPARED_PAIRS = 16", "COMPARED_PAIRS = 8"), {"quality"}),
     ("study/stages/fisher.py", replaced("FISHER_SEED = 0", "FISHER_SEED = 1"), FISHER),
     ("unlearn/checkpoint.py", replaced("MAX_FALL = 2.0", "MAX_FALL = 3.0"), TRAINED),
-    ("unlearn/methods/mansu.py", replaced('keep="best"', 'keep="last"'), TRAINED),
+    ("unlearn/methods/mansu.py", replaced('own("steps", 100)', 'own("steps", 90)'), TRAINED),
     ("unlearn/methods/npo.py", MORE, set()),
     ("study/stages/train.py", MORE, TRAINED),
     ("study/stages/checks.py", MORE, TRAINED),

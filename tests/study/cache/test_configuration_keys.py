@@ -8,10 +8,9 @@ from typing import Any
 
 import pytest
 
-from mansu.study.config import FIELDS, UNNAMED, make_config
+from mansu.study.config import FIELDS, UNNAMED, defaults, make_config, own_fields, value
 from mansu.study.folders import Folders
 from mansu.study.run import Run
-from mansu.study.stages.train import NPO_FIELDS
 from tests.study.cache.calls import (
     ALL,
     CIRCUIT,
@@ -26,7 +25,7 @@ from tests.study.cache.calls import (
 
 TRAINING = (
     *("method", "seed", "tau", "rho", "forget_loss", "beta", "margin", "retain_weight"),
-    *("learning_rate", "steps", "forget_batch", "retain_batch", "validate_every"),
+    *("learning_rate", "steps", "forget_batch", "retain_batch", "validate_every", "keep"),
 )
 DEPENDENT: dict[str, set[str]] = {
     **dict.fromkeys(("model", "forget", "retain", "utility", "dtype"), ALL),
@@ -37,6 +36,7 @@ DEPENDENT: dict[str, set[str]] = {
     "fisher_examples": FISHER,
     "wordings": FISHER | {"target"},
     **dict.fromkeys(TRAINING, TRAINED),
+    "method": FISHER | {"target"},  # another one has no Fisher examples, and other wordings
     "floor": TRAINED,
     "target": TRAINED,
     "formats": {"scorecard"},
@@ -52,6 +52,7 @@ OTHER = {
     "method": "npo",
     "forget_loss": "npo_sum",
     "floor": "boundary",
+    "keep": "last",
     "target": "fp4",
     "formats": (),
     "relearn": True,
@@ -62,14 +63,20 @@ OTHER = {
 
 def other_than(run: Run, **values: Any) -> Run:
     """The same run with other values in its configuration, checked by nobody."""
-    other = copy.copy(run)
+    other, own = copy.copy(run), {field.name for field in own_fields(run.config.method)}
+    if "method" in values:
+        values["settings"] = defaults(values["method"]).settings
+    settings = {name: values.pop(name) for name in list(values) if name in own}
+    if settings:
+        values["settings"] = dataclasses.replace(run.config.settings, **settings)
     other.config = dataclasses.replace(run.config, **values)
     other.keys, other.results = {}, {}
     return other
 
 
 def test_which_stages_depend_on_a_field_is_known_for_every_field() -> None:
-    assert set(DEPENDENT) == {field.name for field in FIELDS}
+    every = {field.name for field in (*FIELDS, *own_fields("mansu"))}
+    assert set(DEPENDENT) == every - {"settings"}
     assert {name for name, found in DEPENDENT.items() if found <= {"scorecard"}} == set(UNNAMED)
 
 
@@ -79,14 +86,14 @@ def test_which_stages_depend_on_a_field_is_known_for_every_field() -> None:
 def test_a_field_changes_exactly_the_keys_of_the_stages_that_depend_on_it(
     run: Run, before: dict, field: str
 ) -> None:
-    value = OTHER.get(field)
-    if value is None:
-        value = getattr(run.config, field) * 2
-    if field in NPO_FIELDS:  # which only those forms read
-        assert keys(other_than(run, **{field: value})) == before
+    other = OTHER.get(field)
+    if other is None:
+        other = value(run.config, field) * 2
+    if field in ("beta", "margin"):  # which only the forms of NPO read
+        assert keys(other_than(run, **{field: other})) == before
         run = other_than(run, forget_loss="npo")
         before = keys(run)
-    assert changed(before, keys(other_than(run, **{field: value}))) == DEPENDENT[field]
+    assert changed(before, keys(other_than(run, **{field: other}))) == DEPENDENT[field]
 
 
 @pytest.mark.parametrize("role", ["forget", "retain", "utility"])
@@ -121,5 +128,3 @@ def test_what_a_setting_has_no_effect_on_is_not_computed_again(run: Run) -> None
     paper = other_than(run, floor="paper")
     assert changed(keys(plain), keys(paper)) == UPDATE  # the training is the same
     assert keys(other_than(run, floor="boundary", rho=0.5)) == keys(plain)
-    everywhere = other_than(run, method="npo", floor="none")
-    assert keys(other_than(run, method="npo", floor="none", tau=0.1)) == keys(everywhere)

@@ -35,8 +35,19 @@ class Watch:
                     watch.reads[watch._stack[-1]].add(name)
                 return super().__getattribute__(name)
 
+        own = type(config.settings)
+        own_names = {field.name for field in dataclasses.fields(own)}
+
+        class WatchedSettings(own):
+            def __getattribute__(self, name: str) -> Any:
+                if name in own_names:
+                    watch.reads[watch._stack[-1]].add(name)
+                return super().__getattribute__(name)
+
         self.config = object.__new__(Watched)
-        vars(self.config).update(vars(config))
+        settings = object.__new__(WatchedSettings)
+        vars(settings).update(vars(config.settings))
+        vars(self.config).update({**vars(config), "settings": settings})
 
     def noting(self, part: str, function: Callable, stage: Stage | None = None) -> Callable:
         """The function; what is read while it runs is noted under that part of the stage."""

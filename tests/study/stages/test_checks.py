@@ -11,15 +11,15 @@ from mansu.quant.codebook import NF4
 from mansu.quant.deployed import deployed
 from mansu.study.stages import draw
 from mansu.study.stages.checks import validator
-from mansu.study.stages.fisher import circuit_weights
-from mansu.unlearn.mask import Movable
+from mansu.study.stages.fisher import trainable_weights
 from mansu.unlearn.in_loop import InLoopLatents
+from mansu.unlearn.mask import Movable
 
 
 @pytest.fixture(scope="module")
 def noisy(finished_run) -> InLoopLatents:
     """The circuit with half of its weights a bin or so away."""
-    weights = circuit_weights(finished_run)
+    weights = trainable_weights(finished_run)
     movable = Movable({n: torch.arange(0, w.numel(), 2) for n, w in weights.items()}, 0.0)
     latents = InLoopLatents(weights, movable, NF4)
     torch.manual_seed(0)
