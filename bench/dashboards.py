@@ -109,7 +109,7 @@ PAGES = (
     Page(
         "03 train",
         TrainDashboard,
-        [Action("τ", lambda board: board.tau, share, RECOMPUTE)],
+        [Action("τ", lambda board: board.controls["tau"], share, RECOMPUTE)],
     ),
     Page(
         "04 floor",

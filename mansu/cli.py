@@ -91,6 +91,12 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     sweep.add_argument("--dry-run", action="store_true", help="only say what would run")
     sweep.set_defaults(command=_sweep)
 
+    tune = commands.add_parser("tune", help="search each method's settings with one small budget")
+    tune.add_argument("study", type=expand, help="a study of one model, group of sets and seed")
+    tune.add_argument("--budget", help="time this slice may take, such as 150m (default: no limit)")
+    tune.add_argument("--out", type=expand, help="file to write (default: tuned.yaml of the study)")
+    tune.set_defaults(command=_tune)
+
     tables = commands.add_parser("tables", help="print the scorecards below a folder, or a table")
     tables.add_argument("folder", type=expand, help="a run, a study, or papermill_runs")
     tables.add_argument("--table", help="summary, scorecard, methods or one of your own")
@@ -157,6 +163,15 @@ def _sweep(options: argparse.Namespace) -> int:
     from mansu.sweep.batch import sweep
 
     return sweep(options.study, options.jobs, options.profile, options.dry_run)
+
+
+def _tune(options: argparse.Namespace) -> int:
+    from mansu.sweep.tune import tune, tuned_table
+
+    done, file = tune(options.study, options.budget, options.out)
+    print(tuned_table(file))
+    print(f"\n{file}" if done else f"\n{file}\nThe slice is over; run the same command to go on.")
+    return 0
 
 
 def _tables(options: argparse.Namespace) -> int:

@@ -45,7 +45,7 @@ ig_steps: int = 5  # integrated-gradients steps K
 alpha_grid: str = "k/K"  # where on the path the steps lie (k/K, midpoint)
 top_k: int = 8  # MLP sublayers in the circuit
 circuit: str = "causal"  # circuit: by attribution mass where the answer is said, or as published, or a control (causal, published, random, inverse)
-settings: dict = {}  # the method's own settings by name, such as steps (mansu run --method NAME --help)
+settings: dict = {}  # the method's own settings by name, such as steps (mansu run --help)
 floor: str = ""  # magnitude floor; not given, the method's own; 'none' is the ablation without it (in_loop, boundary, paper, none)
 target: str = "nf4"  # format whose bins in_loop, the floor and the account aim at
 formats: list = ["nf4"]  # deployment formats to measure beside full precision
@@ -109,8 +109,8 @@ show(charts.training_curves(trained.history))
 
 # %%
 chance = draw(run).chance
-keep = run.config.settings.keep
-show(charts.validation_curve(trained.validations, trained.best, chance, keep))
+rule = run.config.settings.keep
+show(charts.validation_curve(trained.validations, trained.best, chance, rule))
 
 # %% [markdown]
 # ## Explore

@@ -9,8 +9,10 @@ import transformers
 from mansu.errors import InputError
 from mansu.lab.progress import progress
 from mansu.paths import absolute
-from mansu.study.config import FIELDS, make_config
+from mansu.registry import plugs
+from mansu.study.config import FIELDS, make_config, own_fields
 from mansu.study.folders import Folders, study_folders
+from mansu.study.own_settings import METHODS, others
 from mansu.study.run import Run
 from mansu.sweep.places import repository
 
@@ -21,13 +23,19 @@ PLACES = ("out", "shared")
 def parameters(namespace: Mapping[str, Any]) -> dict[str, Any]:
     """The notebook parameters among a notebook's variables: ``parameters(globals())``.
 
+    A setting of a method may stand there in short, which is how ``papermill -p steps 50`` gives it.
+
     Raises:
         InputError: The parameters cell was not run, or a line of it was deleted.
     """
     names = [*(field.name for field in FIELDS), *PLACES]
     if missing := [name for name in names if name not in namespace]:
         raise InputError(f"Run the parameters cell first; it does not set {', '.join(missing)}.")
-    return {name: namespace[name] for name in names}
+    method, own = str(namespace["method"]), set[str]()
+    if method in plugs(METHODS):
+        own = {*others(method), *(field.name for field in own_fields(method))}
+    short = [name for name in own if isinstance(namespace.get(name), (bool, int, float, str))]
+    return {name: namespace[name] for name in (*names, *short)}
 
 
 def open_run(*, out: str = "", shared: str = "", **fields: Any) -> Run:

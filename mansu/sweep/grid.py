@@ -10,6 +10,7 @@
     variants: [{}, {floor: boundary}]  # fields that set the cells of the grid apart
     seeds: [0, 1, 2]
     set: {steps: 100}                  # fields that every run has, and settings of its method
+    tuned: tuned.yaml                  # settings by method, as mansu tune wrote them
 
 One run for every model × set × method × variant × seed.
 """
@@ -17,7 +18,7 @@ One run for every model × set × method × variant × seed.
 import itertools
 import math
 from collections import Counter
-from dataclasses import field
+from dataclasses import field, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -25,6 +26,7 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from mansu.errors import InputError, enumerate_some, quote
+from mansu.paths import expand as mansu_expand
 from mansu.registry import plugs
 from mansu.study.config import (
     StudyConfig,
@@ -36,6 +38,7 @@ from mansu.study.config import (
 from mansu.study.config_file import read_config
 from mansu.study.folders import study_folders
 from mansu.study.own_settings import METHODS
+from mansu.study.tuning import read_tuned
 
 _STRICT = ConfigDict(extra="forbid")
 _GRID = ("model", "forget", "retain", "utility", "method", "seed")
@@ -63,6 +66,7 @@ class Study:
         variants: Configuration fields that set cells of the grid apart; ``{}`` is the default.
         seeds: Seeds.
         set: Configuration fields that every run has.
+        tuned: A file that `mansu tune` wrote: each method's settings, where nothing else is said.
     """
 
     study: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)]
@@ -74,6 +78,7 @@ class Study:
     )
     seeds: Annotated[list[Whole], Field(min_length=1)] = field(default_factory=lambda: [0])
     set: dict[str, Any] = field(default_factory=dict)
+    tuned: Named | None = None
 
 
 _ADAPTER = TypeAdapter(Study)
@@ -101,6 +106,8 @@ def read_study(path: str | Path) -> Study:
                 f"Study {path}: {place} may not hold {', '.join(taken)}; the grid itself does, "
                 f"through models, sets, methods and seeds."
             )
+    if study.tuned:  # from where the study lies
+        return replace(study, tuned=str(mansu_expand(path).parent / mansu_expand(study.tuned)))
     return study
 
 
@@ -116,11 +123,13 @@ def expand(study: Study) -> list[StudyConfig]:
         raise InputError(
             f"Study '{study.study}' has {runs} runs; split it into studies of {MOST_RUNS} at most."
         )
+    tuned = read_tuned(Path(study.tuned)) if study.tuned else {}
     grid = itertools.product(*axes)
     configs = [
         make_config(
             {
-                **_fitting(study, method),
+                **tuned.get(method, {}),
+                **shared_fields(study, method),
                 **variant,
                 "model": model,
                 "forget": sets.forget,
@@ -142,7 +151,7 @@ def expand(study: Study) -> list[StudyConfig]:
     return configs
 
 
-def _fitting(study: Study, method: str) -> dict[str, Any]:
+def shared_fields(study: Study, method: str) -> dict[str, Any]:
     """The fields that every run has, without settings that only other methods of the study have."""
     known = [name for name in study.methods if name in plugs(METHODS)]
     if method not in known:

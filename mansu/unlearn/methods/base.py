@@ -61,6 +61,8 @@ class Method:
             through the quantizer; None where `mansu plan` does not account for its memory.
         floors: The floors it can have, its default first.
         idle: Settings that nothing reads, by its settings and the floor, with when they would be.
+        strength: The setting that says how hard it pushes or holds, which tuning searches beside
+            its learning rate; it has none where nothing is said.
         colour: On every chart.
     """
 
@@ -74,4 +76,5 @@ class Method:
     share: Callable[[Any, bool], float] | None = None
     floors: tuple[str, ...] = ("none", "boundary", "paper")
     idle: Callable[[Any, str], Mapping[str, str]] = idle_batch
+    strength: str = ""
     colour: str = "#56b4e9"
