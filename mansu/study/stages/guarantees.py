@@ -89,15 +89,16 @@ def measure_guarantees(run: Run) -> Guarantees:
     trained, unlearned = train(run), floor(run)
     originals = trainable_weights(run)
     found = {"before": trained.matrices(originals), "after": unlearned.matrices(originals)}
-    return _measure(run, originals, found, trained.index, unlearned.index)
+    movable = {name: trained.index.get(name) for name in trained.values}
+    return _measure(run, originals, found, movable, unlearned.index)
 
 
 def _measure(
     run: Run,
     originals: Mapping[str, Tensor],
     states: Mapping[str, Vector],
-    movable: Mapping[str, Tensor],
-    changed: Mapping[str, Tensor],
+    movable: Index,
+    changed: Index,
 ) -> Guarantees:
     """Everything; the states' matrices become their updates Δ, to hold each of them once."""
     linear = linear_weights(run.model)
