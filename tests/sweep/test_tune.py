@@ -1,0 +1,138 @@
+"""The search over settings: the same few for every method, kept as they finish."""
+
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+
+from mansu.cli import main
+from mansu.errors import InputError, RunError
+from mansu.registry import plugs
+from mansu.study.config import make_config
+from mansu.study.tuning import MOST, Tried, choose, judge_checks, read_tuned, settings_to_try
+from mansu.sweep import tune as tuning
+from mansu.sweep.grid import expand, read_study
+from mansu.unlearn.checkpoint import Validation
+from mansu.unlearn.methods import find_method
+
+METHODS = plugs("mansu.unlearn.methods")
+
+
+def check(step: int, auc: float, drop: float = 0.0, fall: float = 0.0) -> Validation:
+    return Validation(step, auc, drop, auc, 0.5, fall)
+
+
+def tried(name: str, *checks: Validation) -> Tried:
+    return Tried({"name": name}, *judge_checks(checks), seconds=1.0)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_every_method_gets_at_most_eight_different_settings_its_default_first(name: str) -> None:
+    found = settings_to_try(find_method(name))
+    assert found[0] == {}
+    assert 2 <= len(found) <= MOST
+    configs = [make_config({"method": name, "settings": values}) for values in found]
+    assert len({str(config.settings) for config in configs}) == len(found)
+
+
+def test_what_kept_the_retain_set_wins_over_what_forgot_more() -> None:
+    good = tried("good", check(2, 0.7), check(4, 0.6))
+    harmful = tried("harmful", check(2, 0.5, drop=0.3))
+    silent = tried("silent", check(2, 0.5, fall=9.0))
+    none = Tried({}, None, False, 0.0, "diverged")
+    assert choose([none, harmful, silent, good]) is good
+    assert good.check == check(4, 0.6)
+    assert choose([none, harmful]) is harmful
+    assert (
+        choose([harmful, tried("milder", check(2, 0.55, drop=0.05))]).settings["name"] == "milder"
+    )
+    assert choose([good, tried("equal", check(9, 0.6))]) is good
+
+
+STUDY = {
+    "study": "tuning",
+    "models": ["tiny-llama"],
+    "sets": [{"forget": "elements", "retain": "capitals", "utility": "cities"}],
+    "methods": ["ga", "npo"],
+    "set": {"steps": 2, "validate_every": 1, "top_k": 2, "items": 20, "forget_batch": 4},
+}
+
+
+@pytest.fixture
+def study(tmp_path: Path, monkeypatch) -> Path:
+    """A study of two methods whose results lie in a folder of their own."""
+    (tmp_path / "papermill_runs").mkdir()
+    monkeypatch.setattr(tuning, "repository", lambda: tmp_path)
+    path = tmp_path / "tuning.yaml"
+    path.write_text(yaml.safe_dump(STUDY), encoding="utf-8")
+    return path
+
+
+def test_a_search_in_slices_ends_as_one_in_one_go_and_studies_read_what_it_chose(
+    study: Path, monkeypatch, capsys
+) -> None:
+    file = study.parent / "papermill_runs" / "tuning" / "tuned.yaml"
+    clock, begun = time.monotonic, []
+
+    def hurried() -> float:  # the slice is over in the middle of the third training
+        begun.append(1)
+        return clock() + (1e6 if len(begun) > 12 else 0)
+
+    monkeypatch.setattr(tuning.time, "monotonic", hurried)
+    assert main(["tune", str(study), "--budget", "2h"]) == 0
+    assert "run the same command to go on" in capsys.readouterr().out
+    monkeypatch.setattr(tuning.time, "monotonic", clock)
+    first = yaml.safe_load(file.read_text(encoding="utf-8"))
+    assert list(first) == ["ga"]
+    assert main(["tune", str(study)]) == 0
+    said = capsys.readouterr().out
+    assert said.count("chosen") == 2
+    found = yaml.safe_load(file.read_text(encoding="utf-8"))
+    assert found["ga"]["tried"][: len(first["ga"]["tried"])] == first["ga"]["tried"]
+    for name in ("ga", "npo"):
+        assert len(found[name]["tried"]) == len(settings_to_try(find_method(name)))
+    chosen = read_tuned(file)
+    later = study.with_name("later.yaml")
+    later.write_text(yaml.safe_dump({**STUDY, "study": "later", "tuned": str(file)}))
+    for config in expand(read_study(later)):
+        for setting, value in chosen[config.method].items():
+            assert getattr(config.settings, setting) == value
+
+
+def test_a_training_that_fails_is_a_loser_with_its_reason(study: Path, monkeypatch) -> None:
+    def diverge(run, watch):
+        raise RunError("The loss is not finite at step 2.")
+
+    monkeypatch.setattr("mansu.study.stages.train.train", diverge)
+    done, file = tuning.tune(study)
+    assert done
+    found = yaml.safe_load(file.read_text(encoding="utf-8"))
+    assert {tried["note"] for tried in found["ga"]["tried"]} == {
+        "The loss is not finite at step 2."
+    }
+
+
+@pytest.mark.parametrize(
+    ("changes", "words", "told"),
+    [
+        ({}, ["--budget", "soon"], "give a time such as 90s"),
+        ({"models": ["tiny-llama", "tiny-qwen3"]}, [], "one model, one group of sets and one seed"),
+        ({"seeds": [0, 1]}, [], "one model, one group of sets and one seed"),
+        ({"methods": ["nop"]}, [], "did you mean 'npo'"),
+        ({"set": {"colour": 1}}, [], "'colour' is not a configuration key"),
+    ],
+)
+def test_bad_input_ends_the_search_before_any_work(
+    study: Path, capsys, changes: dict, words: list[str], told: str
+) -> None:
+    study.write_text(yaml.safe_dump({**STUDY, **changes}), encoding="utf-8")
+    assert main(["tune", str(study), *words]) == 2
+    assert told in capsys.readouterr().err
+    assert not [*(study.parent / "papermill_runs").iterdir()]
+
+
+def test_a_file_that_no_search_wrote_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "tuned.yaml").write_text("npo: 3\n")
+    with pytest.raises(InputError, match="mansu tune writes them"):
+        read_tuned(tmp_path / "tuned.yaml")
