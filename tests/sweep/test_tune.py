@@ -1,5 +1,6 @@
 """The search over settings: the same few for every method, kept as they finish."""
 
+import sys
 import time
 from pathlib import Path
 
@@ -104,7 +105,8 @@ def test_a_training_that_fails_is_a_loser_with_its_reason(study: Path, monkeypat
     def diverge(run, watch):
         raise RunError("The loss is not finite at step 2.")
 
-    monkeypatch.setattr("mansu.study.stages.train.train", diverge)
+    # The package's name for the module is the stage.
+    monkeypatch.setattr(sys.modules["mansu.study.stages.train"], "train", diverge)
     done, file = tuning.tune(study)
     assert done
     found = yaml.safe_load(file.read_text(encoding="utf-8"))
