@@ -5,10 +5,11 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
-from mansu.settings import Count, Few, NonNegative, Share, Whole, setting
+from mansu.settings import Count, Few, NonNegative, Real, Share, Whole, setting
 
 Keep = Literal["best", "last"]
 Steps = Annotated[Whole, Field(ge=1, le=100_000)]
+Level = Annotated[Real, Field(ge=0, le=1, allow_inf_nan=False)]
 Wordings = Annotated[Whole, Field(ge=0, le=100)]
 STRICT = ConfigDict(extra="forbid")
 
@@ -38,6 +39,9 @@ class Descent(Settings):
     steps: Steps = setting(40, "training steps at most")
     forget_batch: Few = setting(16, "forget examples a step")
     validate_every: Count = setting(20, "steps between checks, and between saved states")
+    until: Level = setting(
+        0.0, "forget accuracy of a check at which training ends, to match another's depth"
+    )
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)

@@ -99,6 +99,7 @@ ENDS = {
     "retain_batch": (1, 100),
     "validate_every": (1, 10**6),
     "memory_mb": (64, 10**7),
+    "until": (0.0, 1.0),
 }
 
 

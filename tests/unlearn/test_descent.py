@@ -137,6 +137,13 @@ def test_training_ends_early_once_neither_term_nor_checks_improve(parts):
     assert make_loop(parts, learning_rate=1e-9, **batches).run().step == 8  # checks improve
 
 
+def test_training_ends_at_the_check_that_meets_another_one_s_depth(parts):
+    checks = {2: check(2, 0.8), 4: check(4, 0.6), 6: check(6, 0.5)}
+    state = make_loop(parts, validate=lambda _l, step: checks[step], until=0.6, keep="last").run()
+    assert state.step == 4
+    assert torch.equal(state.best, state.values)
+
+
 def test_relabelling_trains_towards_a_wrong_answer(parts):
     history = make_loop(parts, steps=10, forget_loss="cross_entropy").run().history
     assert history[-1].forget < history[0].forget

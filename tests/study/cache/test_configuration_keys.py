@@ -25,7 +25,7 @@ from tests.study.cache.calls import (
 
 TRAINING = (
     *("method", "seed", "tau", "rho", "forget_loss", "beta", "margin", "retain_weight"),
-    *("learning_rate", "steps", "forget_batch", "retain_batch", "validate_every", "keep"),
+    *("learning_rate", "steps", "forget_batch", "retain_batch", "validate_every", "keep", "until"),
 )
 DEPENDENT: dict[str, set[str]] = {
     **dict.fromkeys(("model", "forget", "retain", "utility", "dtype"), ALL),
@@ -53,6 +53,7 @@ OTHER = {
     "forget_loss": "npo_sum",
     "floor": "boundary",
     "keep": "last",
+    "until": 0.5,
     "target": "fp4",
     "formats": (),
     "relearn": True,
