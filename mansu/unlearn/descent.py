@@ -14,8 +14,8 @@ Every ``validate_every`` steps the model is checked. ``best`` keeps, among the c
 accuracy fell by at most 2 pp [P] and whose wrong options by at most 2 nats, the one whose AUC is
 nearest to its level, the earlier of two [O]: the lowest accuracy would reward a model that puts a
 known answer last. It ends training early once neither forget term nor checks improve
-(``checkpoint.py``). ``last`` keeps the last state as it is. A check whose forget accuracy is at most
-``until`` ends it, too: an ablation is compared at the depth that its reference reached [P].
+(``checkpoint.py``). ``last`` keeps the last state as it is. A check whose forget accuracy is at
+most ``until`` ends it, too: an ablation is compared at the depth that its reference reached [P].
 """
 
 import math
@@ -250,7 +250,7 @@ class Loop:
 
     def _finished(self, state: Progress) -> bool:
         checks, every = state.validations, self._settings.validate_every
-        if checks and checks[-1].step == state.step and checks[-1].forget <= self._settings.until:
+        if checks and checks[-1].forget <= self._settings.until > 0:
             return True
         settled = has_settled(state.history, state.validations, every)
         return self._settings.keep == "best" and settled
