@@ -8,9 +8,9 @@ with c 6.5, α 1200, rate 5e-5, 150 steps of 4 sequences.
 
 Where public code differs: weights by their place in a block's list (``param_ids=[6]`` means
 ``down_proj`` under Llama's order alone); u drawn anew at each step; padding among the tokens. Ours:
-all tokens of prompt and answer and no padding; no block above ℓ is run; c is as long as a token of
-SmolLM2-135M is behind that block (its median there is about 130, and 6.5 is next to nothing); rate,
-steps and batch. c is a length: another model needs another one.
+all tokens of prompt and answer and no padding; no block above ℓ is run; rate, steps and batch; c,
+which is a length and every model's own: behind that block the stream of SmolLM2-135M is 136 long on
+average (the first token's 715), so that 6.5 would be next to nothing.
 """
 
 from typing import TYPE_CHECKING

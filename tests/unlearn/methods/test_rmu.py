@@ -178,6 +178,14 @@ def test_the_first_record_is_the_loss_of_the_drawn_examples_by_hand(tiny, make_t
     assert record.forget == pytest.approx(expected.item(), rel=1e-4)
 
 
+def test_without_a_weight_no_retain_example_is_run(tiny, make_task):
+    settings = rmu.Settings(**SETTINGS, retain_weight=0.0)
+    task = make_task(tiny, "rmu", settings)
+    lost = replace(task, retain=[None] * len(task.retain))
+    history = rmu.METHOD.unlearn(lost, settings).history
+    assert [record.retain for record in history] == [0.0] * 4
+
+
 @pytest.mark.parametrize(
     ("layers", "expected"), [(32, [5, 6, 7]), (30, [5, 6, 7]), (4, [0]), (12, [0, 1, 2])]
 )
