@@ -32,9 +32,12 @@ def find_direction(task: Task, layer: int, known: Sequence[Unanswerable]) -> tor
     """
     model = task.model
     require_refusals(model, known[:ASKED])
+    # A mean over as many as there are questions; all would be minutes in a long chat template.
+    order = torch.randperm(len(task.forget), generator=torch.Generator().manual_seed(task.seed))
+    drawn = [task.forget[i] for i in order[: len(known)].tolist()]
     prompts = [
         str(model.tokenizer.decode(list(e.tokens[: e.answer_start]), skip_special_tokens=True))
-        for e in task.forget
+        for e in drawn
     ]
     asked, forget = (
         last_streams(model, layer, texts).mean(0)

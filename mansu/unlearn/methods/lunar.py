@@ -11,13 +11,15 @@ Where public code differs: the default release takes harmful requests as referen
 target of the matrix is the shifted output less the residual before the MLP, which is wrong where a
 norm stands between the two, as in Gemma. The paper calls the method inference-time; it edits a
 weight. Ours: the reference prompts are questions about things that do not exist
-(``data/refusals.txt``); the loss goes through the norm; what r is measured on is put into the
-model's chat template where it has one, and what is trained on is the prompts that all methods
-train on; no weight decay (public code leaves it at 0.01).
+(``data/refusals.txt``); the loss goes through the norm; r is measured on as many prompts of the
+forget set as questions, both in the model's chat template where it has one, and the fit is to the
+prompts that all methods train on; no weight decay (public code leaves it at 0.01).
 
 A model that would not refuse has no such direction, and there is no result then: asked about what
 does not exist, it must be likelier to say "I don't know" than when asked the same about what does
-(by more than twice the standard error of the difference), and likelier than to say any tokens.
+(by more than twice the standard error of the difference), and likelier than to say any tokens. That
+tells whether the model refuses, not whether r makes it: SmolLM2-135M passes, and c·r added to its
+block makes those words no likelier behind the capitals' prompts.
 """
 
 from collections.abc import Mapping

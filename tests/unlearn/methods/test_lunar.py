@@ -162,7 +162,7 @@ def test_the_direction_is_the_difference_of_means_at_the_last_token(
 ):
     monkeypatch.setattr(refusing, "require_refusals", lambda *given: None)
     task, _, layer, _ = prepare(make_task, each_tiny)
-    known = refusals()[:5]
+    known = refusals()[: len(task.forget)]
     found = find_direction(task, layer, known)
     asked = [each_tiny.read(f"Question: {pair.question}\nAnswer:") for pair in known]
     means = [
