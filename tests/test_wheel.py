@@ -62,9 +62,12 @@ def installed(site: Path, tmp_path: Path) -> Callable[..., Ran]:
 
 
 def test_the_wheel_is_what_is_imported_and_it_carries_the_built_in_data(installed, site) -> None:
-    told = installed("-c", "import mansu, mansu.data as d; print(mansu.__file__); "
-                     "print(len(d.load_fact_set('capitals').facts))")  # fmt: skip
-    where, count = told.stdout.split()
+    code = (
+        "import mansu, mansu.data as d; from mansu.data.refusals import refusals; "
+        "print(mansu.__file__, len(d.load_fact_set('capitals').facts), len(refusals()))"
+    )
+    where, count, questions = installed("-c", code).stdout.split()
+    assert int(questions) == 128
     assert Path(where) == site / "mansu" / "__init__.py"
     assert int(count) > 100
 

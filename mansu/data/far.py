@@ -110,7 +110,7 @@ def _wrap(
         # Split before the subject is put in, which may have lines of its own.
         parts = (replace(template, text=part) for part in template.text.rsplit("\n", 1))
         question, reply = (part.render(fact) for part in parts)
-        return replace(item, prompt=_chat(tokenizer, question) + reply)
+        return replace(item, prompt=chat(tokenizer, question) + reply)
     return item
 
 
@@ -121,7 +121,12 @@ def _examples(fact: Fact, template: Template, pool: Sequence[Fact]) -> list[Fact
     return others[:SHOTS]
 
 
-def _chat(tokenizer: "PreTrainedTokenizerBase", question: str) -> str:
+def chat(tokenizer: "PreTrainedTokenizerBase", question: str) -> str:
+    """A question in the model's chat template, up to where the reply begins.
+
+    Raises:
+        InputError: The template cannot be rendered.
+    """
     try:
         text = tokenizer.apply_chat_template(
             [{"role": "user", "content": question}], tokenize=False, add_generation_prompt=True

@@ -16,6 +16,7 @@ from mansu.data.companions import Companions, load_companions, require_untrained
 from mansu.data.facts import FactSet, load_fact_set, require_disjoint, several
 from mansu.data.fitting import check_fits
 from mansu.data.pairs import build_pairs
+from mansu.data.refusals import refusals
 from mansu.data.templates import Fact
 from mansu.errors import InputError
 from mansu.models.layers import count_layers
@@ -24,6 +25,7 @@ from mansu.study.config import SETS, StudyConfig, differing_fields, make_config,
 from mansu.study.folders import Folders
 from mansu.study.inert import require_effect
 from mansu.study.state import find_origin, format_title, origins
+from mansu.unlearn.methods import find_method
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -83,11 +85,13 @@ def check(config: StudyConfig, tokenizer: "Callable[[], PreTrainedTokenizerBase 
     Raises:
         InputError: A floor that is another method's, settings without effect, no such device,
             unknown or damaged model, malformed or overlapping fact sets, a circuit larger than the
-            model, a role or a half that the sets leave empty, facts that the model cannot be
-            asked, an origin or a format whose file holds none, a target without a codebook.
+            model, a role or a half that the sets leave empty, facts that the model cannot be asked,
+            missing data of a method's own, an origin or a format whose file holds none, a target
+            without a codebook.
     """
     require_fitting(config)
     require_effect(config)
+    _require_needs(config)
     sets = load_sets(config)
     require_disjoint(sets.forget, sets.utility)
     for kept in sets.kept:
@@ -159,6 +163,12 @@ def require_device(name: str, here: bool = False) -> None:
             torch.ones(1, device=name).item()
     except Exception as error:  # every backend that is missing has its own way to say so
         raise InputError(f"device: '{name}' is not available here; give another.") from error
+
+
+def _require_needs(config: StudyConfig) -> None:
+    """Refuses a method for which the data lack what it asks for."""
+    if "refusals" in find_method(config.method).needs(config.settings):
+        refusals()
 
 
 def _require_plugs(config: StudyConfig) -> None:

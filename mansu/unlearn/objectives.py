@@ -27,7 +27,11 @@ def npo_sum(said: Said, beta: float, margin: float = 0.0) -> torch.Tensor:
 
 
 def simnpo(said: Said, beta: float, gamma: float = 0.0) -> torch.Tensor:
-    """-(2/β) log σ(-β (log p_θ + γ)), mean log-probabilities, no reference (Fan et al. 2024)."""
+    """-(2/β) log σ(β (NLL - γ)), NLL = -log p_θ the mean over the answer: Fan et al. 2024.
+
+    No reference. γ stands inside the brackets as in their code; the paper's formula has β·NLL - γ,
+    which is the same where γ is 0, their choice.
+    """
     return (2 / beta * F.softplus(beta * (said.likelihood + gamma))).mean()
 
 
@@ -61,3 +65,5 @@ FORGET = {
     "gradient_ascent": gradient_ascent,
     "cross_entropy": cross_entropy,
 }
+# Terms that hold the retain set, by what settings call them; only the KL compares with θ₀.
+RETAIN = {"ce": cross_entropy, "kl": kl}

@@ -10,6 +10,7 @@ from mansu.settings import Count, Few, NonNegative, Real, Share, Whole, setting
 Keep = Literal["best", "last"]
 Steps = Annotated[Whole, Field(ge=1, le=100_000)]
 Level = Annotated[Real, Field(ge=0, le=1, allow_inf_nan=False)]
+RetainLoss = Literal["ce", "kl"]
 Wordings = Annotated[Whole, Field(ge=0, le=100)]
 STRICT = ConfigDict(extra="forbid")
 
@@ -59,7 +60,8 @@ def own(name: str, default: Any) -> Any:
 
 
 def idle_batch(settings: Any, floor: str) -> dict[str, str]:
-    """Without a weight, the retain term's examples are not run."""
+    """Without a weight, the retain term is not taken and its examples are not run."""
     if getattr(settings, "retain_weight", 1.0):
         return {}
-    return {"retain_batch": "retain_weight is above 0"}
+    held = [name for name in ("retain_batch", "retain_loss") if hasattr(settings, name)]
+    return dict.fromkeys(held, "retain_weight is above 0")

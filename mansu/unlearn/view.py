@@ -16,7 +16,7 @@ from torch.func import functional_call
 
 from mansu.models import Batch, LanguageModel, pad
 from mansu.models.names import inside, layer_of
-from mansu.models.split import split
+from mansu.models.split import split, stretch
 from mansu.quant.deployed import deployed
 from mansu.quant.formats import find_format
 
@@ -44,21 +44,31 @@ class View:
         weights: Names of the weights that will be handed in at each step.
         layer: The lowest trained block.
         precision: ``fp``, or a format that has a codebook.
+        last: The block to stop after, where no more is wanted: the residual stream that leaves it
+            then stands in place of the final hidden states.
     """
 
     def __init__(
-        self, model: LanguageModel, weights: Sequence[str], layer: int, precision: str
+        self,
+        model: LanguageModel,
+        weights: Sequence[str],
+        layer: int,
+        precision: str,
+        last: int | None = None,
     ) -> None:
         self.model = model
         self.precision = precision
         self._lower, self._upper = split(model, layer)
+        end = model.layers if last is None else last + 1
+        if last is not None:
+            self._upper = stretch(model, range(layer, end))
         self._local = {name: inside(name, layer) for name in weights}
         codebook = find_format(precision).codebook
         names = model.family.linear_weight_names(model.module) if codebook else ()
         self._deployed = {
             inside(name, layer): codebook.dequantized(model.module.get_parameter(name).data)
             for name in names
-            if codebook and name not in self._local and layer_of(name) >= layer
+            if codebook and name not in self._local and layer <= layer_of(name) < end
         }
 
     def modules(self, names: Iterable[str]) -> dict[str, torch.nn.Module]:

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from mansu.data.refusals import refusals
 from mansu.models.names import layer_of
 from mansu.registry import plugs
 from mansu.study.cache.codec import pack, unpack
-from mansu.study.cache.records import Stamp, read_result, write_result
+from mansu.study.cache.records import Stamp, hash_json, read_result, write_result
 from mansu.study.cache.stage import Upstream, stage
 from mansu.study.config import own_fields
 from mansu.study.run import Run
@@ -137,7 +138,13 @@ def _before(run: Run) -> list[Upstream]:
     needs = find_method(run.config.method).needs(run.config.settings)
     located = [(choose_circuit, ())] if scope_of(run.config).on_circuit else []
     asked = {"fisher": measure_fisher, "prior": make_target}
-    return [(draw, ()), *located, *((asked[name], ()) for name in sorted(needs))]
+    return [(draw, ()), *located, *((asked[name], ()) for name in sorted(needs & asked.keys()))]
+
+
+def _inputs(run: Run) -> list[str]:
+    through = "through" if _runs_through_the_quantizer(run) else "plain"
+    needs = find_method(run.config.method).needs(run.config.settings)
+    return [through, *(hash_json([*map(vars, refusals())]) for _ in needs & {"refusals"})]
 
 
 def _plugs(run: Run) -> list[Path]:
@@ -155,7 +162,7 @@ def _plugs(run: Run) -> list[Path]:
     "run",
     fields=_fields,
     after=_before,
-    inputs=lambda run: ["through" if _runs_through_the_quantizer(run) else "plain"],
+    inputs=_inputs,
     plugs=_plugs,
     scratch=lambda run: [_half_way(run)],
 )

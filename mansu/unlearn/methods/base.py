@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from mansu.models.names import projection_of
 from mansu.unlearn.settings import idle_batch
 
 if TYPE_CHECKING:
@@ -45,6 +46,32 @@ BLOCKS = Scope("blocks", _blocks)
 CIRCUIT = Scope("circuit", _circuit, on_circuit=True)
 
 
+def counterpart(layer: int, of: int, layers: int) -> int:
+    """The block at the same relative depth in another model: it holds the middle of that block.
+
+    Args:
+        layer: The block, as published.
+        of: How many blocks the published model has.
+        layers: How many the other one has.
+    """
+    return (2 * layer + 1) * layers // (2 * of)
+
+
+def down_projections(name: str, blocks: Callable[[int], range]) -> Scope:
+    """``mlp.down_proj`` of some blocks, found by their names and not by their places in a list.
+
+    Args:
+        name: See :class:`Scope`.
+        blocks: Which, by how many blocks the model has.
+    """
+
+    def names(model: "LanguageModel", circuit: tuple[int, ...]) -> list[str]:
+        every = (model.family.mlp_weight_names(model.module, n) for n in blocks(model.layers))
+        return [w for weights in every for w in weights if projection_of(w) == "down_proj"]
+
+    return Scope(name, names)
+
+
 @dataclass(frozen=True)
 class Method:
     """An unlearning method.
@@ -56,7 +83,8 @@ class Method:
         unlearn: Unlearns; it gets the task and its settings.
         scope: The matrices it trains, by its settings.
         movable: Which of their weights may move; None: all of them.
-        needs: What it asks the task for, by its settings: "fisher", "prior".
+        needs: What it asks the task for, by its settings: "fisher", "prior"; or of the data:
+            "refusals".
         share: The share of its scope's weights that may move, by its settings and whether it trains
             through the quantizer; None where `mansu plan` does not account for its memory.
         floors: The floors it can have, its default first.
