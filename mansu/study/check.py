@@ -24,6 +24,7 @@ from mansu.study.config import SETS, StudyConfig, differing_fields, make_config,
 from mansu.study.folders import Folders
 from mansu.study.inert import require_effect
 from mansu.study.state import find_origin, format_title, origins
+from mansu.unlearn.methods import find_method
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -81,10 +82,11 @@ def check(config: StudyConfig, tokenizer: "Callable[[], PreTrainedTokenizerBase 
         tokenizer: Gives its model's tokenizer, or None where there is none; called last.
 
     Raises:
-        InputError: A floor that is another method's, settings without effect, no such device,
-            unknown or damaged model, malformed or overlapping fact sets, a circuit larger than the
-            model, a role or a half that the sets leave empty, facts that the model cannot be
-            asked, an origin or a format whose file holds none, a target without a codebook.
+        InputError: A floor that is another method's, settings without effect or that the model
+            cannot have, no such device, unknown or damaged model, malformed or overlapping fact
+            sets, a circuit larger than the model, a role or a half that the sets leave empty, facts
+            that the model cannot be asked, an origin or a format whose file holds none, a target
+            without a codebook.
     """
     require_fitting(config)
     require_effect(config)
@@ -100,6 +102,7 @@ def check(config: StudyConfig, tokenizer: "Callable[[], PreTrainedTokenizerBase 
         for attacked in (sets.forget, *([sets.companions.twin] if sets.companions.twin else [])):
             halve(attacked)
     require_layers(config)
+    find_method(config.method).refuse(config.model, config.settings)
     require_device(config.device)
     _require_plugs(config)
     found = tokenizer()

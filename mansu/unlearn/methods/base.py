@@ -61,6 +61,8 @@ class Method:
             through the quantizer; None where `mansu plan` does not account for its memory.
         floors: The floors it can have, its default first.
         idle: Settings that nothing reads, by its settings and the floor, with when they would be.
+        aims: Whether training reads the target format's codebook whatever the floor.
+        refuse: Refuses settings that a model cannot have, by the model's name; reads no weight.
         colour: On every chart.
     """
 
@@ -74,4 +76,6 @@ class Method:
     share: Callable[[Any, bool], float] | None = None
     floors: tuple[str, ...] = ("none", "boundary", "paper")
     idle: Callable[[Any, str], Mapping[str, str]] = idle_batch
+    aims: bool = False
+    refuse: Callable[[str, Any], None] = lambda model, settings: None
     colour: str = "#56b4e9"
