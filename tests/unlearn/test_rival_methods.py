@@ -21,7 +21,7 @@ from tests.conftest import TINY_SETTINGS
 
 RIVALS = {
     "gu": {"history": 2},
-    "gu-cone": {"history": 2},
+    "gu-cone": {"history": 2, "forget_weight": 1e4},  # so that there is something to hold
     "sure": {"mask_examples": 16},
     "lora": {"rank": 4, "alpha": 8.0},
     "ste": {},
