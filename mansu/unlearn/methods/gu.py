@@ -12,9 +12,12 @@ retain gradients, AdamW gets P^{−1/2} (z_f − QQᵀz_f) for w·L_forget, and 
 is. Trained: all matrices of the blocks.
 
 Published: history of rank 8; SimNPO on TOFU with β 2.5 and w 0.1375 (forget05) or β 4.5 and w 0.125
-(forget10), γ 0, λ 1, rate 1e-5, 10 epochs, weight decay 0.01. Others differ: SimNPO's own model
-cards put γ outside of β, and its MUSE code takes logits of the whole vocabulary. In July 2026 the
-authors replaced this form by ``gu-cone``.
+(forget10), γ 0, λ 1, rate 1e-5, 10 epochs, weight decay 0.01; on WMDP β 0.1, λ 1, rate 9.5e-6.
+Others differ: SimNPO's own model cards put γ outside of β, and its MUSE code takes logits of the
+whole vocabulary. In July 2026 the authors replaced this form by ``gu-cone``.
+
+Default is the WMDP form, β 0.1, w 1, λ 1: on answers of a word or two, TOFU's β 2.5 leaves next to
+no pull on an answer of probability 0.3 (2σ(β log p) is 0.09), and w takes most of that.
 
 Ours: the history is first in, first out, holds this step's gradient too, lies in bfloat16, and is
 whitened anew at each step by the v̂ of the step before (at the first step P = 1); no weight decay.
@@ -41,9 +44,9 @@ if TYPE_CHECKING:
 class SimNPO(HeldDescent):
     """SimNPO's settings; without a retain gradient there is nothing to protect."""
 
-    beta: Positive = setting(2.5, "SimNPO's inverse temperature")
+    beta: Positive = setting(0.1, "SimNPO's inverse temperature")
     gamma: NonNegative = setting(0.0, "nats per token that SimNPO's reward is shifted by")
-    forget_weight: Positive = setting(0.1375, "w, the weight of the forget term")
+    forget_weight: Positive = setting(1.0, "w, the weight of the forget term")
     retain_weight: Positive = own("retain_weight", 1.0)
 
 
