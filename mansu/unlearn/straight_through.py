@@ -32,8 +32,13 @@ class StraightThroughLatents(Latents):
         self.write()
 
     def write(self) -> None:
-        """Puts the latents into the matrices, and these into the format and back."""
-        super().write()
+        """Puts the latents into the format and back."""
+        parts = zip(self.names, self.values.split(self.sizes), strict=True)
+        # A view where that can be: a model's worth less. A swap may empty an accelerator's storage.
+        copy = self.values.device.type != "cpu"
         with torch.no_grad():
-            for name, run in self.weights[self._codebook.name].items():
-                run.copy_(self._codebook.dequantized(self.weights["fp"][name]))
+            for name, part in parts:
+                run = self.weights[self._codebook.name][name]
+                latent = part.view(run.shape).to(run.dtype, copy=copy)
+                self.weights["fp"][name] = latent
+                run.copy_(self._codebook.dequantized(latent))
