@@ -1,4 +1,4 @@
-"""How many decoder blocks a model has, without any library that computes."""
+"""How deep and how wide a model is, without any library that computes."""
 
 import json
 
@@ -15,13 +15,22 @@ def count_layers(name: str) -> int:
     Raises:
         InputError: There is no such model, or its configuration is not one.
     """
+    return _declared(name, "num_hidden_layers")
+
+
+def width_of(name: str) -> int:
+    """The width of the residual stream; name and refusals as of :func:`count_layers`."""
+    return _declared(name, "hidden_size")
+
+
+def _declared(name: str, size: str) -> int:
     if name in TINY:
-        return shape_of(name)["num_hidden_layers"]
+        return shape_of(name)[size]
     try:
         declared = json.loads((expand(name) / "config.json").read_text(encoding="utf-8"))
-        return int(declared.get("text_config", declared)["num_hidden_layers"])
+        return int(declared.get("text_config", declared)[size])
     except (OSError, ValueError, TypeError, LookupError, AttributeError):
         from mansu.models.folder import read_config
         from mansu.models.loading import find_model
 
-        return read_config(find_model(name, weights=False)).get_text_config().num_hidden_layers
+        return getattr(read_config(find_model(name, weights=False)).get_text_config(), size)

@@ -83,10 +83,11 @@ def check(config: StudyConfig, tokenizer: "Callable[[], PreTrainedTokenizerBase 
         tokenizer: Gives its model's tokenizer, or None where there is none; called last.
 
     Raises:
-        InputError: A floor that is another method's, settings without effect, no such device,
-            unknown or damaged model, malformed or overlapping fact sets, a circuit larger than the
-            model, a role or a half that the sets leave empty, facts that the model cannot be asked,
-            missing data of a method's own, an origin or a format whose file holds none, a target
+        InputError: A floor that is another method's, settings without effect or that the model
+            cannot have, no such device, unknown or damaged model, malformed or overlapping fact
+            sets, a circuit larger than the model, a role or a half that the sets leave empty, facts
+            that the model cannot be asked, missing data of a method's own, an origin or a format
+            whose file holds none, a target
             without a codebook.
     """
     require_fitting(config)
@@ -104,6 +105,7 @@ def check(config: StudyConfig, tokenizer: "Callable[[], PreTrainedTokenizerBase 
         for attacked in (sets.forget, *([sets.companions.twin] if sets.companions.twin else [])):
             halve(attacked)
     require_layers(config)
+    find_method(config.method).refuse(config.model, config.settings)
     require_device(config.device)
     _require_plugs(config)
     found = tokenizer()

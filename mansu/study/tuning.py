@@ -56,7 +56,7 @@ class Tried:
 def settings_to_try(method: Method) -> list[dict[str, Any]]:
     """What the search tries of a method, the default first."""
     own, name = method.settings(), method.strength
-    usual = getattr(own, name) if name else None
+    usual = getattr(own, name, None)
     found = []
     for times in STRENGTHS if usual is not None else STRENGTHS[:1]:
         for faster in RATES:

@@ -50,6 +50,7 @@ def descend(
     movable: Movable | None = None,
     rule: Rule | None = None,
     aimed: bool = False,
+    latents: Latents | None = None,
 ) -> Update:
     """Trains what may move of a task's weights on an objective over its answers.
 
@@ -60,8 +61,10 @@ def descend(
         movable: The weights that may move; all of the task's, if not given.
         rule: What the method does with gradients and steps beyond AdamW.
         aimed: Whether the forget term is the prior target's.
+        latents: What is stepped, where that is not the weights that may move.
     """
-    latents = make_latents(task, movable or all_movable(task.weights))
+    if latents is None:
+        latents = make_latents(task, movable or all_movable(task.weights))
     drawn = Drawn(task, settings)
     aim = make_aim(task, task.find_prior()) if aimed else None
     lowest = min(map(layer_of, latents.weights["fp"]))
@@ -171,9 +174,9 @@ class Loop:
 
     def run(self, state: Progress | None = None) -> Progress:
         """Steps to the end, from the start or from a saved state."""
-        zeros = torch.zeros_like(self.latents.values)
-        state = state or Progress(0, self.latents.values.clone(), zeros, zeros.clone())
-        self.latents.values.copy_(state.values)
+        start = self.latents.values
+        state = state or Progress(0, start, start.new_empty(0), start.new_empty(0))
+        start.copy_(state.values)
         self.latents.write()
         if self._rule is not None:
             self._rule.resume(state.beside)
@@ -195,6 +198,7 @@ class Loop:
         gradient = (
             gradients[0] if rule is None else rule.combine(gradients[0], gradients[1], optimizer)
         )
+        del gradients
         norm = gradient.norm().item()
         if not math.isfinite(norm):
             raise _diverged("gradient", step)
@@ -202,6 +206,7 @@ class Loop:
         before = latents.values.clone() if rule is not None and rule.corrects else None
         latents.values.grad = gradient
         optimizer.step()
+        latents.values.grad = None
         with torch.no_grad():
             if rule is not None and before is not None:
                 rule.correct(before, latents.values, optimizer)
@@ -216,32 +221,32 @@ class Loop:
         Means over the precisions; of the terms their sums over them.
         """
         forget, retain = self._drawn.at(step)
-        apart = self._rule is not None
+        # Apart, each term's examples run alone: a pass over all of them twice would cost more.
+        drawn = [(forget, retain)] if self._rule is None else [(forget, []), ([], retain)]
         total: list[torch.Tensor] = []
         losses = torch.zeros(2, dtype=torch.float64)
         for side in self._sides:
-            asked, kept = side.losses(self.latents.weights[side.precision], forget, retain)
-            parts = (asked, self._weight * kept) if apart else (asked + self._weight * kept,)
-            if not all(part.isfinite() for part in parts):
-                raise _diverged(f"loss ({side.precision})", step)
-            for number, part in enumerate(parts):
-                again = number + 1 < len(parts)
-                gradient = self.latents.gradient(part, side.precision, again)
+            for number, rows in enumerate(drawn):
+                asked, kept = side.losses(self.latents.weights[side.precision], *rows)
+                loss = asked + self._weight * kept
+                if not loss.isfinite():
+                    raise _diverged(f"loss ({side.precision})", step)
+                gradient = self.latents.gradient(loss, side.precision)
                 gradient /= len(self._sides)
                 if len(total) > number:
                     total[number] += gradient
                 else:
                     total.append(gradient)
-            losses += torch.stack([term.detach().double().cpu() for term in (asked, kept)])
+                losses += torch.stack([term.detach().double().cpu() for term in (asked, kept)])
         return total, losses
 
     def _check(self, state: Progress, optimizer: torch.optim.Optimizer) -> None:
         validation = self._task.diary.check(self.latents, state.step)
         state.validations.append(validation)
-        state.values = self.latents.values.detach().clone()
+        # Not copies: the state is saved before they change, and they are the largest part of all.
+        state.values = self.latents.values.detach()
         moments = optimizer.state[self.latents.values]
-        state.momentum = moments["exp_avg"].clone()
-        state.variance = moments["exp_avg_sq"].clone()
+        state.momentum, state.variance = moments["exp_avg"], moments["exp_avg_sq"]
         if kept_of(state.validations, self._settings.keep) is validation:
             state.best = state.values.clone()
         if self._rule is not None:
@@ -262,8 +267,8 @@ class Loop:
         if state.step:
             optimizer.state[self.latents.values] = {
                 "step": torch.tensor(float(state.step)),
-                "exp_avg": state.momentum.clone(),
-                "exp_avg_sq": state.variance.clone(),
+                "exp_avg": state.momentum,
+                "exp_avg_sq": state.variance,
             }
         return optimizer
 

@@ -45,7 +45,7 @@ class Latents:
     def clamp(self) -> None:
         """Keeps the latents where the method allows them; plain training allows everything."""
 
-    def gradient(self, loss: torch.Tensor, precision: str, again: bool = False) -> torch.Tensor:
+    def gradient(self, loss: torch.Tensor, precision: str) -> torch.Tensor:
         """The loss's gradient at the latents, ``[movable]``.
 
         A matrix's gradient is let go as soon as the latents' share is taken, so that only one is
@@ -54,7 +54,6 @@ class Latents:
         Args:
             loss: The loss.
             precision: Which precision's matrices it was taken with.
-            again: Whether another loss of the same forward pass follows.
         """
         shares: dict[str, torch.Tensor] = {}
 
@@ -68,7 +67,7 @@ class Latents:
             leaf.register_post_accumulate_grad_hook(partial(take, name)) for name, leaf in leaves
         ]
         try:
-            loss.backward(retain_graph=again)
+            loss.backward()
         finally:
             for hook in hooks:
                 hook.remove()

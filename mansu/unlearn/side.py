@@ -24,7 +24,7 @@ class Losses(Protocol):
     def losses(
         self, weights: dict[str, torch.Tensor], forget: Sequence[int], retain: Sequence[int]
     ) -> Terms:
-        """Mean forget and retain terms of the drawn examples.
+        """Mean forget and retain terms of the drawn examples; 0 where a set has none.
 
         Args:
             weights: The trained weights by name.
@@ -82,7 +82,7 @@ class Side:
     ) -> Terms:
         """Mean forget and retain terms of the drawn examples; one forward pass for both.
 
-        Without a retain term its examples are not run, and it is 0.
+        Without a retain term its examples are not run. The term of a set without examples is 0.
         """
         objective, model = self._objective, self.view.model
         kept = retain if objective.weight else ()
@@ -108,9 +108,10 @@ class Side:
                 self._aim(tuple(drawn)) if self._aim and side is self._forget else None,
             )
 
-        asked = objective.forget(said(self._forget, forget, 0))
-        if objective.retain is None or not objective.weight:
-            return asked, torch.zeros_like(asked)
+        nothing = log_probs.new_zeros(())
+        asked = objective.forget(said(self._forget, forget, 0)) if forget else nothing
+        if objective.retain is None or not kept:
+            return asked, nothing
         return asked, objective.retain(said(self._retain, kept, len(forget)))
 
     def _before(

@@ -3,6 +3,7 @@
 from types import SimpleNamespace
 
 import pytest
+import torch
 
 from mansu.data import load_fact_set
 from mansu.data.examples import build_examples
@@ -11,6 +12,7 @@ from mansu.unlearn.fisher import diagonal_fisher
 from mansu.unlearn.floor import movable
 from mansu.unlearn.mask import most_forgetful, retain_mask
 from mansu.unlearn.prior import build_prior
+from mansu.unlearn.said import Said
 from mansu.unlearn.view import View
 
 LAYERS = (1, 3)
@@ -40,3 +42,18 @@ def parts(tiny) -> SimpleNamespace:
         movable=most_forgetful(mask, *fishers, 0.1),
         prior=build_prior(tiny, elements.facts[:24], elements.seen[:2]),
     )
+
+
+@pytest.fixture
+def one_said():
+    """Makes one answer of one token, id 0 of two, from its log-probabilities under θ and θ₀."""
+
+    def make(likely, was: float = -1.0) -> Said:
+        def both(value):
+            value = torch.as_tensor(value, dtype=torch.float64).view(1)
+            return torch.stack([value, torch.log1p(-value.exp())], dim=1)
+
+        zero = torch.zeros(1, dtype=torch.int64)
+        return Said(both(likely), both(was), zero, zero, zero.bincount())
+
+    return make

@@ -131,7 +131,8 @@ def _fields(run: Run) -> Sequence[str]:
     method, config = find_method(run.config.method), run.config
     idle = method.idle(config.settings, config.floor)
     own = [field.name for field in own_fields(config.method) if field.name not in idle]
-    return ("method", "seed", *own, *(["target"] if _runs_through_the_quantizer(run) else []))
+    aimed = method.aims or _runs_through_the_quantizer(run)
+    return ("method", "seed", *own, *(["target"] if aimed else []))
 
 
 def _before(run: Run) -> list[Upstream]:

@@ -89,8 +89,10 @@ class Method:
             through the quantizer; None where `mansu plan` does not account for its memory.
         floors: The floors it can have, its default first.
         idle: Settings that nothing reads, by its settings and the floor, with when they would be.
-        strength: The setting that says how hard it pushes or holds, which tuning searches beside
-            its learning rate; it has none where nothing is said.
+        strength: The setting that says how hard it holds or pushes, which tuning searches beside
+            its learning rate, if it has one of that name.
+        aims: Whether training reads the target format's codebook whatever the floor.
+        refuse: Refuses settings that a model cannot have, by the model's name; reads no weight.
         colour: On every chart.
     """
 
@@ -104,5 +106,7 @@ class Method:
     share: Callable[[Any, bool], float] | None = None
     floors: tuple[str, ...] = ("none", "boundary", "paper")
     idle: Callable[[Any, str], Mapping[str, str]] = idle_batch
-    strength: str = ""
+    strength: str = "retain_weight"
+    aims: bool = False
+    refuse: Callable[[str, Any], None] = lambda model, settings: None
     colour: str = "#56b4e9"

@@ -97,7 +97,6 @@ METHOD = Method(
     scope=lambda settings: CIRCUIT,
     movable=movable,
     needs=needs,
-    strength="retain_weight",
     share=lambda settings, through: settings.tau * (settings.rho if through else 1.0),
     floors=("in_loop", "boundary", "paper", "none"),
     idle=idle,

@@ -36,4 +36,4 @@ def unlearn(task: "Task", settings: Settings) -> "Update":
     return descend(task, settings, objective)
 
 
-METHOD = Method("npo", "NPO", Settings, unlearn, strength="retain_weight")
+METHOD = Method("npo", "NPO", Settings, unlearn)
