@@ -17,7 +17,7 @@ from typing import NoReturn
 from mansu.errors import InputError, RunError
 from mansu.paths import expand
 from mansu.registry import plugs
-from mansu.study.config import FIELDS, StudyConfig, choices, describe, make_config
+from mansu.study.config import FIELDS, RELEARN, StudyConfig, choices, describe, make_config
 from mansu.study.config_file import read_config
 from mansu.unlearn.methods import find_method
 
@@ -129,17 +129,8 @@ def _add_config(parser: argparse.ArgumentParser) -> None:
     )
     for field in FIELDS:
         default = field.default.default  # pyright: ignore
-        default = ",".join(default) if isinstance(default, tuple) else default
+        default = ",".join(default) or "none" if isinstance(default, tuple) else default
         name = f"--{field.name.replace('_', '-')}"
-        if isinstance(default, bool):
-            group.add_argument(
-                name,
-                dest=field.name,
-                action=argparse.BooleanOptionalAction,
-                default=argparse.SUPPRESS,
-                help=f"{describe(field)} (default: {'yes' if default else 'no'})",
-            )
-            continue
         group.add_argument(
             name,
             dest=field.name,
@@ -148,6 +139,12 @@ def _add_config(parser: argparse.ArgumentParser) -> None:
             metavar=None if choices(field) else _kind(default),
             help=f"{describe(field)} (default: {default})".replace("%", "%%"),
         )
+    group.add_argument(
+        f"--{RELEARN}",
+        action=argparse.BooleanOptionalAction,
+        default=argparse.SUPPRESS,
+        help=f"whether {RELEARN} is one of the attacks",
+    )
 
 
 def _own_defaults() -> str:
@@ -167,7 +164,8 @@ def _kind(default: object) -> str:
 
 def _config(options: argparse.Namespace) -> StudyConfig:
     values = read_config(options.config) if options.config else {}
-    values |= {f.name: getattr(options, f.name) for f in FIELDS if hasattr(options, f.name)}
+    names = (*(field.name for field in FIELDS), RELEARN)
+    values |= {name: getattr(options, name) for name in names if hasattr(options, name)}
     return make_config(values)
 
 

@@ -62,7 +62,7 @@ validate_every: int = 20  # steps between checks, and between saved states
 floor: str = "in_loop"  # magnitude floor; 'none' is the ablation without it (in_loop, boundary, paper, none)
 target: str = "nf4"  # format whose bins in_loop, the floor and the account aim at
 formats: list = ["nf4"]  # deployment formats to measure beside full precision
-relearn: bool = False  # attack by relearning half of the facts after the study
+attacks: list = []  # attacks after the study, such as relearn,prompts
 device: str = "cpu"  # torch device
 dtype: str = "float32"  # full precision: what weights are held and trained in (float32, bfloat16, float16)
 memory_mb: int = 2048  # memory that attribution may take on top of the model, in MB
@@ -145,12 +145,12 @@ print(scorecard_table(card))
 # unlearned model between the two: 0, nothing came back; 1, everything [O].
 
 # %%
-from mansu.study.stages.relearn import read_attacks, relearn_level
+from mansu.study.stages.attack import read_relearning
 
-attacks = read_attacks(run)
-for form in attacks or ():
-    show(charts.relearning_chart(attacks, form, relearn_level(run)))
-if not attacks:
+found = read_relearning(run)
+for form in found or ():
+    show(charts.relearning_chart(found, form))
+if not found:
     print(charts.NOT_ATTACKED)
 
 # %% [markdown]

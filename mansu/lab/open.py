@@ -9,7 +9,7 @@ import transformers
 from mansu.errors import InputError
 from mansu.lab.progress import progress
 from mansu.paths import absolute
-from mansu.study.config import FIELDS, make_config
+from mansu.study.config import FIELDS, RELEARN, make_config
 from mansu.study.folders import Folders, study_folders
 from mansu.study.run import Run
 from mansu.sweep.places import repository
@@ -27,6 +27,8 @@ def parameters(namespace: Mapping[str, Any]) -> dict[str, Any]:
     names = [*(field.name for field in FIELDS), *PLACES]
     if missing := [name for name in names if name not in namespace]:
         raise InputError(f"Run the parameters cell first; it does not set {', '.join(missing)}.")
+    if isinstance(namespace.get(RELEARN), bool):  # as papermill was told it before attacks
+        names.append(RELEARN)
     return {name: namespace[name] for name in names}
 
 

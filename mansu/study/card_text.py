@@ -5,7 +5,8 @@ from collections.abc import Sequence
 
 from mansu.data.facts import several
 from mansu.paths import short_name
-from mansu.study.relearned import relearning_lines
+from mansu.study.attacked import attack_notes, attack_table, tuned
+from mansu.study.relearned import RELEARN, relearning_lines
 from mansu.study.rows import VIEWS
 from mansu.study.rules.base import short
 from mansu.study.scorecard import Kind, Row, Rows, Scorecard
@@ -50,8 +51,7 @@ def scorecard_table(card: Scorecard, width: int = 100) -> str:
         "",
         *columns(attribution_rows(rows), None),
         "",
-        *_relearning(rows),
-        "",
+        *_attacks(rows, width),
         *_verdicts(card, width),
     ]
     return "\n".join(parts)
@@ -185,11 +185,18 @@ def _accuracy_note(card: Scorecard) -> str:
     return note + "held-out: forget facts under prompts that training never saw."
 
 
-def _relearning(rows: Rows) -> list[str]:
-    lines = relearning_lines(rows)
-    if not lines:
-        return ["relearning: not attacked (mansu run --relearn)"]
-    return columns(lines, None)
+def _attacks(rows: Rows, width: int) -> list[str]:
+    """What every attack brought back, a section each, and the worst of each side by side."""
+    names, lines = tuned(rows), []
+    if RELEARN not in names:
+        lines += ["relearning: not attacked (mansu run --relearn)", ""]
+    for name in names:
+        lines += [*columns(relearning_lines(rows, name), None), ""]
+    if worst := attack_table(rows):
+        told = [[*worst[0]], *([*line.values()] for line in worst)]
+        lines += columns(told, None)
+        lines += [*(part for note in attack_notes(rows) for part in textwrap.wrap(note, width)), ""]
+    return lines
 
 
 def _verdicts(card: Scorecard, width: int) -> list[str]:

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from mansu.attacks.halves import halve
 from mansu.data.companions import Companions, load_companions, require_untrained
 from mansu.data.facts import FactSet, load_fact_set, require_disjoint, several
 from mansu.data.fitting import check_fits
@@ -81,9 +80,10 @@ def check(config: StudyConfig, tokenizer: "Callable[[], PreTrainedTokenizerBase 
 
     Raises:
         InputError: Settings that are another method's, no such device, unknown or damaged model,
-            malformed or overlapping fact sets, a circuit larger than the model, a role or a half
-            for relearning that the sets leave empty, facts that the model cannot be asked, an
-            origin or a format whose file holds none, a target without a codebook.
+            malformed or overlapping fact sets, a circuit larger than the model, a role that the
+            sets leave empty, facts that the model cannot be asked, an origin, a format or an
+            attack whose file holds none, a target without a codebook, an attack that the sets give
+            nothing to work with.
     """
     require_fitting(config)
     sets = load_sets(config)
@@ -94,12 +94,9 @@ def check(config: StudyConfig, tokenizer: "Callable[[], PreTrainedTokenizerBase 
             if measured is not None:
                 require_untrained(measured, kept)
         _require_sides(kept)
-    if config.relearn:
-        for attacked in (sets.forget, *([sets.companions.twin] if sets.companions.twin else [])):
-            halve(attacked)
     require_layers(config)
     require_device(config.device)
-    _require_plugs(config)
+    _require_plugs(config, sets)
     found = tokenizer()
     if found is not None:
         _require_answers(config.model, sets, found)
@@ -159,11 +156,12 @@ def require_device(name: str, here: bool = False) -> None:
         raise InputError(f"device: '{name}' is not available here; give another.") from error
 
 
-def _require_plugs(config: StudyConfig) -> None:
-    """Refuses an origin or a format whose file cannot be imported or holds none, and such a target.
+def _require_plugs(config: StudyConfig, sets: Sets) -> None:
+    """Refuses a plug whose file cannot be imported or holds none, and what the plugs cannot use.
 
     These are imported here for the first time, and with them the libraries that compute.
     """
+    from mansu.attacks import find_attack
     from mansu.quant.formats import find_codebook
 
     find_codebook(config.target)
@@ -171,6 +169,8 @@ def _require_plugs(config: StudyConfig) -> None:
         find_origin(name)
     for name in config.formats:
         format_title(name)
+    for name in config.attacks:
+        find_attack(name).usable(sets.forget, sets.companions)
 
 
 def _require_sides(retain: FactSet) -> None:

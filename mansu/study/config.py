@@ -49,8 +49,10 @@ _PLUGGED = {
     "method": "mansu.unlearn.methods",
     "target": "mansu.quant.formats",
     "formats": "mansu.quant.formats",
+    "attacks": "mansu.attacks",
 }
-UNNAMED = ("device", "memory_mb", "formats", "relearn")
+UNNAMED = ("device", "memory_mb", "formats", "attacks")
+RELEARN = "relearn"  # in older command lines and files a switch of its own
 
 
 def _require_method(name: str) -> str:
@@ -65,6 +67,10 @@ def _require_formats(names: tuple[str, ...]) -> tuple[str, ...]:
     for name in names:
         _require_plug("formats", name)
     return tuple(dict.fromkeys(name for name in names if name != "fp"))
+
+
+def _require_attacks(names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(_require_plug("attacks", name) for name in names))
 
 
 def _require_plug(field: str, name: str) -> str:
@@ -84,10 +90,10 @@ def _split(value: Any) -> Any:
 MethodName = Annotated[str, AfterValidator(_require_method)]
 Target = Annotated[str, AfterValidator(_require_target)]
 Formats = Annotated[tuple[str, ...], BeforeValidator(_split), AfterValidator(_require_formats)]
+Attacks = Annotated[tuple[str, ...], BeforeValidator(_split), AfterValidator(_require_attacks)]
 Count = Annotated[Whole, Field(ge=1, le=1_000_000)]
 Positive = Annotated[Real, Field(gt=0, le=1e6, allow_inf_nan=False)]
 NonNegative = Annotated[Real, Field(ge=0, le=1e6, allow_inf_nan=False)]
-Switch = Annotated[bool, Field()]
 Share = Annotated[Real, Field(gt=0, le=1, allow_inf_nan=False)]
 
 
@@ -147,7 +153,7 @@ class StudyConfig:
 
     target: Target = _field("nf4", "format whose bins in_loop, the floor and the account aim at")
     formats: Formats = _field(("nf4",), "deployment formats to measure beside full precision")
-    relearn: Switch = _field(False, "attack by relearning half of the facts after the study")
+    attacks: Attacks = _field((), "attacks after the study, such as relearn,prompts")
     device: Name = _field("cpu", "torch device")
     dtype: Literal["float32", "bfloat16", "float16"] = _field(
         "float32", "full precision: what weights are held and trained in"
@@ -180,7 +186,7 @@ def make_config(values: dict[str, Any]) -> StudyConfig:
     if isinstance(target, str) and target in found["target"]:
         settings["formats"] = (target,)  # what is aimed at is measured, if nothing else is said
     try:
-        config = _ADAPTER.validate_python({**settings, **values})
+        config = _ADAPTER.validate_python({**settings, **_without_switch(values)})
     except Invalid as error:
         known = {f.name for f in FIELDS}
         told = []
@@ -197,6 +203,26 @@ def make_config(values: dict[str, Any]) -> StudyConfig:
     with suppress(OSError):  # no folder can have such a name, so it names something else
         sets["model"] = locate_model(config.model)
     return dataclasses.replace(config, **sets)  # pyright: ignore
+
+
+def _without_switch(values: dict[str, Any]) -> dict[str, Any]:
+    """The values without the switch :data:`RELEARN`: it says whether ``attacks`` has that one.
+
+    Raises:
+        InputError: It is none.
+    """
+    if RELEARN not in values:
+        return values
+    rest = {name: value for name, value in values.items() if name != RELEARN}
+    try:
+        asked = TypeAdapter(bool).validate_python(values[RELEARN])
+    except Invalid as error:
+        told = f"{RELEARN}: give yes or no, not {quote(values[RELEARN])}; or name it in attacks."
+        raise InputError(told) from error
+    names = _split(rest.get("attacks", ()))
+    if isinstance(names, list | tuple):  # what else it may be is refused by its own name
+        rest["attacks"] = [*([RELEARN] if asked else []), *(n for n in names if n != RELEARN)]
+    return rest
 
 
 def defaults(method: str) -> StudyConfig:

@@ -96,7 +96,7 @@ ENDS = {
 
 
 def test_every_number_of_the_configuration_has_its_ends_tried():
-    others = {"model", "forget", "retain", "utility", "device", "target", "formats", "relearn"}
+    others = {"model", "forget", "retain", "utility", "device", "target", "formats", "attacks"}
     assert {field.name for field in FIELDS} == {*others, *OFFERED, *ENDS}
 
 

@@ -28,9 +28,6 @@ def command_line(config: StudyConfig) -> str:
         usual = StudyConfig() if field.name == "method" else own
         if value != getattr(usual, field.name):
             name = field.name.replace("_", "-")
-            if isinstance(value, bool):
-                words.append(f"--{name}" if value else f"--no-{name}")
-                continue
             told = ",".join(value) if isinstance(value, tuple) else str(value)
             words += [f"--{name}", told]
     return shlex.join(words)

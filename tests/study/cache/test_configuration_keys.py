@@ -40,7 +40,7 @@ DEPENDENT: dict[str, set[str]] = {
     "floor": TRAINED,
     "target": TRAINED,
     "formats": {"scorecard"},
-    "relearn": {"scorecard"},
+    "attacks": {"scorecard"},
     "device": set(),
     "memory_mb": set(),
 }
@@ -54,7 +54,7 @@ OTHER = {
     "floor": "boundary",
     "target": "fp4",
     "formats": (),
-    "relearn": True,
+    "attacks": ("relearn",),
     "device": "cuda",
     "dtype": "bfloat16",
 }
