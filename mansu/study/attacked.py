@@ -120,8 +120,8 @@ def _tuned(rows: Rows, share: Row) -> Worst:
     def told(metric: str) -> Row:
         return rows.at("forget", view, metric, share.state, "value")
 
-    again = "deployed again" if told("redeployed").value else "as trained"
-    setting = f"rate {told('attack_rate').value:g}, {again}"
+    again = "redeployed" if told("redeployed").value else "as trained"
+    setting = f"{told('attack_rate').value:g}, {again}"
     name = RELEARN if view == view_of(RELEARN) else view
     return Worst(name, told(ACCURACY), setting, *_beside(rows, view, share.format), share)
 

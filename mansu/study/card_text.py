@@ -3,6 +3,7 @@
 import textwrap
 from collections.abc import Sequence
 
+from mansu.attacks import find_attack
 from mansu.data.facts import several
 from mansu.paths import short_name
 from mansu.study.attacked import attack_notes, attack_table, tuned
@@ -191,10 +192,10 @@ def _attacks(rows: Rows, width: int) -> list[str]:
     if RELEARN not in names:
         lines += ["relearning: not attacked (mansu run --relearn)", ""]
     for name in names:
-        lines += [*columns(relearning_lines(rows, name), None), ""]
+        told = relearning_lines(rows, name, find_attack(name).title)
+        lines += [*columns(told, None), ""]
     if worst := attack_table(rows):
-        told = [[*worst[0]], *([*line.values()] for line in worst)]
-        lines += columns(told, None)
+        lines += columns([[*worst[0]], *([*line.values()] for line in worst)], None)
         lines += [*(part for note in attack_notes(rows) for part in textwrap.wrap(note, width)), ""]
     return lines
 
