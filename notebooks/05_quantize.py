@@ -108,6 +108,25 @@ table(charts.fact_table(run.forget, measured), title="Forget facts that the unle
 table(charts.template_table(run.forget, measured), title="Forget accuracy by prompt")
 
 # %% [markdown]
+# ## Attacked
+#
+# Whoever has the model may do more than ask. Every attack that `attacks` names is tried at several settings;
+# the worst counts, in each precision. Beside it the same setting on the original, and on a model that never
+# knew: the original, asked about invented subjects. What an attack brings out there, it would bring out of
+# anybody [O].
+
+# %%
+from mansu.study.attacked import attack_notes, attack_table
+from mansu.study.stages.judge import attacked_rows
+
+attacked = attacked_rows(run)
+if attacked:
+    table(attack_table(attacked), title="Forget accuracy under attack, the worst setting of each")
+    print("\n".join(attack_notes(attacked)))
+else:
+    print('Not attacked: name attacks in the parameters, such as attacks = ["prune", "prompts"].')
+
+# %% [markdown]
 # ## Explore
 #
 # Choose questions and prompts: the slopes and the table of facts follow. A fact counts as known from a

@@ -155,7 +155,7 @@ def attack_table(rows: Rows) -> list[dict[str, str]]:
     return [
         {
             "attack": worst.attack,
-            "": short(worst.row.format),
+            "format": short(worst.row.format),
             "worst": _number(worst.row),
             "at": worst.setting,
             "original": _plain(worst.original),
