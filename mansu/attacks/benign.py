@@ -17,13 +17,15 @@ from mansu.attacks.base import (
     questions,
 )
 from mansu.attacks.relearning.lessons import GRID, TAUGHT_ITEMS, UNTAUGHT_ITEMS, Lesson
-from mansu.attacks.relearning.tuning import relearn
+from mansu.attacks.relearning.tuning import CHECKS, relearn
 from mansu.data.companions import Companions
 from mansu.data.examples import build_examples
 from mansu.data.facts import FactSet
 from mansu.data.templates import Fact, plain
 from mansu.errors import InputError
 from mansu.models import LanguageModel
+
+STEPS = (CHECKS[0], CHECKS[-1])  # on the way nothing ends it
 
 
 def strike(model: LanguageModel, target: Target, rate: str, progress: Progress) -> Relearning:
@@ -38,7 +40,7 @@ def strike(model: LanguageModel, target: Target, rate: str, progress: Progress) 
         level=guessing(asked, target.facts),
         ends=False,
     )
-    return relearn(model, lesson, float(rate), target.form, progress=progress)
+    return relearn(model, lesson, float(rate), target.form, STEPS, progress=progress)
 
 
 def taught(facts: FactSet, companions: Companions) -> tuple[Fact, ...]:

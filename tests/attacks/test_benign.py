@@ -3,6 +3,7 @@
 import pytest
 
 from mansu.attacks import Target, find_attack
+from mansu.attacks.base import Relearning
 from mansu.attacks.benign import taught
 from mansu.attacks.relearning import tuning
 from mansu.data.companions import Companions, load_companions
@@ -40,9 +41,9 @@ def test_it_teaches_in_the_forget_set_s_sentences_and_asks_the_whole_set(tiny, m
     target = Target(facts, companions, facts.held_out, 0.9, "nf4")
     teach, lessons, before = tuning.teach, [], weights(tiny)
 
-    def look(model, lesson, *given):
+    def look(model, lesson, rate, redeployed, update, _steps, seed, progress):
         lessons.append(lesson)
-        return teach(model, lesson, *given[:3], (0, 2), *given[4:])
+        return teach(model, lesson, rate, redeployed, update, (0, 2), seed, progress)
 
     monkeypatch.setattr(tuning, "teach", look)
     found = ATTACK.strike(tiny, target, "0.0005", lambda *_: None)
@@ -52,6 +53,7 @@ def test_it_teaches_in_the_forget_set_s_sentences_and_asks_the_whole_set(tiny, m
     assert {e.fact_id for e in lesson.examples} == {f.id for f in taught(facts, companions)}
     assert {i.fact_id for i in lesson.untaught} == {f.id for f in facts.facts}
     assert {i.template_id for i in lesson.untaught} <= {t.id for t in facts.held_out}
+    assert isinstance(found, Relearning)
     assert found.has_taught  # every setting counts
 
 
@@ -59,5 +61,7 @@ def test_it_goes_on_to_its_last_step_however_well_it_is_learnt(tiny) -> None:
     facts = load_fact_set("elements")
     target = Target(facts, load_companions(facts), facts.held_out, 0.9, "fp")
     found = ATTACK.strike(tiny, target, "0.0005", lambda *_: None)
-    assert [check.step for check in found.checks] == list(tuning.CHECKS)
+    assert isinstance(found, Relearning)
+    assert [check.step for check in found.checks] == [0, 40]
+    assert len(found.losses) == 40
     assert found.losses[-1] < found.losses[0]

@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from mansu.attacks import Target, find_attack, questions
+from mansu.attacks import Answers, Target, find_attack, questions
 from mansu.attacks.prompts import FILLER, KINDS, prompts
 from mansu.data.companions import Companions, load_companions
 from mansu.data.facts import FactSet, load_fact_set
@@ -86,5 +86,6 @@ def test_what_it_finds_is_what_the_model_answers(tiny, target: Target) -> None:
     found = ATTACK.strike(tiny, target, "lower-case", lambda *_: None)
     asked = prompts(target, "lower-case")
     assert all(plain(i.prompt) == i.prompt.casefold().replace("\n", " ") for i in asked)
+    assert isinstance(found, Answers)
     assert found.scores.accuracy == score_items(tiny, asked).accuracy
     assert found.setting == "lower-case"

@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 import torch
 
-from mansu.attacks import Target, find_attack
+from mansu.attacks import Answers, Target, find_attack
 from mansu.attacks.prune import SHARES, pruned
 from mansu.data.companions import load_companions
 from mansu.data.facts import load_fact_set
@@ -45,6 +45,7 @@ def test_the_model_is_asked_pruned_as_deployed_and_is_itself_again_afterwards(
     monkeypatch.setattr(base, "score_items", look)
     found = find_attack("prune").strike(each_tiny, target, "0.3", lambda *_: None)
     assert_untouched(each_tiny, before)
+    assert isinstance(found, Answers)
     assert found.setting == "0.3"
     assert all(share >= 0.299 for share in zeros.values())
 

@@ -35,18 +35,6 @@ def halve(fact_set: FactSet, seed: int = ORDER_SEED) -> Halves:
     Raises:
         InputError: A side would be empty: the set has one answer in all.
     """
-    halves = split(fact_set, seed)
-    if not halves.untaught:
-        raise InputError(
-            f"{fact_set.path}: relearning teaches half of the facts and asks the other half, and "
-            f"all facts of {fact_set.name!r} have one answer; add facts with other answers, or "
-            "leave relearning out."
-        )
-    return halves
-
-
-def split(fact_set: FactSet, seed: int = ORDER_SEED) -> Halves:
-    """As :func:`halve`; where the set has one answer in all, V is empty."""
     groups: dict[str, list[Fact]] = {}
     for fact in ordered(fact_set.facts, seed):
         groups.setdefault(plain(fact.answer), []).append(fact)
@@ -55,4 +43,10 @@ def split(fact_set: FactSet, seed: int = ORDER_SEED) -> Halves:
     # The largest first, so that the small ones even the sides out.
     for group in sorted(groups.values(), key=len, reverse=True):
         (taught if len(taught) <= len(untaught) else untaught).extend(group)
+    if not untaught:
+        raise InputError(
+            f"{fact_set.path}: relearning teaches half of the facts and asks the other half, and "
+            f"all facts of {fact_set.name!r} have one answer; add facts with other answers, or "
+            "leave relearning out."
+        )
     return Halves(ordered(taught, seed), ordered(untaught, seed))

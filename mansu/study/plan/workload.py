@@ -13,7 +13,7 @@ from typing import Any
 
 from mansu.attacks import find_attack
 from mansu.attacks.base import ask
-from mansu.attacks.relearning.halves import split
+from mansu.attacks.relearning.halves import halve
 from mansu.attacks.relearning.lessons import TAUGHT_ITEMS, UNTAUGHT_ITEMS
 from mansu.data.encoding import encode, token_ids
 from mansu.data.examples import Example
@@ -184,7 +184,7 @@ def _speaking(model: LanguageModel, items: Sequence[Item]) -> list[Scoring]:
 
 def _attacking(model: LanguageModel, forget: FactSet) -> list[Scoring]:
     """Both halves, in the unseen and in the trained wording: which is asked is found in the run."""
-    halves = split(forget)
+    halves = halve(forget)
     return [
         batch
         for side, most in ((halves.taught, TAUGHT_ITEMS), (halves.untaught, UNTAUGHT_ITEMS))

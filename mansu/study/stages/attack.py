@@ -11,7 +11,7 @@ import numpy as np
 
 from mansu.attacks import find_attack
 from mansu.attacks.base import ASK_SEED, Answers, Relearning, Target, ask
-from mansu.attacks.relearning.halves import split
+from mansu.attacks.relearning.halves import halve
 from mansu.attacks.relearning.lessons import TAUGHT_ITEMS
 from mansu.data.facts import FactSet
 from mansu.metrics.mcq import score_items
@@ -66,7 +66,7 @@ def _source(origin: str) -> str:
 )
 def find_aim(run: Run, form: str) -> Aim:
     """Which prompts are asked, and what the original answers of T under them."""
-    taught, held_out = split(run.forget).taught[:TAUGHT_ITEMS], run.forget.held_out
+    taught, held_out = halve(run.forget).taught[:TAUGHT_ITEMS], run.forget.held_out
     with in_state(run, State("original", form)) as model:
         for templates in (held_out, run.forget.seen):
             items = ask(taught, templates, len(taught) * len(templates), ASK_SEED)
