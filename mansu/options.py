@@ -10,6 +10,7 @@ from mansu.paths import expand
 from mansu.registry import plugs
 from mansu.study.config import (
     FIELDS,
+    RELEARN,
     StudyConfig,
     choices,
     default_of,
@@ -40,6 +41,12 @@ def add_config(parser: argparse.ArgumentParser, method: str) -> None:
         given = field.name in ("floor", "formats")  # which the method has a say in
         default = getattr(own, field.name) if given else default_of(field)
         _add_field(group, field, default)
+    group.add_argument(
+        f"--{RELEARN}",
+        action=argparse.BooleanOptionalAction,
+        default=argparse.SUPPRESS,
+        help=f"whether {RELEARN} is one of the attacks",
+    )
     group = parser.add_argument_group(
         f"settings of {method} (--method NAME --help has another one's)",
         "Each as an option of its own, or all as --set NAME=VALUE.",
@@ -60,17 +67,8 @@ def add_config(parser: argparse.ArgumentParser, method: str) -> None:
 
 
 def _add_field(group: argparse._ArgumentGroup, field: dataclasses.Field, default: object) -> None:
-    default = ",".join(default) if isinstance(default, tuple) else default
+    default = ",".join(default) or "none" if isinstance(default, tuple) else default
     name = f"--{field.name.replace('_', '-')}"
-    if isinstance(default, bool):
-        group.add_argument(
-            name,
-            dest=field.name,
-            action=argparse.BooleanOptionalAction,
-            default=argparse.SUPPRESS,
-            help=f"{describe(field)} (default: {'yes' if default else 'no'})",
-        )
-        return
     group.add_argument(
         name,
         dest=field.name,

@@ -31,7 +31,7 @@ model: str = "smollm2-135m"  # packaged or tiny model, local folder, or hub id
 forget: str = "capitals"  # fact set to unlearn: a built-in name or a JSON Lines file
 retain: str = "us_cities,continents"  # fact sets to keep, commas between; train facts steer training
 utility: str = "elements"  # fact set that is only ever measured
-method: str = "mansu"  # unlearning method (ga, mansu, npo)
+method: str = "mansu"  # unlearning method (ga, graddiff, gu, gu-cone, lora, lunar, mansu, mansu-global, npo, npo-mean, quail, rmu, simnpo, ste, sure, surgical-ga)
 seed: int = 0  # order of the training examples
 items: int = 300  # questions asked of each role at most
 attribution: str = "eap-ig"  # edge attribution method (eap, eap-ig)
@@ -44,7 +44,7 @@ settings: dict = {}  # the method's own settings by name, such as steps (mansu r
 floor: str = ""  # magnitude floor; not given, the method's own; 'none' is the ablation without it (in_loop, boundary, paper, none)
 target: str = "nf4"  # format whose bins in_loop, the floor and the account aim at
 formats: list = ["nf4"]  # deployment formats to measure beside full precision
-relearn: bool = False  # attack by relearning half of the facts after the study
+attacks: list = []  # attacks after the study, such as relearn,prompts
 device: str = "cpu"  # torch device
 dtype: str = "float32"  # full precision: what weights are held and trained in (float32, bfloat16, float16)
 memory_mb: int = 2048  # memory that attribution may take on top of the model, in MB
@@ -94,6 +94,25 @@ table(charts.fact_table(run.forget, measured), title="Forget facts that the unle
 
 # %%
 table(charts.template_table(run.forget, measured), title="Forget accuracy by prompt")
+
+# %% [markdown]
+# ## Attacked
+#
+# Whoever has the model may do more than ask. Every attack that `attacks` names is tried at several settings;
+# the worst counts, in each precision. Beside it the same setting on the original, and on a model that never
+# knew: the original, asked about invented subjects. What an attack brings out there, it would bring out of
+# anybody [O].
+
+# %%
+from mansu.study.attacked import attack_notes, attack_table
+from mansu.study.stages.judge import attacked_rows
+
+attacked = attacked_rows(run)
+if attacked:
+    table(attack_table(attacked), title="Forget accuracy under attack, the worst setting of each")
+    print("\n".join(attack_notes(attacked)))
+else:
+    print('Not attacked: name attacks in the parameters, such as attacks = ["prune", "prompts"].')
 
 # %% [markdown]
 # ## Explore

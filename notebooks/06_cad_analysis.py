@@ -37,7 +37,7 @@ model: str = "smollm2-135m"  # packaged or tiny model, local folder, or hub id
 forget: str = "capitals"  # fact set to unlearn: a built-in name or a JSON Lines file
 retain: str = "us_cities,continents"  # fact sets to keep, commas between; train facts steer training
 utility: str = "elements"  # fact set that is only ever measured
-method: str = "mansu"  # unlearning method (ga, mansu, npo)
+method: str = "mansu"  # unlearning method (ga, graddiff, gu, gu-cone, lora, lunar, mansu, mansu-global, npo, npo-mean, quail, rmu, simnpo, ste, sure, surgical-ga)
 seed: int = 0  # order of the training examples
 items: int = 300  # questions asked of each role at most
 attribution: str = "eap-ig"  # edge attribution method (eap, eap-ig)
@@ -50,7 +50,7 @@ settings: dict = {}  # the method's own settings by name, such as steps (mansu r
 floor: str = ""  # magnitude floor; not given, the method's own; 'none' is the ablation without it (in_loop, boundary, paper, none)
 target: str = "nf4"  # format whose bins in_loop, the floor and the account aim at
 formats: list = ["nf4"]  # deployment formats to measure beside full precision
-relearn: bool = False  # attack by relearning half of the facts after the study
+attacks: list = []  # attacks after the study, such as relearn,prompts
 device: str = "cpu"  # torch device
 dtype: str = "float32"  # full precision: what weights are held and trained in (float32, bfloat16, float16)
 memory_mb: int = 2048  # memory that attribution may take on top of the model, in MB
@@ -133,12 +133,12 @@ print(scorecard_table(card))
 # unlearned model between the two: 0, nothing came back; 1, everything [O].
 
 # %%
-from mansu.study.stages.relearn import read_attacks, relearn_level
+from mansu.study.stages.attack import read_relearning
 
-attacks = read_attacks(run)
-for form in attacks or ():
-    show(charts.relearning_chart(attacks, form, relearn_level(run)))
-if not attacks:
+found = read_relearning(run)
+for form in found or ():
+    show(charts.relearning_chart(found, form))
+if not found:
     print(charts.NOT_ATTACKED)
 
 # %% [markdown]

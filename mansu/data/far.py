@@ -5,7 +5,8 @@ A far template's kind says what is put around its text:
 * ``few_shot``: five facts of the set's pool in the same words, with their answers;
 * ``letters``: the options behind letters, of which one is to be named;
 * ``chat``: the model's own chat template; the text's last line begins the reply;
-* ``passage``: nothing, the text is itself a longer one.
+* ``passage``: nothing, the text is itself a longer one;
+* ``french``, ``spanish``, ``german``: nothing, the text is in that language.
 
 A reverse template names the answer and asks for the subject. That is another association: it is
 measured for itself and says nothing about whether the fact was forgotten.
@@ -98,9 +99,7 @@ def _wrap(
     pool: Sequence[Fact],
 ) -> Item:
     if template.kind == "few_shot":
-        told = _examples(fact, template, pool)
-        examples = [template.render(e) + template.follow(e, e.answer) for e in told]
-        return replace(item, prompt="\n\n".join([*examples, item.prompt]))
+        return replace(item, prompt=behind_examples(item.prompt, fact, template, pool))
     if template.kind == "letters":
         letters = string.ascii_uppercase[: len(item.options)]
         lines = [f"{a}.{text}" for a, text in zip(letters, item.options, strict=True)]
@@ -114,7 +113,14 @@ def _wrap(
     return item
 
 
-def _examples(fact: Fact, template: Template, pool: Sequence[Fact]) -> list[Fact]:
+def behind_examples(prompt: str, fact: Fact, template: Template, pool: Sequence[Fact]) -> str:
+    """A prompt of a fact, behind facts of the pool in the same words, with their answers."""
+    told = examples(fact, template, pool)
+    shown = [template.render(e) + template.follow(e, e.answer) for e in told]
+    return "\n\n".join([*shown, prompt])
+
+
+def examples(fact: Fact, template: Template, pool: Sequence[Fact]) -> list[Fact]:
     """Facts of the pool, in the template's own order, none of which gives the answer away."""
     order = random.Random(template.id).sample(pool, len(pool))
     others = [example for example in order if plain(example.answer) != plain(fact.answer)]

@@ -4,7 +4,7 @@ A file is JSON Lines: first the set's own record, then a record for each fact. U
 errors, because a misspelt optional field would otherwise be ignored in silence.
 """
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, get_args
 
 from pydantic import (
     AfterValidator,
@@ -16,10 +16,14 @@ from pydantic import (
     model_validator,
 )
 
-Kind = Literal["cloze", "possessive", "question", "few_shot", "letters", "chat", "passage"]
+Language = Literal["french", "spanish", "german"]
+Kind = (
+    Literal["cloze", "possessive", "question", "few_shot", "letters", "chat", "passage"] | Language
+)
 Role = Literal["seen", "held_out", "far", "reverse"]
 # How a prompt that is far from training is written; all other kinds are grammatical forms.
-FAR_KINDS = ("few_shot", "letters", "chat", "passage")
+LANGUAGES: tuple[str, ...] = get_args(Language)
+FAR_KINDS = ("few_shot", "letters", "chat", "passage", *LANGUAGES)
 # Sets that a set may name, as built-in names or as paths from its own file's folder.
 COMPANIONS = ("neighbours", "far_utility", "twin", "pool")
 

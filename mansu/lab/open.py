@@ -10,7 +10,7 @@ from mansu.errors import InputError
 from mansu.lab.progress import progress
 from mansu.paths import absolute
 from mansu.registry import plugs
-from mansu.study.config import FIELDS, make_config, own_fields
+from mansu.study.config import FIELDS, RELEARN, make_config, own_fields
 from mansu.study.folders import Folders, study_folders
 from mansu.study.own_settings import METHODS, others
 from mansu.study.run import Run
@@ -31,11 +31,11 @@ def parameters(namespace: Mapping[str, Any]) -> dict[str, Any]:
     names = [*(field.name for field in FIELDS), *PLACES]
     if missing := [name for name in names if name not in namespace]:
         raise InputError(f"Run the parameters cell first; it does not set {', '.join(missing)}.")
-    method, own = str(namespace["method"]), set[str]()
+    method, short = str(namespace["method"]), {RELEARN}
     if method in plugs(METHODS):
-        own = {*others(method), *(field.name for field in own_fields(method))}
-    short = [name for name in own if isinstance(namespace.get(name), (bool, int, float, str))]
-    return {name: namespace[name] for name in (*names, *short)}
+        short |= {*others(method), *(field.name for field in own_fields(method))}
+    given = [name for name in short if isinstance(namespace.get(name), (bool, int, float, str))]
+    return {name: namespace[name] for name in (*names, *given)}
 
 
 def open_run(*, out: str = "", shared: str = "", **fields: Any) -> Run:

@@ -3,9 +3,11 @@
 import textwrap
 from collections.abc import Sequence
 
+from mansu.attacks import find_attack
 from mansu.data.facts import several
 from mansu.paths import short_name
-from mansu.study.relearned import relearning_lines
+from mansu.study.attacked import attack_notes, attack_table, tuned
+from mansu.study.relearned import RELEARN, relearning_lines
 from mansu.study.rows import VIEWS
 from mansu.study.rules.base import short
 from mansu.study.scorecard import Kind, Row, Rows, Scorecard
@@ -50,8 +52,7 @@ def scorecard_table(card: Scorecard, width: int = 100) -> str:
         "",
         *columns(attribution_rows(rows), None),
         "",
-        *_relearning(rows),
-        "",
+        *_attacks(rows, width),
         *_verdicts(card, width),
     ]
     return "\n".join(parts)
@@ -185,11 +186,18 @@ def _accuracy_note(card: Scorecard) -> str:
     return note + "held-out: forget facts under prompts that training never saw."
 
 
-def _relearning(rows: Rows) -> list[str]:
-    lines = relearning_lines(rows)
-    if not lines:
-        return ["relearning: not attacked (mansu run --relearn)"]
-    return columns(lines, None)
+def _attacks(rows: Rows, width: int) -> list[str]:
+    """What every attack brought back, a section each, and the worst of each side by side."""
+    names, lines = tuned(rows), []
+    if RELEARN not in names:
+        lines += ["relearning: not attacked (mansu run --relearn)", ""]
+    for name in names:
+        told = relearning_lines(rows, name, find_attack(name).title)
+        lines += [*columns(told, None), ""]
+    if worst := attack_table(rows):
+        lines += columns([[*worst[0]], *([*line.values()] for line in worst)], None)
+        lines += [*(part for note in attack_notes(rows) for part in textwrap.wrap(note, width)), ""]
+    return lines
 
 
 def _verdicts(card: Scorecard, width: int) -> list[str]:

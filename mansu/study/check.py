@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from mansu.attacks.halves import halve
 from mansu.data.companions import Companions, load_companions, require_untrained
 from mansu.data.facts import FactSet, load_fact_set, require_disjoint, several
 from mansu.data.fitting import check_fits
@@ -85,10 +84,10 @@ def check(config: StudyConfig, tokenizer: "Callable[[], PreTrainedTokenizerBase 
     Raises:
         InputError: A floor that is another method's, settings without effect or that the model
             cannot have, no such device, unknown or damaged model, malformed or overlapping fact
-            sets, a circuit larger than the model, a role or a half that the sets leave empty, facts
-            that the model cannot be asked, missing data of a method's own, an origin or a format
-            whose file holds none, a target
-            without a codebook.
+            sets, a circuit larger than the model, a role that the sets leave empty, facts that the
+            model cannot be asked, missing data of a method's own, an origin, a format or an attack
+            whose file holds none, a target without a codebook, an attack that the sets give nothing
+            to work with.
     """
     require_fitting(config)
     require_effect(config)
@@ -101,13 +100,10 @@ def check(config: StudyConfig, tokenizer: "Callable[[], PreTrainedTokenizerBase 
             if measured is not None:
                 require_untrained(measured, kept)
         _require_sides(kept)
-    if config.relearn:
-        for attacked in (sets.forget, *([sets.companions.twin] if sets.companions.twin else [])):
-            halve(attacked)
     require_layers(config)
     find_method(config.method).refuse(config.model, config.settings)
     require_device(config.device)
-    _require_plugs(config)
+    _require_plugs(config, sets)
     found = tokenizer()
     if found is not None:
         _require_answers(config.model, sets, found)
@@ -173,11 +169,12 @@ def _require_needs(config: StudyConfig) -> None:
         refusals()
 
 
-def _require_plugs(config: StudyConfig) -> None:
-    """Refuses an origin or a format whose file cannot be imported or holds none, and such a target.
+def _require_plugs(config: StudyConfig, sets: Sets) -> None:
+    """Refuses a plug whose file cannot be imported or holds none, and what the plugs cannot use.
 
     These are imported here for the first time, and with them the libraries that compute.
     """
+    from mansu.attacks import find_attack
     from mansu.quant.formats import find_codebook
 
     find_codebook(config.target)
@@ -185,6 +182,8 @@ def _require_plugs(config: StudyConfig) -> None:
         find_origin(name)
     for name in config.formats:
         format_title(name)
+    for name in config.attacks:
+        find_attack(name).usable(sets.forget, sets.companions)
 
 
 def _require_sides(retain: FactSet) -> None:

@@ -14,7 +14,7 @@ from mansu.data.facts import locate_fact_set, several
 from mansu.errors import InputError, enumerate_some, quote
 from mansu.models.recipes import locate_model
 from mansu.registry import plugs, suggest
-from mansu.settings import Count, Switch, Whole
+from mansu.settings import Count, Whole
 from mansu.settings import setting as _field
 from mansu.study import own_settings
 from mansu.study.own_settings import own_fields as own_fields
@@ -36,8 +36,10 @@ _PLUGGED = {
     "method": "mansu.unlearn.methods",
     "target": "mansu.quant.formats",
     "formats": "mansu.quant.formats",
+    "attacks": "mansu.attacks",
 }
-UNNAMED = ("device", "memory_mb", "formats", "relearn")
+UNNAMED = ("device", "memory_mb", "formats", "attacks")
+RELEARN = "relearn"  # in older command lines and files a switch of its own
 
 
 def _require_method(name: str) -> str:
@@ -52,6 +54,10 @@ def _require_formats(names: tuple[str, ...]) -> tuple[str, ...]:
     for name in names:
         _require_plug("formats", name)
     return tuple(dict.fromkeys(name for name in names if name != "fp"))
+
+
+def _require_attacks(names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(_require_plug("attacks", name) for name in names))
 
 
 def _require_plug(field: str, name: str) -> str:
@@ -71,6 +77,7 @@ def _split(value: Any) -> Any:
 MethodName = Annotated[str, AfterValidator(_require_method)]
 Target = Annotated[str, AfterValidator(_require_target)]
 Formats = Annotated[tuple[str, ...], BeforeValidator(_split), AfterValidator(_require_formats)]
+Attacks = Annotated[tuple[str, ...], BeforeValidator(_split), AfterValidator(_require_attacks)]
 
 
 @dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))
@@ -113,7 +120,7 @@ class StudyConfig:
 
     target: Target = _field("nf4", "format whose bins in_loop, the floor and the account aim at")
     formats: Formats = _field(("nf4",), "deployment formats to measure beside full precision")
-    relearn: Switch = _field(False, "attack by relearning half of the facts after the study")
+    attacks: Attacks = _field((), "attacks after the study, such as relearn,prompts")
     device: Name = _field("cpu", "torch device")
     dtype: Literal["float32", "bfloat16", "float16"] = _field(
         "float32", "full precision: what weights are held and trained in"
@@ -149,7 +156,7 @@ def make_config(values: dict[str, Any]) -> StudyConfig:
     if isinstance(target, str) and target in plugs(_PLUGGED["target"]):
         given.setdefault("formats", (target,))  # what is aimed at is measured, too
     try:
-        config = _ADAPTER.validate_python(given)
+        config = _ADAPTER.validate_python(_without_switch(given))
     except Invalid as error:
         told = [*_told(error), *told]
     if told:
@@ -171,6 +178,26 @@ def _told(error: Invalid) -> list[str]:
         else:
             told.append(f"{key}: {words(problem)}, not {quote(problem['input'])}")
     return told
+
+
+def _without_switch(values: dict[str, Any]) -> dict[str, Any]:
+    """The values without the switch :data:`RELEARN`: it says whether ``attacks`` has that one.
+
+    Raises:
+        InputError: It is none.
+    """
+    if RELEARN not in values:
+        return values
+    rest = {name: value for name, value in values.items() if name != RELEARN}
+    try:
+        asked = TypeAdapter(bool).validate_python(values[RELEARN])
+    except Invalid as error:
+        told = f"{RELEARN}: give yes or no, not {quote(values[RELEARN])}; or name it in attacks."
+        raise InputError(told) from error
+    names = _split(rest.get("attacks", ()))
+    if isinstance(names, list | tuple):  # what else it may be is refused by its own name
+        rest["attacks"] = [*([RELEARN] if asked else []), *(n for n in names if n != RELEARN)]
+    return rest
 
 
 def defaults(method: str) -> StudyConfig:

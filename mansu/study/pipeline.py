@@ -3,7 +3,7 @@
 from mansu.study.run import Run
 from mansu.study.scorecard import Scorecard
 from mansu.study.stages import floor, judge, localize, measure, train
-from mansu.study.stages.relearn import relearn_all
+from mansu.study.stages.attack import attack_all
 from mansu.study.state import states
 
 
@@ -18,6 +18,6 @@ def run_study(run: Run) -> Scorecard:
         stage(run)
     for state in asked:
         measure(run, state)
-    if run.config.relearn:
-        relearn_all(run)
+    for name in run.config.attacks:
+        attack_all(run, name)
     return judge(run)

@@ -1,28 +1,42 @@
-"""What the attacks by relearning found, as rows of the scorecard, and in words."""
+"""What an attack that fine-tunes found, as rows of the scorecard, and in words."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from mansu.attacks.recovery import Recovery, recover, why_undefined
+from mansu.attacks.relearning.recovery import Recovery, recover, why_undefined
 from mansu.metrics.significance import accuracy_interval
 from mansu.study.scorecard import Row, Rows
 from mansu.study.state import FP, State, format_title
 
 if TYPE_CHECKING:
-    from mansu.attacks.relearning import Attack
-    from mansu.study.stages.relearn import Attacks
+    from mansu.attacks.base import Relearning
 
-VIEW, CONTROL_VIEW = "relearned", "never-knew"
-# The control is the original on facts that nobody knows: its rows are the original's, in a view of
-# their own.
-_PLACES = {
-    "unlearned": (VIEW, "unlearned"),
-    "original": (VIEW, "original"),
-    "control": (CONTROL_VIEW, "original"),
-}
+    Found = Mapping[str, Mapping[str, tuple[Relearning, ...]]]
+
+RELEARN = "relearn"  # the attack that rule 5 reads
+CONTROL = "never-knew"
 
 
-def relearning_rows(attacks: "Attacks", level: float) -> Rows:
+def view_of(name: str) -> str:
+    """The view of an attack's rows."""
+    return "relearned" if name == RELEARN else name
+
+
+def control_of(view: str) -> str:
+    """The view of its control's.
+
+    The control is the original on facts that nobody knows: its rows are the original's, in a view
+    of their own.
+    """
+    return CONTROL if view == "relearned" else f"{view}, {CONTROL}"
+
+
+def place_of(view: str, origin: str) -> tuple[str, str]:
+    """View and origin of the rows about an attacked origin."""
+    return (control_of(view), "original") if origin == "control" else (view, origin)
+
+
+def relearning_rows(found: "Found", name: str = RELEARN) -> Rows:
     """The recovered share in every format, and the accuracies that it is made of.
 
     All are about the setting with the largest share:
@@ -34,33 +48,36 @@ def relearning_rows(attacks: "Attacks", level: float) -> Rows:
     * ``level``, in the control's view, where no control ran and this stands in for it.
 
     Args:
-        attacks: Every setting, by format and origin.
-        level: Stands in for the control where there is none.
+        found: Every setting, by format and origin.
+        name: The attack's.
     """
-    return Rows(row for form, beside in attacks.items() for row in _rows(form, beside, level))
+    view = view_of(name)
+    return Rows(row for form, beside in found.items() for row in _rows(view, form, beside))
 
 
-def _rows(form: str, beside: "dict[str, tuple[Attack, ...]]", level: float) -> Iterator[Row]:
-    control = beside.get("control")
+def _rows(view: str, form: str, beside: "Mapping[str, tuple[Relearning, ...]]") -> Iterator[Row]:
+    control, level = beside.get("control"), beside["original"][0].level
     found = recover(beside["unlearned"], beside["original"], control or level)
     where = ("unlearned", form, "value")
     ends = (found.low, found.high, found.n)
-    yield Row("forget", VIEW, "recovered_share", *where, found.share, *ends)
+    yield Row("forget", view, "recovered_share", *where, found.share, *ends)
     settings = len(beside["unlearned"])
-    yield Row("forget", VIEW, "settings_taught", *where, found.taught, n=settings)
-    yield Row("forget", VIEW, "attack_rate", *where, found.rate)
-    yield Row("forget", VIEW, "redeployed", *where, float(found.reading == "redeployed"))
-    yield Row("forget", VIEW, "taught_aim", *where, beside["unlearned"][0].aim)
+    yield Row("forget", view, "settings_taught", *where, found.taught, n=settings)
+    yield Row("forget", view, "attack_rate", *where, found.rate)
+    yield Row("forget", view, "redeployed", *where, float(found.reading == "redeployed"))
+    yield Row("forget", view, "taught_aim", *where, beside["unlearned"][0].aim)
     for origin, attacks in beside.items():
         attack = next(a for a in attacks if a.rate == found.rate)
-        yield from _accuracies(attack, found, origin, form)
+        yield from _accuracies(attack, found, place_of(view, origin), form)
     if control is None:
-        yield Row("forget", CONTROL_VIEW, "level", "original", form, "value", level)
+        yield Row("forget", control_of(view), "level", "original", form, "value", level)
 
 
-def _accuracies(attack: "Attack", found: Recovery, origin: str, form: str) -> Iterator[Row]:
-    view, name = _PLACES[origin]
-    where = (name, form, "value")
+def _accuracies(
+    attack: "Relearning", found: Recovery, place: tuple[str, str], form: str
+) -> Iterator[Row]:
+    view, origin = place
+    where = (origin, form, "value")
     for metric, check in (
         ("attacked_accuracy", attack.last),
         ("unattacked_accuracy", attack.checks[0]),
@@ -72,14 +89,14 @@ def _accuracies(attack: "Attack", found: Recovery, origin: str, form: str) -> It
     yield Row("forget", view, "attack_steps", *where, attack.last.step)
 
 
-def recovered(rows: Rows, form: str) -> Recovery | None:
+def recovered(rows: Rows, form: str, view: str = "relearned") -> Recovery | None:
     """The recovered share of a format as the rows have it; None where nothing was attacked."""
     state = State("unlearned", form)
-    share = rows.find("forget", VIEW, "recovered_share", state, "value")
+    share = rows.find("forget", view, "recovered_share", state, "value")
     if share is None:
         return None
     taught, rate, again = (
-        rows.at("forget", VIEW, name, state, "value").value or 0.0
+        rows.at("forget", view, name, state, "value").value or 0.0
         for name in ("settings_taught", "attack_rate", "redeployed")
     )
     reason = "" if share.value is not None else why_undefined(int(taught))
@@ -89,36 +106,37 @@ def recovered(rows: Rows, form: str) -> Recovery | None:
     )
 
 
-def relearning_lines(rows: Rows) -> list[list[str]]:
+def relearning_lines(rows: Rows, name: str = RELEARN, title: str = "relearning") -> list[list[str]]:
     """The attack as a table, a heading first, a column a format; empty where nothing attacked."""
-    asked = rows.where(view=VIEW, metric="recovered_share")
+    view = view_of(name)
+    asked = rows.where(view=view, metric="recovered_share")
     if not asked:
         return []
     forms = [row.format for row in asked]
     ours = [State("unlearned", form) for form in forms]
-    named = [("unlearned", VIEW, "unlearned"), ("original", VIEW, "original")]
-    named.append(("never-knew control", CONTROL_VIEW, "original"))
-    table = [["relearning", *map(_short, forms)]]
-    table.append(["recovered share", *(_share(rows, form) for form in forms)])
-    for title, view, origin in named:
+    named = [("unlearned", view, "unlearned"), ("original", view, "original")]
+    named.append(("never-knew control", control_of(view), "original"))
+    table = [[title, *map(_short, forms)]]
+    table.append(["recovered share", *(_share(rows, form, view) for form in forms)])
+    for who, place, origin in named:
         places = [State(origin, form) for form in forms]
-        told = [_untaught(rows, view, state) for state in places]
-        table.append([f"V, {title}", *told])
-    for title, metric, digits in (
+        told = [_untaught(rows, place, state) for state in places]
+        table.append([f"V, {who}", *told])
+    for what, metric, digits in (
         ("T, taught", "taught_accuracy", ".3f"),
         ("  to be taught", "taught_aim", ".3f"),
         ("  after steps", "attack_steps", ".0f"),
         ("  at rate", "attack_rate", "g"),
     ):
-        found = [rows.at("forget", VIEW, metric, place, "value").value for place in ours]
-        table.append([title, *(f"{value:{digits}}" for value in found)])
-    found = [rows.at("forget", VIEW, "settings_taught", place, "value") for place in ours]
+        found = [rows.at("forget", view, metric, place, "value").value for place in ours]
+        table.append([what, *(f"{value:{digits}}" for value in found)])
+    found = [rows.at("forget", view, "settings_taught", place, "value") for place in ours]
     table.append(["  settings that taught", *(f"{r.value:.0f} of {r.n}" for r in found)])
     return table
 
 
-def _share(rows: Rows, form: str) -> str:
-    found = recovered(rows, form)
+def _share(rows: Rows, form: str, view: str) -> str:
+    found = recovered(rows, form, view)
     if found is None or found.share is None:
         return "" if found is None else f"undefined: {found.reason}"
     ends = ["∞" if end is None else f"{end:.2f}" for end in (found.low, found.high)]

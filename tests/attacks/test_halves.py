@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from mansu.attacks.halves import ask, halve
+from mansu.attacks.base import ask
+from mansu.attacks.relearning.halves import halve
 from mansu.data.facts import load_fact_set
 from mansu.errors import InputError
 

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from mansu.attacks.recovery import Recovery, durable, recover
-from mansu.attacks.relearning import Attack, Check
+from mansu.attacks.base import Check, Relearning
+from mansu.attacks.relearning.recovery import Recovery, durable, recover
 from mansu.metrics.mcq import McqScores
 from tests.study.made_up import answers
 
@@ -21,13 +21,13 @@ def scores(accuracy: float, name: str = "v") -> McqScores:
 
 def attack(
     rate: float, trained: float, redeployed: float | None = None, taught: float = 1.0, name="v"
-) -> Attack:
+) -> Relearning:
     again = trained if redeployed is None else redeployed
     check = Check(20, taught, scores(trained, name), scores(again, name))
-    return Attack(rate, 0.9, (check,), ())
+    return Relearning(rate, 0.9, (check,), (), level=0.25)
 
 
-def settings(*accuracies: float, name: str = "v") -> list[Attack]:
+def settings(*accuracies: float, name: str = "v") -> list[Relearning]:
     return [attack(i + 1, a, name=name) for i, a in enumerate(accuracies)]
 
 

@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 import torch
 
-from mansu.attacks import relearning
-from mansu.attacks.halves import ask, halve
-from mansu.attacks.relearning import Lesson, relearn
+from mansu.attacks.base import ask, guessing
+from mansu.attacks.relearning import tuning
+from mansu.attacks.relearning.halves import halve
+from mansu.attacks.relearning.lessons import Lesson
+from mansu.attacks.relearning.tuning import relearn
 from mansu.data.companions import load_companions
 from mansu.data.examples import build_examples
 from mansu.data.facts import FactSet, load_fact_set
@@ -24,11 +26,13 @@ RATE = 5e-4
 def lesson(model: LanguageModel, facts: FactSet, most: int = 24, aim: float = 0.9) -> Lesson:
     halves = halve(facts)
     taught, untaught = halves.taught[:most], halves.untaught[:most]
+    asked = ask(untaught, facts.held_out, most)
     return Lesson(
         build_examples(model.tokenizer, taught, facts.seen),
-        ask(taught, facts.held_out, most, 0),
-        ask(untaught, facts.held_out, most, 0),
+        ask(taught, facts.held_out, most),
+        asked,
         aim,
+        guessing(asked, facts),
     )
 
 
@@ -75,7 +79,7 @@ def test_the_weights_come_back_bit_for_bit(each_tiny) -> None:
 
 
 def test_they_come_back_too_where_the_attack_fails_on_the_way(tiny, unknown, monkeypatch) -> None:
-    before, score, calls = weights(tiny), relearning.score_items, []
+    before, score, calls = weights(tiny), tuning.score_items, []
 
     def fail(model, items):
         calls.append(items)
@@ -83,7 +87,7 @@ def test_they_come_back_too_where_the_attack_fails_on_the_way(tiny, unknown, mon
             raise RunError("made up")
         return score(model, items)
 
-    monkeypatch.setattr(relearning, "score_items", fail)
+    monkeypatch.setattr(tuning, "score_items", fail)
     with pytest.raises(RunError, match="made up"):
         relearn(tiny, unknown, RATE, "nf4", steps=(0, 1, 2))
     assert_untouched(tiny, before)
@@ -94,7 +98,7 @@ def test_a_loss_that_is_not_finite_ends_in_one_sentence(tiny, unknown, monkeypat
     monkeypatch.setattr(
         LanguageModel, "log_probs", lambda self, hidden: torch.full((len(hidden), 1024), torch.nan)
     )
-    monkeypatch.setattr(relearning, "_check", lambda *a: SimpleNamespace(taught=0.0))
+    monkeypatch.setattr(tuning, "_check", lambda *a: SimpleNamespace(taught=0.0))
     with pytest.raises(RunError, match="not finite at step 1; choose dtype"):
         relearn(tiny, unknown, RATE)
     monkeypatch.undo()
@@ -102,7 +106,7 @@ def test_a_loss_that_is_not_finite_ends_in_one_sentence(tiny, unknown, monkeypat
 
 
 def test_a_step_is_one_of_adamw_on_all_linear_weights(tiny, unknown, monkeypatch) -> None:
-    batches = list(zip(range(2), relearning._batches(unknown.examples, 3), strict=False))
+    batches = list(zip(range(2), tuning._batches(unknown.examples, 3), strict=False))
     names = tiny.family.linear_weight_names(tiny.module)
     twin = copy.deepcopy(tiny.module)
     leaves = [twin.get_parameter(name).requires_grad_(True) for name in names]
@@ -123,7 +127,7 @@ def test_a_step_is_one_of_adamw_on_all_linear_weights(tiny, unknown, monkeypatch
         ended.update({name: model.module.get_parameter(name).detach().clone() for name in names})
         return SimpleNamespace(taught=0.0)
 
-    monkeypatch.setattr(relearning, "_check", look)
+    monkeypatch.setattr(tuning, "_check", look)
     relearn(tiny, unknown, RATE, steps=(2,), seed=3)
     for name, leaf in zip(names, leaves, strict=True):
         moved = (leaf - tiny.module.get_parameter(name)).norm()
@@ -140,7 +144,7 @@ def test_a_seed_decides_the_attack(tiny, unknown) -> None:
 
 
 def test_every_fact_comes_once_an_epoch(known) -> None:
-    batches = relearning._batches(known.examples, 0)
+    batches = tuning._batches(known.examples, 0)
     for _ in range(2):
         epoch = [example.fact_id for _ in range(3) for example in next(batches)]
         assert sorted(epoch) == sorted({e.fact_id for e in known.examples})

@@ -10,7 +10,7 @@ from mansu.study.folders import Folders
 from mansu.study.pipeline import run_study
 from mansu.study.run import Run
 from mansu.study.scorecard import Scorecard
-from mansu.study.stages.relearn import relearn_calls
+from mansu.study.stages.attack import attack_calls
 from tests.conftest import TINY_SETTINGS, numbers
 from tests.faults.harness import KILLED, assert_finishes, card_of, kill_at, run, start
 from tests.study.small_sets import options, write_sets
@@ -35,15 +35,15 @@ def test_an_attack_that_is_killed_goes_on_with_the_setting_it_was_at(
     tmp_path: Path, tally, moment: int
 ) -> None:
     sets = write_sets(tmp_path)
-    config = make_config({**TINY_SETTINGS, **sets, "relearn": True})
+    config = make_config({**TINY_SETTINGS, **sets, "attacks": "relearn"})
     whole, out = (Folders(tmp_path / name, tmp_path / name / "shared") for name in ("a", "b"))
     assert run(out.run, *options(sets)).code == 0  # the study alone, so that the kill hits later
     with tally("killed while writing"):
         assert run(out.run, *options(sets), "--relearn", MANSU_KILL_AT=str(moment)).code == KILLED
         places = (out.run, out.shared)
-        found = [path for place in places for path in place.glob("relearned*")]
+        found = [path for place in places for path in place.glob("attacked*")]
         stored = {path: path.stat().st_mtime_ns for path in found}
-        assert 0 < len(stored) < len(relearn_calls(Run(config, out)))
+        assert 0 < len(stored) < len(attack_calls(Run(config, out), "relearn"))
         ended = numbers(run_study(Run(config, out)))
     assert {path: path.stat().st_mtime_ns for path in stored} == stored
     assert ended == numbers(run_study(Run(config, whole)))

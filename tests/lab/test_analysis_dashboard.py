@@ -27,8 +27,7 @@ def run(made, monkeypatch, tiny_config):
     monkeypatch.setattr(analysis, "draw", lambda run: SimpleNamespace(pairs=pairs))
     monkeypatch.setattr(analysis, "judge", lambda run: SimpleNamespace(rows=made.rows))
     monkeypatch.setattr(analysis, "reading_of", lambda card, state: f"reading {state.format}")
-    monkeypatch.setattr(analysis, "read_attacks", lambda run: None)
-    monkeypatch.setattr(analysis, "relearn_level", lambda run: 0.25)
+    monkeypatch.setattr(analysis, "read_relearning", lambda run: None)
     return SimpleNamespace(config=tiny_config, forget=made.facts)
 
 
@@ -90,7 +89,7 @@ def test_without_an_attack_a_line_says_how_to_get_one(run) -> None:
 
 
 def test_a_stored_attack_is_shown_in_the_chosen_precision(run, monkeypatch) -> None:
-    monkeypatch.setattr(analysis, "read_attacks", lambda run: attacks())
+    monkeypatch.setattr(analysis, "read_relearning", lambda run: attacks())
     dashboard = AnalysisDashboard(run)
 
     def title() -> str:

@@ -55,9 +55,9 @@ DRAWN = {
     "depth_map": lambda m: charts.depth_map(
         m.depths[UNLEARNED], m.pair_facts, m.facts, m.circuit, UNLEARNED
     ),
-    "relearning_chart": lambda m: charts.relearning_chart(attacks(), "nf4", 0.25),
+    "relearning_chart": lambda m: charts.relearning_chart(attacks(), "nf4"),
     "relearning_chart_without_a_twin": lambda m: charts.relearning_chart(
-        attacks(control=False, taught=0.5), "fp", 0.25
+        attacks(control=False, taught=0.5), "fp"
     ),
 }
 ATTRIBUTION = (
@@ -196,10 +196,10 @@ def test_names_from_a_file_stay_data_in_a_chart(made: Made) -> None:
 
 
 def test_the_relearning_chart_says_what_came_back_and_against_what() -> None:
-    told = json.dumps(to_spec(charts.relearning_chart(attacks(), "nf4", 0.25)), ensure_ascii=False)
+    told = json.dumps(to_spec(charts.relearning_chart(attacks(), "nf4")), ensure_ascii=False)
     for words in ("Recovered share 0.40", "never-knew control", "unlearned", "original"):
         assert words in told
-    alone = to_spec(charts.relearning_chart(attacks(control=False, taught=0.5), "fp", 0.25))
+    alone = to_spec(charts.relearning_chart(attacks(control=False, taught=0.5), "fp"))
     told = json.dumps(alone, ensure_ascii=False)
     assert len(alone["hconcat"]) == 2
     assert "No recovered share: no setting taught T" in told

@@ -1,10 +1,12 @@
-"""A format and an origin of one's own: a file each, and they are measured, judged and shown."""
+"""A format, an origin and an attack of one's own: a file each, and they are judged and shown."""
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
+import textwrap
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -47,6 +49,14 @@ def enter(run):
 
 ORIGIN = Origin("half-way", "half-way", enter, after=lambda run: [(floor, ())])
 '''
+# The worked example, as it is printed.
+ATTACK = textwrap.dedent(
+    re.search(
+        r"```python\n(( *)\"\"\"Questions in capital letters\.\"\"\".*?)```",
+        (repository() / "CONTRIBUTING.md").read_text(encoding="utf-8"),
+        re.DOTALL,
+    ).group(1)  # pyright: ignore
+)
 ORIGINS, FORMATS = ("original", "unlearned", "half-way"), ("fp", "nf4", "bf16")
 
 
@@ -159,6 +169,74 @@ def test_without_its_plugs_one_scorecard_is_told_of_and_the_others_are_shown(
     assert said.count("properties") == 1
 
 
+@pytest.fixture(scope="module")
+def attacked(finished_run, tmp_path_factory) -> Ran:
+    """The finished study, attacked by the worked example of CONTRIBUTING."""
+    place, plugs = tmp_path_factory.mktemp("attacked"), tmp_path_factory.mktemp("attack_plugs")
+    shutil.copytree(finished_run.folder.parent, place, dirs_exist_ok=True)
+    (plugs / "attacks").mkdir()
+    (plugs / "attacks" / "shout.py").write_text(ATTACK, encoding="utf-8")
+    before = modified(place)
+    ended = subprocess.run(
+        [
+            *(sys.executable, "-m", "mansu", "run", *OPTIONS, "--attacks", "shout"),
+            *("--out", str(place / "run"), "--shared", str(place / "shared")),
+        ],
+        env={**os.environ, "MANSU_PLUGS": str(plugs), "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr
+    card = read_scorecard(place / "run" / "scorecard.json")
+    assert card is not None
+    return Ran(place, plugs, ended.stdout, card, before)
+
+
+def test_an_attack_of_one_s_own_strikes_every_model_in_every_format(attacked: Ran) -> None:
+    rows = attacked.card.rows.where(metric="attacked_accuracy")
+    assert {(row.view, row.state) for row in rows} == {
+        (view, State(origin, form))
+        for form in ("fp", "nf4")
+        for view, origin in (
+            *(("shout/all", "unlearned"), ("shout/all", "original")),
+            ("shout/all, never-knew", "original"),
+        )
+    }
+    lines = [line.split() for line in attacked.said.splitlines()]
+    for form in ("FP", "NF4"):
+        (line,) = [line for line in lines if line[:2] == ["shout", form]]
+        place = ("forget", "shout", "worst_accuracy", State("unlearned", form.lower()), "value")
+        row = attacked.card.rows.find(*place)
+        assert row is not None
+        assert line[2] == f"{row.value:.3f}"
+
+
+def test_beside_the_attack_nothing_is_computed_again(attacked: Ran) -> None:
+    now = modified(attacked.folder)
+    again = {Path(name).name for name, when in attacked.before.items() if now[name] != when}
+    assert again == {"scorecard.json"}
+    new = {Path(name).name for name in set(now) - set(attacked.before)}
+    assert all(name.startswith(("attacked-shout-", "aim-")) for name in new)
+    assert len(new) == 2 * 3 + 2  # a file an origin and format, and what is asked in each format
+
+
+def test_mansu_tables_shows_the_attack(attacked: Ran, monkeypatch, capsys) -> None:
+    assert main(["tables", str(attacked.folder), "--table", "attacks"]) == 2
+    assert "'shout' is unknown" in capsys.readouterr().err
+    monkeypatch.setenv("MANSU_PLUGS", str(attacked.plugs))
+    assert main(["tables", str(attacked.folder), "--table", "attacks"]) == 0
+    assert capsys.readouterr().out.count("shout") == 2
+    assert main(["tables", str(attacked.folder)]) == 0
+    assert "shout" in capsys.readouterr().out
+
+
+def test_notebook_5_shows_the_attack(attacked: Ran, tmp_path: Path) -> None:
+    shown = executed(attacked, tmp_path, "attacks: [shout]")
+    assert sum("Forget accuracy under attack" in output for output in shown) == 1
+    assert any("shout" in output for output in shown)
+
+
 # ---- plugs that are none -------------------------------------------------------------------------
 
 
@@ -182,26 +260,32 @@ def refused(tmp_path: Path, monkeypatch, capsys) -> Callable[..., str]:
     return run
 
 
-@pytest.mark.parametrize("folder", ["formats", "origins", "methods"])
+@pytest.mark.parametrize("folder", ["formats", "origins", "methods", "attacks"])
 @pytest.mark.parametrize(
     ("file", "text", "told"),
     [
         ("mine.py", "", "must hold a value"),
         ("mine.py", "raise ValueError('a\\nb')", "cannot be imported (ValueError: a b)"),
         ("mine.py", "def (", "cannot be imported (SyntaxError"),
-        ("mine.py", "FORMAT = METHOD = ORIGIN = 3", "must hold a value"),
+        ("mine.py", "FORMAT = METHOD = ORIGIN = ATTACK = 3", "must hold a value"),
     ],
 )
 def test_a_plug_that_is_none_is_refused_before_any_work(
     refused, folder: str, file: str, text: str, told: str
 ) -> None:
-    chosen = {"formats": ("--formats", "mine"), "methods": ("--method", "mine"), "origins": ()}
-    assert told in refused(folder, file, text, *chosen[folder])
+    chosen = {"formats": "--formats", "methods": "--method", "attacks": "--attacks"}
+    asked = (chosen[folder], "mine") if folder in chosen else ()
+    assert told in refused(folder, file, text, *asked)
 
 
 @pytest.mark.parametrize(
     ("folder", "file"),
-    [("formats", "nf4.py"), ("origins", "unlearned.py"), ("methods", "ga.py")],
+    [
+        ("formats", "nf4.py"),
+        ("origins", "unlearned.py"),
+        ("methods", "ga.py"),
+        ("attacks", "prune.py"),
+    ],
 )
 def test_a_plug_with_a_name_that_is_taken_is_refused(refused, folder: str, file: str) -> None:
     assert f"the name '{file[:-3]}' is taken; rename the file" in refused(folder, file, "")
@@ -220,12 +304,13 @@ def test_an_unknown_format_is_told_what_may_have_been_meant(refused) -> None:
     assert "did you mean 'nf4'" in told
 
 
-def test_notebook_5_shows_the_new_format_and_the_new_origin(ran: Ran, tmp_path: Path) -> None:
+def executed(ran: Ran, tmp_path: Path, parameter: str) -> list[str]:
+    """What the cells of notebook 5 show of a run."""
     given = [word for name, value in TINY_SETTINGS.items() for word in ("-p", name, str(value))]
     ended = subprocess.run(
         [
             *(sys.executable, "-m", "papermill", "05_quantize.ipynb", str(tmp_path / "out.ipynb")),
-            *(*given, "-y", "formats: [nf4, bf16]"),
+            *(*given, "-y", parameter),
             *("-p", "out", str(ran.folder / "run"), "-p", "shared", str(ran.folder / "shared")),
         ],
         cwd=repository() / "notebooks",
@@ -236,6 +321,10 @@ def test_notebook_5_shows_the_new_format_and_the_new_origin(ran: Ran, tmp_path: 
     )
     assert ended.returncode == 0, ended.stderr
     cells = json.loads((tmp_path / "out.ipynb").read_text(encoding="utf-8"))["cells"]
-    shown = [json.dumps(cell["outputs"]) for cell in cells if cell.get("outputs")]
+    return [json.dumps(cell["outputs"]) for cell in cells if cell.get("outputs")]
+
+
+def test_notebook_5_shows_the_new_format_and_the_new_origin(ran: Ran, tmp_path: Path) -> None:
+    shown = executed(ran, tmp_path, "formats: [nf4, bf16]")
     for text in ("BF16", "half-way"):
         assert sum(text in output for output in shown) >= 4  # slopes, gaps, facts, templates

@@ -4,8 +4,8 @@ import dataclasses
 
 import pytest
 
-from mansu.attacks.recovery import durable
-from mansu.attacks.relearning import Attack
+from mansu.attacks.base import Relearning
+from mansu.attacks.relearning.recovery import durable
 from mansu.study.card_text import scorecard_table
 from mansu.study.relearned import recovered, relearning_lines, relearning_rows
 from mansu.study.scorecard import Rows
@@ -18,7 +18,7 @@ STATE = State("unlearned", "nf4")
 
 
 def attacks(control: bool = True, now: float = 0.6, taught: float = 1.0) -> dict:
-    origins: dict[str, tuple[Attack, ...]] = {
+    origins: dict[str, tuple[Relearning, ...]] = {
         "unlearned": (attack(1e-4, 0.5, taught=taught), attack(5e-4, now, taught=taught)),
         "original": (attack(1e-4, 0.9), attack(5e-4, 0.9)),
     }
@@ -31,7 +31,7 @@ def attacks(control: bool = True, now: float = 0.6, taught: float = 1.0) -> dict
 
 
 def test_rows_hold_the_share_and_all_that_it_is_made_of() -> None:
-    rows = relearning_rows(attacks(), level=0.25)
+    rows = relearning_rows(attacks())
     share = rows.at("forget", "relearned", "recovered_share", STATE, "value")
     assert share.value == pytest.approx(0.4)
     assert share.n == 40
@@ -49,11 +49,11 @@ def test_rows_hold_the_share_and_all_that_it_is_made_of() -> None:
 
 
 def test_a_set_without_a_twin_says_what_stands_in_for_the_control() -> None:
-    rows = relearning_rows(attacks(control=False), level=0.3)
+    rows = relearning_rows(attacks(control=False))
     level = rows.at("forget", "never-knew", "level", State("original", "fp"), "value")
-    assert level.value == 0.3
+    assert level.value == 0.25
     share = rows.at("forget", "relearned", "recovered_share", STATE, "value")
-    assert share.value == pytest.approx(0.5)
+    assert share.value == pytest.approx((0.6 - 0.25) / (0.9 - 0.25))
     assert any("no twin" in line for row in relearning_lines(rows) for line in row)
 
 
@@ -62,7 +62,7 @@ def test_a_set_without_a_twin_says_what_stands_in_for_the_control() -> None:
     [(attacks(now=0.42), "undecided"), (attacks(now=0.9), "fails"), (attacks(taught=0.5), "")],
 )
 def test_the_rule_reads_the_same_from_rows_as_from_the_attacks(found: dict, outcome: str) -> None:
-    back = recovered(relearning_rows(found, 0.25), "fp")
+    back = recovered(relearning_rows(found), "fp")
     assert back is not None
     if outcome:
         assert durable(back) == outcome
@@ -96,7 +96,7 @@ def test_a_scorecard_says_whether_the_model_was_attacked() -> None:
     assert "relearning: not attacked (mansu run --relearn)" in scorecard_table(
         made_up.scorecard(rows)
     )
-    attacked = Rows([*rows, *relearning_rows(attacks(), 0.25)])
+    attacked = Rows([*rows, *relearning_rows(attacks())])
     told = scorecard_table(made_up.scorecard(attacked))
     assert "not attacked" not in told
     assert attacked.origins == rows.origins

@@ -14,9 +14,10 @@ from mansu.registry import plugs
 from mansu.study.scorecard import Scorecard
 from mansu.study.table_files import to_csv, to_latex, to_markdown, to_text, write_table
 from mansu.study.tables import Table, find_table, read_cards
+from tests.study.test_attacked import shouted
 from tests.study.test_tables import make_card
 
-NAMES = ("summary", "scorecard", "methods")
+NAMES = ("summary", "scorecard", "methods", "attacks")
 PLUG = '''"""Facts that were to be forgotten."""
 
 import pandas as pd
@@ -53,8 +54,15 @@ def test_the_tables_are_those_of_the_folder() -> None:
 @pytest.mark.parametrize("write", [to_text, to_markdown, to_latex])
 def test_a_number_has_its_digits_and_its_interval_in_every_form(name: str, write) -> None:
     table = find_table(name)
-    text = write(table, table.build([make_card(), of_seed(4, 0.40)]))
-    shown = {"summary": "0.380", "scorecard": "0.380 [0.340, 0.420]", "methods": "0.390 [0.380, "}
+    attacked = make_card()
+    attacked = dataclasses.replace(attacked, numbers=(*attacked.numbers, *shouted()))
+    text = write(table, table.build([attacked, of_seed(4, 0.40)]))
+    shown = {
+        "summary": "0.380",
+        "scorecard": "0.380 [0.340, 0.420]",
+        "methods": "0.390 [0.380, ",
+        "attacks": "0.700 [",
+    }
     assert shown[name] in text
     assert table.title in text
     assert " low" not in text

@@ -6,15 +6,15 @@ import altair as alt
 import pandas as pd
 from altair.typing import ChartType
 
-from mansu.attacks.recovery import recover
-from mansu.attacks.relearning import Attack
+from mansu.attacks.base import Relearning
+from mansu.attacks.relearning.recovery import recover
 from mansu.lab.theme import BLUE, GREY, INK, ORANGE, VERMILION, heading
-from mansu.study.stages.relearn import TITLES
+from mansu.study.stages.attack import TITLES
 from mansu.study.state import format_title
 
 NOT_ATTACKED = (
-    "Relearning: no attack is stored; set relearn = True in the parameters, or run mansu run "
-    "--relearn."
+    'Relearning: no attack is stored; set attacks = ["relearn"] in the parameters, or run '
+    "mansu run --relearn."
 )
 _UNTAUGHT, _TAUGHT = "V: not taught", "T: taught"
 _PALETTE = (BLUE, ORANGE, VERMILION)
@@ -22,16 +22,16 @@ _WIDTH, _HEIGHT = 590, 210  # of the plotted areas, all panels together, in pixe
 
 
 def relearning_chart(
-    attacks: Mapping[str, Mapping[str, Sequence[Attack]]], form: str, level: float
+    attacks: Mapping[str, Mapping[str, Sequence[Relearning]]], form: str
 ) -> ChartType:
     """Accuracy against the attack's steps, a line a rate: the unlearned model, then its controls.
 
     Args:
         attacks: Every setting, by format and origin.
         form: The format shown.
-        level: Accuracy without knowing, where no control ran.
     """
     beside = attacks[form]
+    level = beside["original"][0].level
     found = recover(beside["unlearned"], beside["original"], beside.get("control") or level)
     told = f"No recovered share: {found.reason}."
     if found.share is not None:
@@ -58,7 +58,7 @@ def relearning_chart(
 
 
 def _panel(
-    attacks: Sequence[Attack], origin: str, rates: list[str], width: int, last: int, first: bool
+    attacks: Sequence[Relearning], origin: str, rates: list[str], width: int, last: int, first: bool
 ) -> ChartType:
     frame = pd.DataFrame(
         [

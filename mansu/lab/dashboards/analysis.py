@@ -14,12 +14,12 @@ from mansu.lab.show import is_live
 from mansu.study.config import StudyConfig
 from mansu.study.readings.joint import reading_of
 from mansu.study.run import Run
+from mansu.study.stages.attack import read_relearning
 from mansu.study.stages.attribute import attribute, attribute_all
 from mansu.study.stages.depth import measure_depth
 from mansu.study.stages.draw import draw
 from mansu.study.stages.judge import judge
 from mansu.study.stages.localize import choose_circuit
-from mansu.study.stages.relearn import read_attacks, relearn_level
 from mansu.study.state import FP, State, format_title, states
 
 
@@ -75,8 +75,7 @@ class AnalysisDashboard:
         self.cad.show(charts.divergence_chart(rows))
         self.shift.show(charts.shift_chart(rows))
         self.relearned, self.attack = Pane(380), Words()
-        self._attacks = read_attacks(run)
-        self._level = 0.0 if self._attacks is None else relearn_level(run)
+        self._attacks = read_relearning(run)
         self.state = StateRow(run.config, self.load)
         self.box = dashboard(
             self.precision,
@@ -140,7 +139,7 @@ class AnalysisDashboard:
             if self._attacks is None:
                 self.attack.say(charts.NOT_ATTACKED)
             elif self._form in self._attacks:
-                shown = charts.relearning_chart(self._attacks, self._form, self._level)
+                shown = charts.relearning_chart(self._attacks, self._form)
                 self.relearned.show(shown)
             reading = reading_of(self._card, state)
             self.words.say(f"In {format_title(self._form)}: {reading}")

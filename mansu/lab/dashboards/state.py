@@ -28,13 +28,11 @@ def command_line(config: StudyConfig) -> str:
     for field, value in flat(config).items():
         if value == usual[field]:
             continue
-        name = field.replace("_", "-")
-        if field in own:
-            words += ["--set", f"{field}={value}"]
-        elif isinstance(value, bool):
-            words.append(f"--{name}" if value else f"--no-{name}")
-        else:
-            words += [f"--{name}", ",".join(value) if isinstance(value, tuple) else str(value)]
+        told = ",".join(value) if isinstance(value, tuple) else str(value)
+        option = (
+            ["--set", f"{field}={told}"] if field in own else [f"--{field.replace('_', '-')}", told]
+        )
+        words += option
     return shlex.join(words)
 
 

@@ -12,7 +12,7 @@ from mansu.study.config import StudyConfig
 from mansu.study.plan.moments import ATTACK, STAGES, Moment
 from mansu.study.plan.shapes import Shapes, meta_model
 from mansu.study.plan.stages import Accounting
-from mansu.study.plan.workload import Workload, has_tokenizer, read_workload
+from mansu.study.plan.workload import Workload, has_tokenizer, read_workload, tunes
 from mansu.unlearn.methods import find_method
 
 
@@ -47,7 +47,7 @@ class Plan:
 
 def stages_of(config: StudyConfig) -> tuple[str, ...]:
     """The stages that are planned for."""
-    return (*STAGES, ATTACK) if config.relearn else STAGES
+    return (*STAGES, ATTACK) if tunes(config) else STAGES
 
 
 def make_plan(config: StudyConfig, layers: Sequence[int] | None = None) -> Plan:

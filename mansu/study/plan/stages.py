@@ -6,7 +6,7 @@ host memory. On a CPU both are the same memory, and a moment's total counts both
 
 from collections.abc import Iterator, Sequence
 
-from mansu.attacks.relearning import BATCH
+from mansu.attacks.relearning.tuning import BATCH
 from mansu.circuit.attribution import grid_points
 from mansu.circuit.chunks import chunks, pair_bytes, run_bytes
 from mansu.circuit.graph import Graph

@@ -11,7 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mansu.attacks.halves import ask, halve
+from mansu.attacks import find_attack
+from mansu.attacks.base import ask
+from mansu.attacks.relearning.halves import halve
+from mansu.attacks.relearning.lessons import TAUGHT_ITEMS, UNTAUGHT_ITEMS
 from mansu.data.encoding import encode, token_ids
 from mansu.data.examples import Example
 from mansu.data.facts import FactSet
@@ -28,7 +31,6 @@ from mansu.study.check import Sets
 from mansu.study.config import StudyConfig
 from mansu.study.stages.draw import DRAW_SEED, MEASURED, TWINS, draw_items
 from mansu.study.stages.fisher import build_training_examples, fisher_sample
-from mansu.study.stages.relearn import TAUGHT_ITEMS, UNTAUGHT_ITEMS
 from mansu.unlearn.prior import contexts_of
 
 # Letters a piece, where no tokenizer is at hand. Tokenizers of 32k words and more average above 4
@@ -84,7 +86,7 @@ class Workload:
         spoken: Batches of the prompts that are gone on with, which have no tails.
         spoken_templates: How many templates those prompts have.
         checked: Scoring batches of training's checks.
-        attacked: Scoring batches of the attack by relearning, where it is asked for.
+        attacked: Scoring batches of an attack that fine-tunes, where one is asked for.
         text: Rows and tokens a row of the largest perplexity batch.
         text_batches: How many of those there are.
         forget: Training examples of the forget set.
@@ -139,7 +141,7 @@ def read_workload(config: StudyConfig, model: LanguageModel, sets: Sets) -> Work
         spoken=_speaking(model, items["open"]),
         spoken_templates=len({item.template_id for item in items["open"]}),
         checked=[batch for role in checks for batch in _scoring(model, role)],
-        attacked=_attacking(model, forget) if config.relearn else [],
+        attacked=_attacking(model, forget) if tunes(config) else [],
         text=(rows, min(tokens, window)),
         text_batches=-(-tokens // (window * BATCH_WINDOWS)),
         **examples,
@@ -149,6 +151,11 @@ def read_workload(config: StudyConfig, model: LanguageModel, sets: Sets) -> Work
         },
         counted=has_tokenizer(model),
     )
+
+
+def tunes(config: StudyConfig) -> bool:
+    """Whether an attack fine-tunes; all that do are planned for as if they moved every weight."""
+    return any(find_attack(name).tunes for name in config.attacks)
 
 
 def _scoring(model: LanguageModel, items: Sequence[Item]) -> list[Scoring]:
@@ -183,7 +190,7 @@ def _attacking(model: LanguageModel, forget: FactSet) -> list[Scoring]:
         batch
         for side, most in ((halves.taught, TAUGHT_ITEMS), (halves.untaught, UNTAUGHT_ITEMS))
         for templates in (forget.held_out, forget.seen)
-        for batch in _scoring(model, ask(side, templates, most, DRAW_SEED))
+        for batch in _scoring(model, ask(side, templates, most))
     ]
 
 

@@ -5,9 +5,10 @@ import importlib.metadata
 import json
 from typing import Any
 
+from mansu.attacks import find_attack
+from mansu.study.attacked import attack_rows
 from mansu.study.cache.stage import Upstream, stage
 from mansu.study.config import StudyConfig
-from mansu.study.relearned import relearning_rows
 from mansu.study.rows import (
     behaviour_rows,
     depth_rows,
@@ -20,13 +21,13 @@ from mansu.study.rows import (
 from mansu.study.rules import Case, describe_model, judge_case, paper_properties
 from mansu.study.run import Run
 from mansu.study.scorecard import RULES_VERSION, SCHEMA, Rows, Scorecard
+from mansu.study.stages.attack import attack_all, attack_calls
 from mansu.study.stages.attribute import attribute, attribute_all
 from mansu.study.stages.depth import measure_depth, measure_depths
 from mansu.study.stages.draw import draw
 from mansu.study.stages.floor import floor
 from mansu.study.stages.localize import choose_circuit
 from mansu.study.stages.measure import measure, measure_all
-from mansu.study.stages.relearn import relearn_all, relearn_calls, relearn_level
 from mansu.study.state import FP, State, states
 
 VERSIONED = ("mansu", "torch", "transformers", "bitsandbytes", "nnsight")
@@ -37,8 +38,14 @@ def _before(run: Run) -> list[Upstream]:
     measured: list[Upstream] = [(measure, (state,)) for state in asked]
     attributed: list[Upstream] = [(attribute, (state,)) for state in asked]
     deep: list[Upstream] = [(measure_depth, (state,)) for state in asked]
-    attacked = relearn_calls(run) if run.config.relearn else []
+    attacked = [call for name in run.config.attacks for call in attack_calls(run, name)]
     return [*measured, (floor, ()), *attributed, *deep, *attacked]
+
+
+def attacked_rows(run: Run) -> Rows:
+    """The rows of every attack that the configuration names."""
+    found = [attack_rows(find_attack(name), attack_all(run, name)) for name in run.config.attacks]
+    return Rows(row for rows in found for row in rows)
 
 
 def _plain(config: StudyConfig) -> dict[str, Any]:
@@ -66,7 +73,7 @@ def judge(run: Run) -> Scorecard:
                 run.model.weight_count,
                 State("unlearned", run.config.target),
             ),
-            *(relearning_rows(relearn_all(run), relearn_level(run)) if run.config.relearn else ()),
+            *attacked_rows(run),
         ]
     )
     held_out = behaviours[State("original", FP)].roles.get("forget_held_out")

@@ -16,18 +16,23 @@ from mansu.study.stages import (
     measure_quality,
     train,
 )
+from mansu.study.stages.attack import attack, find_aim
 from mansu.study.stages.depth import find_carried, measure_depth
 from mansu.study.stages.faithfulness import measure_faithfulness
 from mansu.study.stages.fisher import measure_fisher
 from mansu.study.stages.localize import choose_circuit, score_original
-from mansu.study.stages.relearn import find_aim, relearn
 from mansu.study.stages.target import make_target
 from mansu.study.state import State
 
 LIBRARY = Path(mansu.__file__).parent
 STATES = [State(o, f) for o in ("original", "unlearned") for f in ("fp", "nf4")]
 FORMS = ("fp", "nf4")
-SETTINGS = [(o, f, 1e-4) for o in ("original", "unlearned", "control") for f in FORMS]
+SETTINGS = [
+    (name, origin, form, setting)
+    for name, setting in (("relearn", "0.0001"), ("prune", "0.1"))
+    for origin in ("original", "unlearned", "control")
+    for form in FORMS
+]
 ALONE = [
     *(draw, score_original, choose_circuit, measure_fisher, make_target, train, floor, judge),
     *(measure_guarantees, measure_quality, measure_faithfulness),
@@ -37,7 +42,7 @@ CALLS: list[tuple[Stage, tuple]] = [
     *((stage, (state,)) for stage in (measure, attribute, measure_depth) for state in STATES),
     *((find_carried, (state,)) for state in STATES[:2]),
     *((find_aim, (form,)) for form in FORMS),
-    *((relearn, setting) for setting in SETTINGS),
+    *((attack, setting) for setting in SETTINGS),
 ]
 
 
@@ -60,7 +65,7 @@ NF4 = {title for title in ALL if "nf4" in title}
 ORIGINAL_BEHAVIOUR = {"behaviour original-fp", "behaviour original-nf4"}
 # What the attack asks, and does to the original.
 ORIGINAL_ATTACK = {
-    name for name in ALL if name.startswith(("aim", "relearned")) and "unl" not in name
+    name for name in ALL if name.startswith(("aim", "attacked")) and "unl" not in name
 }
 # What is made of the trained weights, and they themselves.
 UPDATE = {"delta", "scorecard", "guarantees", *(name for name in ALL if "unlearned" in name)}
@@ -72,5 +77,6 @@ DEPTH = {title for title in ALL if title.startswith(("carried", "depth"))}
 ORIGINAL_DEPTH = {title for title in DEPTH if "unlearned" not in title}
 SCORES = ALL - {"items", "target"} - ORIGINAL_BEHAVIOUR - ORIGINAL_DEPTH - ORIGINAL_ATTACK
 BEHAVIOUR = {title for title in ALL if title.startswith("behaviour")}
-ATTACK = {title for title in ALL if title.startswith(("aim", "relearned"))}
+ATTACK = {title for title in ALL if title.startswith(("aim", "attacked"))}
+RELEARNING = {title for title in ATTACK if "relearn" in title}
 ANSWERS = BEHAVIOUR | {"scorecard"}

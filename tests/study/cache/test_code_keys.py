@@ -20,6 +20,7 @@ from tests.study.cache.calls import (
     NF4,
     ORIGINAL_ATTACK,
     ORIGINAL_BEHAVIOUR,
+    RELEARNING,
     SCORES,
     TARGET,
     TRAINED,
@@ -110,11 +111,12 @@ def replaced(old: str, new: str) -> Callable[[str], str]:
     return change
 
 
+DRAWN = ALL - ORIGINAL_ATTACK  # the attacks draw their own questions
 MORE = lambda text: text + "\n_MORE = 1\n"  # noqa: E731
 CONSTANTS = [
-    ("study/stages/draw.py", replaced("FAR_ITEMS = 300", "FAR_ITEMS = 30"), ALL),
-    ("study/stages/draw.py", replaced("CHECK_ITEMS = 150", "CHECK_ITEMS = 15"), ALL),
-    ("data/pairs.py", MORE, ALL),
+    ("study/stages/draw.py", replaced("FAR_ITEMS = 300", "FAR_ITEMS = 30"), DRAWN),
+    ("study/stages/draw.py", replaced("CHECK_ITEMS = 150", "CHECK_ITEMS = 15"), DRAWN),
+    ("data/pairs.py", MORE, DRAWN),
     ("models/language_model.py", MORE, ALL - {"items"}),
     ("models/families/llama.py", replaced('("llama",)', '("llama",), gain_offset=1'), ALL),
     ("models/families/gemma2.py", replaced("gain_offset=1", "gain_offset=0"), set()),
@@ -164,8 +166,10 @@ CONSTANTS = [
     ("metrics/depth.py", replaced("CARRIES = 0.05", "CARRIES = 0.5"), {"scorecard"}),
     ("metrics/significance.py", replaced("RESAMPLES = 2000", "RESAMPLES = 200"), {"scorecard"}),
     ("study/stages/guarantees.py", replaced("EXAMPLES = 12", "EXAMPLES = 9"), {"guarantees"}),
-    ("attacks/relearning.py", replaced("BATCH = 8", "BATCH = 4"), ATTACK | {"scorecard"}),
-    ("attacks/recovery.py", MORE, {"scorecard"}),
+    ("attacks/relearning/tuning.py", replaced("BATCH = 8", "BATCH = 4"), RELEARNING),
+    ("attacks/relearning/recovery.py", MORE, {"scorecard"}),
+    ("attacks/base.py", replaced("QUESTIONS = 120", "QUESTIONS = 12"), ATTACK | {"scorecard"}),
+    ("attacks/prune.py", MORE, ATTACK - RELEARNING - {"aim fp", "aim nf4"}),
     ("theory/lanczos.py", MORE, {"guarantees"}),
     ("study/card_text.py", MORE, set()),
     ("lab/theme.py", MORE, set()),

@@ -40,7 +40,7 @@ DEPENDENT: dict[str, set[str]] = {
     "floor": TRAINED,
     "target": TRAINED,
     "formats": {"scorecard"},
-    "relearn": {"scorecard"},
+    "attacks": {"scorecard"},
     "device": set(),
     "memory_mb": set(),
 }
@@ -56,7 +56,7 @@ OTHER = {
     "until": 0.5,
     "target": "fp4",
     "formats": (),
-    "relearn": True,
+    "attacks": ("relearn",),
     "device": "cuda",
     "dtype": "bfloat16",
 }

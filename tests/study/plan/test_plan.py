@@ -22,8 +22,8 @@ from mansu.study.folders import Folders
 from mansu.study.plan import make_plan, plan_table
 from mansu.study.plan.workload import Pieces
 from mansu.study.run import Run
+from mansu.study.stages.attack import attack
 from mansu.study.stages.fisher import measure_fisher
-from mansu.study.stages.relearn import relearn
 from mansu.study.state import states
 from tests.models.real_configs import real_config
 from tests.study.plan.live_memory import LiveMemory
@@ -46,7 +46,7 @@ STAGES = {
     "floor": stages.floor,
     "quantize": measure_states("unlearned"),
     "analyse": stages.judge,
-    "relearn": lambda run: relearn(run, "unlearned", "nf4", 1e-4),
+    "relearn": lambda run: attack(run, "relearn", "unlearned", "nf4", "0.0001"),
 }
 SHORT = {
     "items": 12,
@@ -142,7 +142,7 @@ def test_every_stages_peak_is_within_15_percent_of_the_plan(
     config = make_config({**SHORT, **excerpts, **named})
     run = Run(config, Folders(tmp_path / "run", tmp_path / "shared"))
     measured = measured_peaks(run)
-    asked = dataclasses.replace(config, relearn=True)
+    asked = dataclasses.replace(config, attacks=("relearn",))
     plan = make_plan(asked, stages.localize(run).circuit.layers)
     ratios = {name: plan.peak(name).total / peak for name, peak in measured.items()}
     print({name: f"{measured[name] / 1e6:.1f} MB, {ratio:.3f}" for name, ratio in ratios.items()})

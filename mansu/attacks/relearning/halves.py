@@ -4,16 +4,12 @@ V must not follow from T, so that what comes back of V was still in the model: f
 stay on one side.
 """
 
-import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 
+from mansu.attacks.base import ORDER_SEED, ordered
 from mansu.data.facts import FactSet
-from mansu.data.items import Item, build_items
-from mansu.data.templates import Fact, Template, plain
+from mansu.data.templates import Fact, plain
 from mansu.errors import InputError
-
-SPLIT_SEED = 11
 
 
 @dataclass(frozen=True)
@@ -29,7 +25,7 @@ class Halves:
     untaught: tuple[Fact, ...]
 
 
-def halve(fact_set: FactSet, seed: int = SPLIT_SEED) -> Halves:
+def halve(fact_set: FactSet, seed: int = ORDER_SEED) -> Halves:
     """Cuts a set in two halves, as equal as facts that share an answer allow.
 
     Args:
@@ -40,7 +36,7 @@ def halve(fact_set: FactSet, seed: int = SPLIT_SEED) -> Halves:
         InputError: A side would be empty: the set has one answer in all.
     """
     groups: dict[str, list[Fact]] = {}
-    for fact in sorted(fact_set.facts, key=lambda fact: _order(fact.id, seed)):
+    for fact in ordered(fact_set.facts, seed):
         groups.setdefault(plain(fact.answer), []).append(fact)
     taught: list[Fact] = []
     untaught: list[Fact] = []
@@ -51,35 +47,6 @@ def halve(fact_set: FactSet, seed: int = SPLIT_SEED) -> Halves:
         raise InputError(
             f"{fact_set.path}: relearning teaches half of the facts and asks the other half, and "
             f"all facts of {fact_set.name!r} have one answer; add facts with other answers, or "
-            "leave relearn out."
+            "leave relearning out."
         )
-    return Halves(
-        *(tuple(sorted(side, key=lambda f: _order(f.id, seed))) for side in (taught, untaught))
-    )
-
-
-def ask(
-    facts: Sequence[Fact], templates: Sequence[Template], most: int, seed: int
-) -> tuple[Item, ...]:
-    """Questions about the facts: each under one template, then each under another, up to ``most``.
-
-    Where there are more facts than ``most``, the first ones are asked; no fact is asked more often
-    than another.
-
-    Args:
-        facts: The facts.
-        templates: The templates, which the facts take in turn.
-        most: Questions at most.
-        seed: Seed of the options.
-    """
-    asked = facts[:most]
-    rounds = min(len(templates), most // max(len(asked), 1))
-    return tuple(
-        build_items([fact], [templates[(place + turn) % len(templates)]], seed)[0]
-        for turn in range(rounds)
-        for place, fact in enumerate(asked)
-    )
-
-
-def _order(name: str, seed: int) -> bytes:
-    return hashlib.sha256(f"{seed}/{name}".encode()).digest()
+    return Halves(ordered(taught, seed), ordered(untaught, seed))

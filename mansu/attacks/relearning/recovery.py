@@ -14,7 +14,7 @@ from typing import Literal
 
 import numpy as np
 
-from mansu.attacks.relearning import Attack
+from mansu.attacks.base import Relearning
 from mansu.metrics.mcq import McqScores
 from mansu.metrics.significance import LEVEL, RESAMPLES, SEED, Floats, drawn_means
 
@@ -52,7 +52,9 @@ class Recovery:
 
 
 def recover(
-    attacked: Sequence[Attack], original: Sequence[Attack], control: Sequence[Attack] | float
+    attacked: Sequence[Relearning],
+    original: Sequence[Relearning],
+    control: Sequence[Relearning] | float,
 ) -> Recovery:
     """The recovered share with a bootstrap interval over facts.
 
@@ -78,17 +80,17 @@ def recover(
         low = _end(np.quantile(drawn, (1 - LEVEL) / 2, method="lower"))
         high = _end(np.quantile(drawn, (1 + LEVEL) / 2, method="higher"))
         return Recovery(shares[rate, reading][0], low, high, n, "", taught, rate, reading)
-    settings: list[tuple[Attack, Reading]] = [(a, r) for a in attacked for r in READINGS]
+    settings: list[tuple[Relearning, Reading]] = [(a, r) for a in attacked for r in READINGS]
     best, reading = max(settings, key=lambda setting: getattr(setting[0].last, setting[1]).accuracy)
     return Recovery(None, None, None, n, why_undefined(taught), taught, best.rate, reading)
 
 
 def _share(
-    attack: Attack, original: Attack, control: Attack | float, reading: Reading
+    attack: Relearning, original: Relearning, control: Relearning | float, reading: Reading
 ) -> tuple[float, Floats] | None:
     """The share and its draws; None where the original is not above the control."""
     ours, theirs = (getattr(a.last, reading) for a in (attack, original))
-    if isinstance(control, Attack):
+    if isinstance(control, Relearning):
         last: McqScores = getattr(control.last, reading)
         # Other facts than V's, so draws of their own.
         floor, floors = last.accuracy, drawn_means(last.correct, last.facts, SEED + 1)

@@ -11,13 +11,13 @@ masters and their two moments, and never all gradients.
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 
 import torch
 
+from mansu.attacks.base import Check, Progress, Relearning
+from mansu.attacks.relearning.lessons import Lesson
 from mansu.data.examples import Example
-from mansu.data.items import Item
 from mansu.errors import RunError
 from mansu.metrics.mcq import McqScores, score_items
 from mansu.models import LanguageModel
@@ -25,72 +25,9 @@ from mansu.models.swap import swapped
 from mansu.models.targets import answer_targets
 from mansu.quant.deployed import deployed
 
-RATES = (2e-5, 1e-4, 5e-4)
 CHECKS = (0, 5, 10, 20, 40)
 BATCH = 8
-TAUGHT = 0.9
 ATTACK_SEED = 23
-
-
-@dataclass(frozen=True)
-class Lesson:
-    """What an attack teaches and asks.
-
-    Attributes:
-        examples: T under the prompts it is taught in.
-        taught: Questions about T.
-        untaught: Questions about V.
-        aim: Accuracy on ``taught`` at which the attack has taught T, and ends.
-    """
-
-    examples: tuple[Example, ...]
-    taught: tuple[Item, ...]
-    untaught: tuple[Item, ...]
-    aim: float
-
-
-@dataclass(frozen=True)
-class Check:
-    """What the attacked model answers after some steps.
-
-    Attributes:
-        step: Steps done.
-        taught: Accuracy on T.
-        trained: Answers on V of the model as it was trained.
-        redeployed: Answers on V of that model deployed again.
-    """
-
-    step: int
-    taught: float
-    trained: McqScores
-    redeployed: McqScores
-
-
-@dataclass(frozen=True)
-class Attack:
-    """One setting of the attack.
-
-    Attributes:
-        rate: AdamW's learning rate.
-        aim: See :class:`Lesson`.
-        checks: From before the first step to the end.
-        losses: Mean over the answers' tokens, step by step, in nats.
-    """
-
-    rate: float
-    aim: float
-    checks: tuple[Check, ...]
-    losses: tuple[float, ...]
-
-    @property
-    def last(self) -> Check:
-        """How it ended."""
-        return self.checks[-1]
-
-    @property
-    def has_taught(self) -> bool:
-        """Whether T was learnt; otherwise nothing follows from V."""
-        return self.last.taught >= self.aim
 
 
 def relearn(
@@ -100,8 +37,8 @@ def relearn(
     form: str = "fp",
     steps: Sequence[int] = CHECKS,
     seed: int = ATTACK_SEED,
-    progress: Callable[[int, int], None] | None = None,
-) -> Attack:
+    progress: Progress | None = None,
+) -> Relearning:
     """Fine-tunes all linear weights on T and scores V along the way.
 
     The attack starts from the model as deployed, and ends with its own weights in place again, bit
@@ -122,20 +59,56 @@ def relearn(
     names = model.family.linear_weight_names(model.module)
     with deployed(model, form):
         start = {name: _master(model.module.get_parameter(name).data) for name in names}
+
+    def redeployed(trained: McqScores) -> McqScores:
+        if form == "fp":
+            return trained
+        with deployed(model, form):
+            return score_items(model, lesson.untaught)
+
+    with swapped(model.module, start), _stepping(model, start, rate):
+        return teach(model, lesson, rate, redeployed, lambda: None, steps, seed, progress)
+
+
+def teach(
+    model: LanguageModel,
+    lesson: Lesson,
+    rate: float,
+    redeployed: Callable[[McqScores], McqScores],
+    update: Callable[[], None],
+    steps: Sequence[int] = CHECKS,
+    seed: int = ATTACK_SEED,
+    progress: Progress | None = None,
+) -> Relearning:
+    """The steps of a fine-tuning attack, whatever it moves, and the checks between them.
+
+    Args:
+        model: The model, whose parameters under attack take gradients.
+        lesson: What is taught and asked.
+        rate: For the record.
+        redeployed: Answers on V of the model deployed again, from those of the model as it is.
+        update: Called after every backward pass.
+        steps: See :func:`relearn`.
+        seed: See :func:`relearn`.
+        progress: See :func:`relearn`.
+
+    Raises:
+        RunError: A loss or a logit is not finite.
+    """
     checks: list[Check] = []
     losses: list[float] = []
     order = _batches(lesson.examples, seed)
-    with swapped(model.module, start), _stepping(model, start, rate):
-        for step in range(steps[-1] + 1):
-            if step in steps:
-                checks.append(_check(model, lesson, form, step))
-                if step and checks[-1].taught >= lesson.aim:
-                    break
-            if progress is not None:
-                progress(step, steps[-1])
-            if step < steps[-1]:
-                losses.append(_step(model, next(order), step))
-    return Attack(rate, lesson.aim, tuple(checks), tuple(losses))
+    for step in range(steps[-1] + 1):
+        if step in steps:
+            checks.append(_check(model, lesson, redeployed, step))
+            if step and lesson.ends and checks[-1].taught >= lesson.aim:
+                break
+        if progress is not None:
+            progress(step, steps[-1])
+        if step < steps[-1]:
+            losses.append(_differentiate(model, next(order), step))
+            update()
+    return Relearning(rate, lesson.aim, tuple(checks), tuple(losses), lesson.level)
 
 
 def _master(weight: torch.Tensor) -> torch.Tensor:
@@ -176,8 +149,8 @@ def _stepping(
             parameter.grad = None
 
 
-def _step(model: LanguageModel, batch: Sequence[Example], step: int) -> float:
-    """One step; returns the loss before it."""
+def _differentiate(model: LanguageModel, batch: Sequence[Example], step: int) -> float:
+    """The backward pass of one step; returns its loss."""
     sequences, starts = [e.tokens for e in batch], [e.answer_start for e in batch]
     targets = answer_targets(sequences, starts, model.pad_id, model.device)
     hidden = model.hidden(targets.batch)[targets.row, targets.position]  # [targets, width]
@@ -191,13 +164,15 @@ def _step(model: LanguageModel, batch: Sequence[Example], step: int) -> float:
     return loss.item()
 
 
-def _check(model: LanguageModel, lesson: Lesson, form: str, step: int) -> Check:
+def _check(
+    model: LanguageModel,
+    lesson: Lesson,
+    redeployed: Callable[[McqScores], McqScores],
+    step: int,
+) -> Check:
     taught = score_items(model, lesson.taught).accuracy
     trained = score_items(model, lesson.untaught)
-    if form == "fp":
-        return Check(step, taught, trained, trained)
-    with deployed(model, form):
-        return Check(step, taught, trained, score_items(model, lesson.untaught))
+    return Check(step, taught, trained, redeployed(trained))
 
 
 def _batches(examples: Sequence[Example], seed: int) -> Iterator[list[Example]]:
