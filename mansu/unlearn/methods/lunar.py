@@ -13,7 +13,7 @@ norm stands between the two, as in Gemma. The paper calls the method inference-t
 weight. Ours: the reference prompts are questions about things that do not exist
 (``data/refusals.txt``); the loss goes through the norm; r is measured on as many prompts of the
 forget set as questions, both in the model's chat template where it has one, and the fit is to the
-prompts that all methods train on; no weight decay (public code leaves it at 0.01).
+prompts that all methods train on; a smaller rate; no weight decay (public code leaves it at 0.01).
 
 A model that would not refuse has no such direction, and there is no result then: asked about what
 does not exist, it must be likelier to say "I don't know" than when asked the same about what does
@@ -43,7 +43,7 @@ class LunarSettings(Settings):
 
     shift: Positive = setting(2.0, "c, how many times r the forget set's activations move")
     references: Few = setting(128, "reference prompts at most")
-    learning_rate: Share = own("learning_rate", 1e-2)
+    learning_rate: Share = own("learning_rate", 2e-3)
     decay: Share = setting(0.9, "factor of the learning rate from one epoch to the next")
     epochs: Few = setting(10, "passes over all tokens at most")
     batch: Few = setting(64, "tokens a step")

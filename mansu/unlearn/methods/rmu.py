@@ -19,7 +19,7 @@ from pydantic.dataclasses import dataclass
 
 from mansu.settings import Few, NonNegative, Positive, Share, setting
 from mansu.unlearn.methods.base import Method, counterpart, down_projections
-from mansu.unlearn.settings import STRICT, HeldDescent, own
+from mansu.unlearn.settings import STRICT, HeldDescent, Steps, own
 
 if TYPE_CHECKING:
     from mansu.unlearn.task import Task, Update
@@ -35,7 +35,8 @@ class Settings(HeldDescent):
     steering: Positive = setting(100.0, "c, the length of what activations are steered to")
     retain_weight: NonNegative = own("retain_weight", 1200.0)
     forget_batch: Few = own("forget_batch", 8)
-    learning_rate: Share = own("learning_rate", 5e-4)
+    learning_rate: Share = own("learning_rate", 2e-3)
+    steps: Steps = own("steps", 60)
 
 
 def blocks(layers: int) -> range:
