@@ -41,7 +41,7 @@ def test_the_parameters_are_the_configuration_s_fields_and_the_folders(name: str
     exec(lines, values)  # noqa: S102 (our own notebook)
     expected = {field.name: getattr(StudyConfig(), field.name) for field in FIELDS}
     expected |= {"out": "", "shared": ""}
-    expected["formats"] = list(expected["formats"])  # papermill knows lists
+    expected |= {n: list(v) for n, v in expected.items() if isinstance(v, tuple)}  # as papermill
     assert {name: values[name] for name in expected} == expected
     assert len(lines.splitlines()) == len(expected)
 
