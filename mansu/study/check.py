@@ -22,7 +22,7 @@ from mansu.models.layers import count_layers
 from mansu.study.cache.records import read_result
 from mansu.study.config import SETS, StudyConfig, differing_fields, make_config, require_fitting
 from mansu.study.folders import Folders
-from mansu.study.state import find_origin, format_title, origins
+from mansu.study.state import find_origin, origins
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -83,7 +83,8 @@ def check(config: StudyConfig, tokenizer: "Callable[[], PreTrainedTokenizerBase 
         InputError: Settings that are another method's, no such device, unknown or damaged model,
             malformed or overlapping fact sets, a circuit larger than the model, a role or a half
             for relearning that the sets leave empty, facts that the model cannot be asked, an
-            origin or a format whose file holds none, a target without a codebook.
+            origin or a format whose file holds none, a target without a codebook, a format whose
+            library is not here or which the model's matrices do not fit.
     """
     require_fitting(config)
     sets = load_sets(config)
@@ -162,15 +163,20 @@ def require_device(name: str, here: bool = False) -> None:
 def _require_plugs(config: StudyConfig) -> None:
     """Refuses an origin or a format whose file cannot be imported or holds none, and such a target.
 
-    These are imported here for the first time, and with them the libraries that compute.
+    These are imported here for the first time, and with them the libraries that compute. So are the
+    libraries that only some formats need.
     """
-    from mansu.quant.formats import find_codebook
+    from mansu.models.folder import read_config, row_lengths
+    from mansu.models.loading import find_model
+    from mansu.quant.formats import find_codebook, require_format
 
     find_codebook(config.target)
     for name in origins():
         find_origin(name)
-    for name in config.formats:
-        format_title(name)
+    if config.formats:
+        settings = read_config(find_model(config.model, weights=False)).get_text_config()
+        for name in config.formats:
+            require_format(name, row_lengths(settings))
 
 
 def _require_sides(retain: FactSet) -> None:

@@ -18,13 +18,13 @@ from mansu.sweep.places import repository
 from tests.conftest import TINY_SETTINGS
 from tests.faults.harness import OPTIONS
 
-FORMAT = '''"""Weights rounded to bfloat16."""
+FORMAT = '''"""Weights rounded to float8."""
 
 import torch
 
 from mansu.quant.formats import weightwise
 
-FORMAT = weightwise("bf16", "BF16", lambda weight: weight.to(torch.bfloat16).to(weight.dtype))
+FORMAT = weightwise("fp8", "FP8", lambda weight: weight.to(torch.float8_e4m3fn).to(weight.dtype))
 '''
 ORIGIN = '''"""The circuit's weights half of the way back to the original."""
 
@@ -47,7 +47,7 @@ def enter(run):
 
 ORIGIN = Origin("half-way", "half-way", enter, after=lambda run: [(floor, ())])
 '''
-ORIGINS, FORMATS = ("original", "unlearned", "half-way"), ("fp", "nf4", "bf16")
+ORIGINS, FORMATS = ("original", "unlearned", "half-way"), ("fp", "nf4", "fp8")
 
 
 class Ran(NamedTuple):
@@ -68,13 +68,13 @@ def modified(folder: Path) -> dict[str, int]:
 def ran(finished_run, tmp_path_factory) -> Ran:
     place, plugs = tmp_path_factory.mktemp("third"), tmp_path_factory.mktemp("plugs")
     shutil.copytree(finished_run.folder.parent, place, dirs_exist_ok=True)
-    for folder, name, text in (("formats", "bf16", FORMAT), ("origins", "half_way", ORIGIN)):
+    for folder, name, text in (("formats", "fp8", FORMAT), ("origins", "half_way", ORIGIN)):
         (plugs / folder).mkdir()
         (plugs / folder / f"{name}.py").write_text(text, encoding="utf-8")
     before = modified(place)
     ended = subprocess.run(
         [
-            *(sys.executable, "-m", "mansu", "run", *OPTIONS, "--formats", "nf4,bf16"),
+            *(sys.executable, "-m", "mansu", "run", *OPTIONS, "--formats", "nf4,fp8"),
             *("--out", str(place / "run"), "--shared", str(place / "shared")),
         ],
         env={**os.environ, "MANSU_PLUGS": str(plugs), "OMP_NUM_THREADS": "1"},
@@ -100,7 +100,7 @@ def test_every_origin_is_measured_in_every_format(ran: Ran) -> None:
             assert rows.find("forget", "circuit", "cad", state, "change")
         if state.format != "fp":
             assert rows.find("forget", "seen", "accuracy", state, "gap")
-    assert rows.find("forget", "circuit", "cad", State("original", "bf16"), "gap")
+    assert rows.find("forget", "circuit", "cad", State("original", "fp8"), "gap")
 
 
 def test_half_of_the_way_back_the_model_knows_more_than_unlearned(ran: Ran) -> None:
@@ -114,9 +114,9 @@ def test_half_of_the_way_back_the_model_knows_more_than_unlearned(ran: Ran) -> N
 def test_both_stand_in_the_printed_table_and_the_format_in_every_rule(ran: Ran) -> None:
     table = ran.said.split("\n\nproperties")[0]
     assert "half-way" in table
-    assert "BF16" in table
+    assert "FP8" in table
     for name in ("retain", "permanence", "structural"):
-        assert "BF16" in ran.card.verdict(name).rule + ran.card.verdict(name).reason
+        assert "FP8" in ran.card.verdict(name).rule + ran.card.verdict(name).reason
 
 
 def test_what_was_stored_before_stays_valid_but_for_the_scorecard(ran: Ran) -> None:
@@ -125,14 +125,14 @@ def test_what_was_stored_before_stays_valid_but_for_the_scorecard(ran: Ran) -> N
     assert again == {"scorecard.json"}
     new = {Path(name).name for name in set(now) - set(ran.before)}
     assert {name.rpartition("-")[0] for name in new if "original" in name} == {
-        f"{stage}-original-bf16" for stage in ("behaviour", "attribution", "depth", "carried")
+        f"{stage}-original-fp8" for stage in ("behaviour", "attribution", "depth", "carried")
     }
     assert {name for name in new if "original" not in name} == {
         f"{stage}-{origin}-{form}.safetensors"
         for stage in ("behaviour", "attribution", "depth")
         for origin, form in (
-            *((("unlearned", "bf16")), ("half-way", "fp"), ("half-way", "nf4")),
-            ("half-way", "bf16"),
+            *((("unlearned", "fp8")), ("half-way", "fp"), ("half-way", "nf4")),
+            ("half-way", "fp8"),
         )
     }
 
@@ -142,7 +142,7 @@ def test_mansu_tables_shows_both(ran: Ran, monkeypatch, capsys) -> None:
     assert main(["tables", str(ran.folder)]) == 0
     said = capsys.readouterr().out
     assert "half-way" in said
-    assert "BF16" in said
+    assert "FP8" in said
 
 
 def test_without_its_plugs_one_scorecard_is_told_of_and_the_others_are_shown(
@@ -225,7 +225,7 @@ def test_notebook_5_shows_the_new_format_and_the_new_origin(ran: Ran, tmp_path: 
     ended = subprocess.run(
         [
             *(sys.executable, "-m", "papermill", "05_quantize.ipynb", str(tmp_path / "out.ipynb")),
-            *(*given, "-y", "formats: [nf4, bf16]"),
+            *(*given, "-y", "formats: [nf4, fp8]"),
             *("-p", "out", str(ran.folder / "run"), "-p", "shared", str(ran.folder / "shared")),
         ],
         cwd=repository() / "notebooks",
@@ -237,5 +237,5 @@ def test_notebook_5_shows_the_new_format_and_the_new_origin(ran: Ran, tmp_path: 
     assert ended.returncode == 0, ended.stderr
     cells = json.loads((tmp_path / "out.ipynb").read_text(encoding="utf-8"))["cells"]
     shown = [json.dumps(cell["outputs"]) for cell in cells if cell.get("outputs")]
-    for text in ("BF16", "half-way"):
+    for text in ("FP8", "half-way"):
         assert sum(text in output for output in shown) >= 4  # slopes, gaps, facts, templates

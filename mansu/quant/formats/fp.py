@@ -2,6 +2,14 @@
 
 from contextlib import nullcontext
 
+from gguf import GGMLQuantizationType
+
 from mansu.quant.formats.base import Format
 
-FORMAT = Format("fp", "full precision", nullcontext, "#0072b2")
+FORMAT = Format(
+    "fp",
+    "full precision",
+    nullcontext,
+    "#0072b2",
+    storage=lambda name, row, layers: GGMLQuantizationType.F32,
+)
