@@ -81,8 +81,9 @@ def test_an_export_as_a_file_works_in_every_dtype(run_of, tmp_path, monkeypatch,
     run = run_of({"dtype": dtype})
     target = tmp_path / "new.gguf"
     assert main(["export", str(run.folder), "--to", str(target), "--format", form]) == 0
-    monkeypatch.setenv("MANSU_CACHE", str(tmp_path / "cache"))  # where the file is converted
-    read = load_model(str(target), dtype=getattr(torch, dtype))
+    with monkeypatch.context() as patched:
+        patched.setenv("MANSU_CACHE", str(tmp_path / "cache"))  # where the file is converted
+        read = load_model(str(target), dtype=getattr(torch, dtype))
     with unlearned_model(run) as model, deployed(model, form):
         for name, weight in model.module.named_parameters():
             assert torch.equal(read.module.get_parameter(name), weight), name

@@ -30,8 +30,9 @@ def test_a_file_holds_the_deployed_model_bit_for_bit(
     assert main(command) == 0
     assert capsys.readouterr().out == f"{target}\n"
     assert [path.name for path in target.parent.iterdir()] == ["model.gguf"]
-    monkeypatch.setenv("MANSU_CACHE", str(tmp_path / "cache"))  # where the file is converted
-    read = load_model(str(target))
+    with monkeypatch.context() as patched:
+        patched.setenv("MANSU_CACHE", str(tmp_path / "cache"))  # where the file is converted
+        read = load_model(str(target))
     with unlearned_model(finished_run) as model, deployed(model, form):
         for name, weight in model.module.named_parameters():
             assert torch.equal(read.module.get_parameter(name), weight), name
