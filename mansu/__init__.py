@@ -11,3 +11,8 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 logging.getLogger("bitsandbytes.backends.cpu.ops").addFilter(
     lambda record: "kernels-community" not in str(record.msg)
 )
+
+# Where torchao is installed, transformers imports it, and it tells of kernels that this machine
+# cannot load and of what torch is going to change.
+for _talkative in ("torchao", "torch.utils._pytree"):
+    logging.getLogger(_talkative).setLevel(logging.ERROR)

@@ -103,13 +103,16 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     tables.add_argument("--to", type=expand, help="file for it: .md, .tex, .csv, .txt or .png")
     tables.set_defaults(command=_tables)
 
-    export = commands.add_parser("export", help="write an unlearned model as a Hugging Face folder")
+    export = commands.add_parser("export", help="write an unlearned model as a folder or GGUF file")
     export.add_argument("run", type=expand, help="folder of a finished run")
-    export.add_argument("--to", type=expand, required=True, help="folder to write; must not exist")
+    export.add_argument(
+        "--to", type=expand, required=True, help="folder to write, or FILE.gguf; must not exist"
+    )
     export.add_argument(
         "--format",
         default="fp",
-        help="full precision, or bitsandbytes' nf4 or fp4 as deployed (default: fp)",
+        help="fp; in a folder nf4 or fp4, in a GGUF file q4_0, q8_0, q4_k_m, fp16 or bf16 "
+        "(default: fp)",
     )
     export.add_argument("--model", help="the run's model, where it has moved")
     export.add_argument("--device", default="cpu", help="torch device to work on (default: cpu)")

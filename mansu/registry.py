@@ -1,9 +1,10 @@
 """Plugs: one file with one value, found by looking into a folder.
 
 A folder of plugs is a package such as ``mansu.unlearn.methods``. Each of its files is a plug,
-called as the file (with ``-`` for ``_``) and held in the package's value (``METHOD``, ``FORMAT``
-…); no list names them, and none is imported before it is asked for. Plugs of a user's own lie in
-the folder that ``$MANSU_PLUGS`` names, in a subfolder called as the package's last part:
+called as the file (with ``-`` for ``_``, but before a lone letter or digit: ``half_way.py`` holds
+``half-way``, ``q4_k_m.py`` holds ``q4_k_m``) and held in the package's value (``METHOD``,
+``FORMAT`` …); no list names them, and none is imported before it is asked for. Plugs of a user's
+own lie in the folder that ``$MANSU_PLUGS`` names, in a subfolder called as the package's last part:
 ``methods/``, ``formats/`` and so on.
 """
 
@@ -11,6 +12,7 @@ import difflib
 import importlib
 import importlib.util
 import os
+import re
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -81,7 +83,8 @@ def _plain(name: object) -> str:
 
 
 def _name(file: Path) -> str:
-    return file.stem.replace("_", "-")
+    # llama.cpp's names (q4_0) stay as they are known.
+    return re.sub("_(?=[^_]{2})", "-", file.stem)
 
 
 def _import(file: Path) -> Any:

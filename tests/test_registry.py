@@ -9,6 +9,10 @@ from mansu.errors import InputError
 from mansu.registry import load, plugs, suggest
 
 FORMATS = "mansu.quant.formats"
+OWN = {
+    *("fp", "fp16", "bf16", "nf4", "nf4-dq", "nf4-b128", "fp4", "int8", "q4_0", "q8_0", "q4_k_m"),
+    *("hqq-g64", "int4-g32", "mxfp4"),
+}
 GOOD = (
     "from mansu.quant.formats import weightwise\n"
     "FORMAT = weightwise('mine', 'Mine', lambda weight: weight)\n"
@@ -45,7 +49,7 @@ def test_every_plug_of_the_library_holds_a_value_of_its_name() -> None:
 def test_a_file_of_one_s_own_is_found_beside_the_library_s(put: Put) -> None:
     path = put(GOOD)
     assert plugs(FORMATS)["mine"] == path
-    assert {"fp", "fp4", "nf4", "mine"} == set(plugs(FORMATS))
+    assert OWN | {"mine"} == set(plugs(FORMATS))
     assert load(FORMATS, "FORMAT", "mine").title == "Mine"
     assert load(FORMATS, "FORMAT", "mine") is load(FORMATS, "FORMAT", "mine")
 
@@ -55,15 +59,21 @@ def test_underscores_of_a_file_are_dashes_of_its_name(put: Put) -> None:
     assert load(FORMATS, "FORMAT", "all-mine").name == "all-mine"
 
 
+def test_an_underscore_before_a_lone_letter_or_digit_stays(put: Put) -> None:
+    for file in ("q5_1.py", "q3_k_s.py", "not_q5_1.py"):
+        put("", file)
+    assert {"q5_1", "q3_k_s", "not-q5_1"} < set(plugs(FORMATS))
+
+
 def test_what_begins_with_a_dot_or_an_underscore_is_no_plug(put: Put) -> None:
     for name in ("_helper.py", ".hidden.py", "notes.txt", "__init__.py"):
         put("raise SystemExit", name)
-    assert set(plugs(FORMATS)) == {"fp", "fp4", "nf4"}
+    assert set(plugs(FORMATS)) == OWN
 
 
 def test_a_folder_that_is_not_there_holds_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MANSU_PLUGS", "/no/such/folder")
-    assert set(plugs(FORMATS)) == {"fp", "fp4", "nf4"}
+    assert set(plugs(FORMATS)) == OWN
 
 
 def test_a_name_that_is_taken_is_refused(put: Put) -> None:
@@ -136,11 +146,11 @@ def test_a_file_that_was_mended_is_read_again(put: Put) -> None:
     ("name", "told"),
     [
         ("nf5", "'nf5' is unknown; did you mean 'nf4'?"),
-        ("x", "'x' is unknown; there are fp, fp4, nf4"),
+        ("x", f"'x' is unknown; there are {', '.join(plugs(FORMATS))}"),
     ],
 )
 def test_an_unknown_name_is_told_what_may_have_been_meant(name: str, told: str) -> None:
-    assert suggest(name, ["fp", "fp4", "nf4"]) == told
+    assert suggest(name, plugs(FORMATS)) == told
     with pytest.raises(InputError) as refused:
         load(FORMATS, "FORMAT", name)
     assert str(refused.value) == f"formats: {told}".removesuffix(".") + ("" if "?" in told else ".")

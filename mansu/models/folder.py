@@ -9,7 +9,7 @@ from safetensors import SafetensorError, safe_open
 from transformers import AutoConfig, PretrainedConfig
 
 from mansu.errors import InputError, first_line
-from mansu.models.families import family_named
+from mansu.models.families import Family, family_named
 
 INDEX = "model.safetensors.index.json"
 # Where a configuration says how its weights are quantized: everybody, of old, and MLX.
@@ -69,6 +69,12 @@ def context_of(config: PretrainedConfig) -> int | None:
         if isinstance(kind, dict) and kind.get("rope_type") == "longrope":
             limits.append(kind.get("original_max_position_embeddings"))
     return min((limit for limit in limits if limit is not None), default=None)
+
+
+def row_lengths(config: PretrainedConfig) -> set[int]:
+    """How long the rows of a decoder's matrices are: how many inputs each of them has."""
+    heads = config.num_attention_heads * Family.head_size(config)
+    return {config.hidden_size, config.intermediate_size, heads}
 
 
 def weight_files(folder: Path) -> list[Path]:

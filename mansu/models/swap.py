@@ -31,9 +31,9 @@ def swapped(module: nn.Module, weights: Mapping[str, torch.Tensor]) -> Iterator[
 
 @contextmanager
 def replaced(
-    module: nn.Module, names: Sequence[str], make: Callable[[torch.Tensor], torch.Tensor]
+    module: nn.Module, names: Sequence[str], make: Callable[[str, torch.Tensor], torch.Tensor]
 ) -> Iterator[None]:
-    """Runs the body with every named weight replaced by what ``make`` turns it into.
+    """Runs the body with every named weight replaced by what ``make`` turns name and weight into.
 
     One weight after the other, so that a device holds one weight twice and never all of them; the
     originals come back bit for bit and in their own storage, also after an exception.
@@ -42,7 +42,7 @@ def replaced(
     try:
         for name in names:
             parameter = module.get_parameter(name)
-            other = make(parameter.data)
+            other = make(name, parameter.data)
             originals[name] = _Parked(parameter.data)
             parameter.data = other
         yield

@@ -1,6 +1,7 @@
 """4-bit codebooks as bitsandbytes defines them: codes, scales, levels and bins of a weight tensor.
 
-A tensor is cut, flattened, into blocks of 64 weights. A block's scale a is its largest absolute
+A tensor is cut, flattened, into blocks of 64 weights (formats that only store them may take another
+number). A block's scale a is its largest absolute
 weight; x = w/a gets the nearest of a few levels, so the boundaries between bins are the midpoints
 of neighbouring levels. Which level a weight gets, and what it is worth, always comes from
 bitsandbytes; only `codes_of`, which the training loop needs for gathered weights, does the
@@ -34,12 +35,14 @@ class Quantized:
         absmax: The blocks' scales, float32, ``[blocks]``.
         shape: Shape of the weight.
         dtype: Its dtype before quantization.
+        block: Weights a block.
     """
 
     packed: Tensor
     absmax: Tensor
     shape: torch.Size
     dtype: torch.dtype
+    block: int = BLOCK
 
     @property
     def bytes(self) -> int:
@@ -70,20 +73,26 @@ class Codebook:
         """The midpoints between neighbouring levels, ``[size - 1]``; one has the lower code."""
         return _boundaries(self.name, torch.device(device))
 
-    def quantize(self, weight: Tensor) -> Quantized:
+    def quantize(self, weight: Tensor, block: int = BLOCK, double: bool = False) -> Quantized:
         """Quantizes a float32, float16 or bfloat16 tensor of any shape.
+
+        Args:
+            weight: The tensor.
+            block: Weights a block.
+            double: Whether the scales are what remains of them in the library's 8 bits.
 
         Raises:
             RunError: A weight is not finite.
         """
         weight = weight.detach()
-        if not torch.stack(torch.aminmax(weight)).isfinite().all():
-            raise RunError(
-                "A weight is not finite, so it has no 4-bit code: the model overflows its dtype "
-                "(choose float32), or the update diverged (lower the learning rate)."
-            )
-        packed, state = bnb.quantize_4bit(weight, blocksize=BLOCK, quant_type=self.name)
-        return Quantized(packed.view(-1), state.absmax, weight.shape, weight.dtype)
+        require_finite(weight, "has no 4-bit code")
+        packed, state = bnb.quantize_4bit(
+            weight, blocksize=block, quant_type=self.name, compress_statistics=double
+        )
+        scales = state.absmax
+        if double:
+            scales = bnb.dequantize_blockwise(scales, state.state2) + state.offset  # pyright: ignore
+        return Quantized(packed.view(-1), scales.float(), weight.shape, weight.dtype, block)
 
     def dequantize(self, quantized: Quantized, dtype: torch.dtype | None = None) -> Tensor:
         """The weights that the codes stand for, in the given dtype (default: the original one)."""
@@ -92,16 +101,16 @@ class Codebook:
         state = bnb.QuantState(
             absmax=quantized.absmax,
             shape=torch.Size((1, 2 * quantized.packed.numel())),
-            blocksize=BLOCK,
+            blocksize=quantized.block,
             quant_type=self.name,
             dtype=dtype or quantized.dtype,
         )
         values = bnb.dequantize_4bit(quantized.packed.view(-1, 1), state)
         return values.flatten()[: quantized.shape.numel()].view(quantized.shape)
 
-    def dequantized(self, weight: Tensor) -> Tensor:
+    def dequantized(self, weight: Tensor, block: int = BLOCK, double: bool = False) -> Tensor:
         """The weight as deployment computes with it: in 4 bits and back, in its own dtype."""
-        return self.dequantize(self.quantize(weight))
+        return self.dequantize(self.quantize(weight, block, double))
 
     def unpack(self, quantized: Quantized) -> Tensor:
         """The codes one by one, uint8, ``[numel]``."""
@@ -170,6 +179,23 @@ class Codebook:
 
 NF4 = Codebook("nf4")
 FP4 = Codebook("fp4")
+
+
+def require_finite(weight: Tensor, otherwise: str) -> None:
+    """Refuses a weight that overflowed.
+
+    Args:
+        weight: The weight.
+        otherwise: What is wrong with one that did.
+
+    Raises:
+        RunError: An element is not finite.
+    """
+    if not torch.stack(torch.aminmax(weight)).isfinite().all():
+        raise RunError(
+            f"A weight is not finite, so it {otherwise}: the model overflows its dtype "
+            "(choose float32), or the update diverged (lower the learning rate)."
+        )
 
 
 def block_absmax(weight: Tensor) -> Tensor:

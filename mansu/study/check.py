@@ -23,7 +23,7 @@ from mansu.study.cache.records import read_result
 from mansu.study.config import SETS, StudyConfig, differing_fields, make_config, require_fitting
 from mansu.study.folders import Folders
 from mansu.study.inert import require_effect
-from mansu.study.state import find_origin, format_title, origins
+from mansu.study.state import find_origin, origins
 from mansu.unlearn.methods import find_method
 
 if TYPE_CHECKING:
@@ -86,8 +86,9 @@ def check(config: StudyConfig, tokenizer: "Callable[[], PreTrainedTokenizerBase 
             cannot have, no such device, unknown or damaged model, malformed or overlapping fact
             sets, a circuit larger than the model, a role that the sets leave empty, facts that the
             model cannot be asked, missing data of a method's own, an origin, a format or an attack
-            whose file holds none, a target without a codebook, an attack that the sets give nothing
-            to work with.
+            whose file holds none, a target without a codebook, a format whose library is not here
+            or which the model's matrices do not fit, an attack that the sets give nothing to work
+            with.
     """
     require_fitting(config)
     require_effect(config)
@@ -172,16 +173,21 @@ def _require_needs(config: StudyConfig) -> None:
 def _require_plugs(config: StudyConfig, sets: Sets) -> None:
     """Refuses a plug whose file cannot be imported or holds none, and what the plugs cannot use.
 
-    These are imported here for the first time, and with them the libraries that compute.
+    These are imported here for the first time, and with them the libraries that compute. So are the
+    libraries that only some formats need.
     """
     from mansu.attacks import find_attack
-    from mansu.quant.formats import find_codebook
+    from mansu.models.folder import read_config, row_lengths
+    from mansu.models.loading import find_model
+    from mansu.quant.formats import find_codebook, require_format
 
     find_codebook(config.target)
     for name in origins():
         find_origin(name)
-    for name in config.formats:
-        format_title(name)
+    if config.formats:
+        settings = read_config(find_model(config.model, weights=False)).get_text_config()
+        for name in config.formats:
+            require_format(name, row_lengths(settings))
     for name in config.attacks:
         find_attack(name).usable(sets.forget, sets.companions)
 

@@ -89,8 +89,9 @@ def states(run: "Run") -> tuple[State, ...]:
 
 
 def files_of(run: "Run", state: State) -> list[Any]:
-    """The files of the plugs that make a state."""
-    return [plugs(ORIGINS)[state.origin], plugs(FORMATS)[state.format]]
+    """What makes a state: the files of its plugs, and the libraries that its format calls."""
+    libraries = load(FORMATS, "FORMAT", state.format).libraries
+    return [plugs(ORIGINS)[state.origin], plugs(FORMATS)[state.format], *libraries]
 
 
 @contextmanager

@@ -84,6 +84,65 @@ def test_it_is_found_from_any_folder_and_planned_for(file, monkeypatch, capsys):
     assert "722,048 weights in float32" in said
 
 
+def altered(file, change) -> str:
+    """The path of a copy of the file, written anew with a changed header or changed tensors."""
+    read, copy = gguf.GGUFReader(file), file.with_name("altered.gguf")
+    writer = gguf.GGUFWriter(copy, "llama")
+    for name, field in read.fields.items():
+        if not name.startswith(("GGUF.", "general.architecture")):
+            kind = field.types[0]
+            inner = field.types[-1] if kind == gguf.GGUFValueType.ARRAY else None
+            writer.add_key_value(name, field.contents(), kind, inner)
+    tensors = {tensor.name: (tensor.data, tensor.tensor_type) for tensor in read.tensors}
+    change(writer, tensors)
+    for name, (data, kind) in tensors.items():
+        writer.add_tensor(name, data, raw_dtype=kind)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return str(copy)
+
+
+def scale_positions(writer, tensors) -> None:
+    writer.add_rope_scaling_type(gguf.RopeScalingType.YARN)
+
+
+def add_frequencies(writer, tensors) -> None:  # how Llama 3.1 and later scale their positions
+    tensors["rope_freqs.weight"] = (torch.ones(16).numpy(), GGMLQuantizationType.F32)
+
+
+def add_bias(writer, tensors) -> None:
+    tensors["blk.1.ffn_up.bias"] = (torch.ones(256).numpy(), GGMLQuantizationType.F32)
+
+
+def lose_a_matrix(writer, tensors) -> None:
+    del tensors["blk.2.attn_v.weight"]
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (scale_positions, "scales its rotary positions ('yarn')"),
+        (add_frequencies, "holds 'rope_freqs.weight', for which a model of type 'llama' has no"),
+        (add_bias, "holds 'blk.1.ffn_up.bias', for which"),
+        (lose_a_matrix, "lacks the weights of model.layers.2.self_attn.v_proj.weight"),
+    ],
+)
+def test_a_file_that_would_be_read_as_another_model_is_refused(file, capsys, change, told):
+    name = altered(file, change)
+    assert main(["plan", "--model", name, "--top-k", "1"]) == 2
+    said = capsys.readouterr().err
+    assert told in " ".join(said.split())
+    assert said.count("\n") == 1
+
+
+def test_a_copy_with_nothing_changed_is_the_same_model(file):
+    first = load_model(str(file)).module.state_dict()
+    second = load_model(altered(file, lambda writer, tensors: None)).module.state_dict()
+    assert all(torch.equal(weight, second[name]) for name, weight in first.items())
+
+
 @pytest.mark.parametrize("kept", [0, 3, 100, 5000])
 def test_a_damaged_file_is_told_in_one_sentence(file, kept):
     file.write_bytes(file.read_bytes()[:kept])
@@ -100,5 +159,6 @@ def test_a_file_of_an_unsupported_architecture_names_the_supported_ones(tmp_path
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
     writer.close()
-    with pytest.raises(InputError):
+    with pytest.raises(InputError) as told:
         load_model(str(tmp_path / "other.gguf"))
+    assert "\n" not in str(told.value)

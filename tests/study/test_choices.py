@@ -4,16 +4,19 @@ from itertools import product
 from pathlib import Path
 
 import pytest
+import torch
 
 from mansu.cli import main
 from mansu.errors import RunError
-from mansu.models import LanguageModel
+from mansu.models import LanguageModel, load_model
+from mansu.quant import deployed
 from mansu.registry import plugs
 from mansu.study.config import FIELDS, choices, floors, make_config, own_fields
 from mansu.study.folders import Folders, variant
 from mansu.study.pipeline import run_study
 from mansu.study.plan import make_plan
 from mansu.study.run import Run
+from mansu.study.stages.floor import unlearned_model
 from mansu.unlearn.methods import find_method
 from tests.study.small_sets import FAST, fitting, hurry, write_sets
 
@@ -77,6 +80,20 @@ def test_a_short_run_works_with_every_choice(run_of, values):
 def test_an_export_works_in_every_dtype_and_format(run_of, tmp_path, dtype, form):
     folder = run_of({"dtype": dtype}).folder
     assert main(["export", str(folder), "--to", str(tmp_path / "new"), "--format", form]) == 0
+
+
+@pytest.mark.parametrize("form", ["fp", "fp16", "q4_0"])
+@pytest.mark.parametrize("dtype", OFFERED["dtype"])
+def test_an_export_as_a_file_works_in_every_dtype(run_of, tmp_path, monkeypatch, dtype, form):
+    run = run_of({"dtype": dtype})
+    target = tmp_path / "new.gguf"
+    assert main(["export", str(run.folder), "--to", str(target), "--format", form]) == 0
+    with monkeypatch.context() as patched:
+        patched.setenv("MANSU_CACHE", str(tmp_path / "cache"))  # where the file is converted
+        read = load_model(str(target), dtype=getattr(torch, dtype))
+    with unlearned_model(run) as model, deployed(model, form):
+        for name, weight in model.module.named_parameters():
+            assert torch.equal(read.module.get_parameter(name), weight), name
 
 
 # Both ends of the range that a number may lie in; larger batches only take longer.

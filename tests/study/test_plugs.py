@@ -2,11 +2,9 @@
 
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
-import textwrap
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -19,14 +17,15 @@ from mansu.study.state import State
 from mansu.sweep.places import repository
 from tests.conftest import TINY_SETTINGS
 from tests.faults.harness import OPTIONS
+from tests.study.examples import example
 
-FORMAT = '''"""Weights rounded to bfloat16."""
+FORMAT = '''"""Weights rounded to float8."""
 
 import torch
 
 from mansu.quant.formats import weightwise
 
-FORMAT = weightwise("bf16", "BF16", lambda weight: weight.to(torch.bfloat16).to(weight.dtype))
+FORMAT = weightwise("fp8", "FP8", lambda weight: weight.to(torch.float8_e4m3fn).to(weight.dtype))
 '''
 ORIGIN = '''"""The circuit's weights half of the way back to the original."""
 
@@ -50,14 +49,8 @@ def enter(run):
 ORIGIN = Origin("half-way", "half-way", enter, after=lambda run: [(floor, ())])
 '''
 # The worked example, as it is printed.
-ATTACK = textwrap.dedent(
-    re.search(
-        r"```python\n(( *)\"\"\"Questions in capital letters\.\"\"\".*?)```",
-        (repository() / "CONTRIBUTING.md").read_text(encoding="utf-8"),
-        re.DOTALL,
-    ).group(1)  # pyright: ignore
-)
-ORIGINS, FORMATS = ("original", "unlearned", "half-way"), ("fp", "nf4", "bf16")
+ATTACK = example("ATTACK")
+ORIGINS, FORMATS = ("original", "unlearned", "half-way"), ("fp", "nf4", "fp8")
 
 
 class Ran(NamedTuple):
@@ -78,13 +71,13 @@ def modified(folder: Path) -> dict[str, int]:
 def ran(finished_run, tmp_path_factory) -> Ran:
     place, plugs = tmp_path_factory.mktemp("third"), tmp_path_factory.mktemp("plugs")
     shutil.copytree(finished_run.folder.parent, place, dirs_exist_ok=True)
-    for folder, name, text in (("formats", "bf16", FORMAT), ("origins", "half_way", ORIGIN)):
+    for folder, name, text in (("formats", "fp8", FORMAT), ("origins", "half_way", ORIGIN)):
         (plugs / folder).mkdir()
         (plugs / folder / f"{name}.py").write_text(text, encoding="utf-8")
     before = modified(place)
     ended = subprocess.run(
         [
-            *(sys.executable, "-m", "mansu", "run", *OPTIONS, "--formats", "nf4,bf16"),
+            *(sys.executable, "-m", "mansu", "run", *OPTIONS, "--formats", "nf4,fp8"),
             *("--out", str(place / "run"), "--shared", str(place / "shared")),
         ],
         env={**os.environ, "MANSU_PLUGS": str(plugs), "OMP_NUM_THREADS": "1"},
@@ -110,7 +103,7 @@ def test_every_origin_is_measured_in_every_format(ran: Ran) -> None:
             assert rows.find("forget", "circuit", "cad", state, "change")
         if state.format != "fp":
             assert rows.find("forget", "seen", "accuracy", state, "gap")
-    assert rows.find("forget", "circuit", "cad", State("original", "bf16"), "gap")
+    assert rows.find("forget", "circuit", "cad", State("original", "fp8"), "gap")
 
 
 def test_half_of_the_way_back_the_model_knows_more_than_unlearned(ran: Ran) -> None:
@@ -124,9 +117,9 @@ def test_half_of_the_way_back_the_model_knows_more_than_unlearned(ran: Ran) -> N
 def test_both_stand_in_the_printed_table_and_the_format_in_every_rule(ran: Ran) -> None:
     table = ran.said.split("\n\nproperties")[0]
     assert "half-way" in table
-    assert "BF16" in table
+    assert "FP8" in table
     for name in ("retain", "permanence", "structural"):
-        assert "BF16" in ran.card.verdict(name).rule + ran.card.verdict(name).reason
+        assert "FP8" in ran.card.verdict(name).rule + ran.card.verdict(name).reason
 
 
 def test_what_was_stored_before_stays_valid_but_for_the_scorecard(ran: Ran) -> None:
@@ -135,14 +128,14 @@ def test_what_was_stored_before_stays_valid_but_for_the_scorecard(ran: Ran) -> N
     assert again == {"scorecard.json"}
     new = {Path(name).name for name in set(now) - set(ran.before)}
     assert {name.rpartition("-")[0] for name in new if "original" in name} == {
-        f"{stage}-original-bf16" for stage in ("behaviour", "attribution", "depth", "carried")
+        f"{stage}-original-fp8" for stage in ("behaviour", "attribution", "depth", "carried")
     }
     assert {name for name in new if "original" not in name} == {
         f"{stage}-{origin}-{form}.safetensors"
         for stage in ("behaviour", "attribution", "depth")
         for origin, form in (
-            *((("unlearned", "bf16")), ("half-way", "fp"), ("half-way", "nf4")),
-            ("half-way", "bf16"),
+            *((("unlearned", "fp8")), ("half-way", "fp"), ("half-way", "nf4")),
+            ("half-way", "fp8"),
         )
     }
 
@@ -152,7 +145,7 @@ def test_mansu_tables_shows_both(ran: Ran, monkeypatch, capsys) -> None:
     assert main(["tables", str(ran.folder)]) == 0
     said = capsys.readouterr().out
     assert "half-way" in said
-    assert "BF16" in said
+    assert "FP8" in said
 
 
 def test_without_its_plugs_one_scorecard_is_told_of_and_the_others_are_shown(
@@ -325,6 +318,6 @@ def executed(ran: Ran, tmp_path: Path, parameter: str) -> list[str]:
 
 
 def test_notebook_5_shows_the_new_format_and_the_new_origin(ran: Ran, tmp_path: Path) -> None:
-    shown = executed(ran, tmp_path, "formats: [nf4, bf16]")
-    for text in ("BF16", "half-way"):
+    shown = executed(ran, tmp_path, "formats: [nf4, fp8]")
+    for text in ("FP8", "half-way"):
         assert sum(text in output for output in shown) >= 4  # slopes, gaps, facts, templates

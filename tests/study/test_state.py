@@ -54,5 +54,7 @@ def test_a_state_is_named_by_where_it_comes_from_and_how_it_is_deployed() -> Non
 def test_an_unknown_origin_or_format_is_refused_by_name() -> None:
     with pytest.raises(InputError, match="did you mean 'unlearned'"):
         find_origin("unlearnt")
-    with pytest.raises(InputError, match="'int2' is unknown; there are fp, fp4, nf4"):
+    with pytest.raises(InputError, match="'int2' is unknown; did you mean 'int8'"):
         _ = State("original", "int2").title
+    with pytest.raises(InputError, match=r"'x' is unknown; there are .*fp4.*nf4"):
+        _ = State("original", "x").title

@@ -3,12 +3,20 @@
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
 from mansu.models.language_model import LanguageModel
 from mansu.models.swap import replaced
-from mansu.quant.codebook import Codebook
+from mansu.quant.codebook import Codebook, require_finite
+
+if TYPE_CHECKING:
+    from gguf import GGMLQuantizationType
+
+# A weight's name, its rows' length and the model's layers, to how a GGUF file stores it.
+Storage = Callable[[str, int, int], "GGMLQuantizationType"]
+Deploy = Callable[[LanguageModel], AbstractContextManager[LanguageModel]]
 
 
 @dataclass(frozen=True)
@@ -23,13 +31,19 @@ class Format:
         colour: On every chart.
         codebook: The levels that its weights are rounded to; training can aim at a format that has
             them, and at no other.
+        libraries: Import names of the packages that compute it beside those of every run.
+        group: How many weights are rounded together; every row of a matrix must be whole groups.
+        storage: How a GGUF file stores its weights; without it they cannot be written as one.
     """
 
     name: str
     title: str
-    deploy: Callable[[LanguageModel], AbstractContextManager[LanguageModel]]
+    deploy: Deploy
     colour: str = "#009e73"
     codebook: Codebook | None = None
+    libraries: tuple[str, ...] = ()
+    group: int = 1
+    storage: Storage | None = None
 
 
 def blockwise(codebook: Codebook, title: str, colour: str) -> Format:
@@ -40,11 +54,15 @@ def blockwise(codebook: Codebook, title: str, colour: str) -> Format:
         title: See :class:`Format`.
         colour: See :class:`Format`.
     """
-    return Format(codebook.name, title, _deploy(codebook.dequantized), colour, codebook)
+    return weightwise(codebook.name, title, codebook.dequantized, colour, codebook=codebook)
 
 
 def weightwise(
-    name: str, title: str, change: Callable[[Tensor], Tensor], colour: str = Format.colour
+    name: str,
+    title: str,
+    change: Callable[[Tensor], Tensor],
+    colour: str = Format.colour,
+    **more: Any,
 ) -> Format:
     """A format made of one function: every linear weight but the output head becomes another.
 
@@ -57,16 +75,36 @@ def weightwise(
         title: See :class:`Format`.
         change: A weight to what deployment computes with, in the weight's dtype.
         colour: See :class:`Format`.
+        more: Further attributes of the :class:`Format`.
     """
-    return Format(name, title, _deploy(change), colour)
+    return namewise(name, title, lambda model, place, weight: change(weight), colour, **more)
 
 
-def _deploy(
-    change: Callable[[Tensor], Tensor],
-) -> Callable[[LanguageModel], AbstractContextManager[LanguageModel]]:
+def namewise(
+    name: str,
+    title: str,
+    change: Callable[[LanguageModel, str, Tensor], Tensor],
+    colour: str = Format.colour,
+    **more: Any,
+) -> Format:
+    """The same where what becomes of a weight depends on its place in the model.
+
+    Args:
+        name: See :class:`Format`.
+        title: See :class:`Format`.
+        change: The model, a weight's name and the weight, to what deployment computes with.
+        colour: See :class:`Format`.
+        more: Further attributes of the :class:`Format`.
+    """
+
     @contextmanager
     def deploy(model: LanguageModel) -> Iterator[LanguageModel]:
-        with replaced(model.module, model.family.linear_weight_names(model.module), change):
+        def make(place: str, weight: Tensor) -> Tensor:
+            require_finite(weight, f"cannot be stored as {title}")
+            return change(model, place, weight)
+
+        names = model.family.linear_weight_names(model.module)
+        with replaced(model.module, names, make):
             yield model
 
-    return deploy
+    return Format(name, title, deploy, colour, **more)

@@ -19,6 +19,7 @@ import resource
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, get_type_hints
 
@@ -56,7 +57,7 @@ class Stage(Generic[T]):
         fields: Sequence[str] | Callable[..., Sequence[str]] = (),
         after: Depends = (),
         inputs: Callable[..., Iterable[str]] = lambda run, *arguments: (),
-        plugs: Callable[..., Iterable[Path]] = lambda run, *arguments: (),
+        plugs: Callable[..., Iterable[Path | str]] = lambda run, *arguments: (),
         scratch: Callable[..., Iterable[Path]] = lambda run, *arguments: (),
         remember: bool = True,
         ending: Literal[".json", ".safetensors"] = ".safetensors",
@@ -155,7 +156,7 @@ class Stage(Generic[T]):
             "model": [run.config.dtype, run.fingerprint],
             "code": [
                 *(hash_code(self._file), hash_code(run.family_file)),
-                *map(hash_code, self._plugs(run, *arguments)),
+                *map(_hash_plug, self._plugs(run, *arguments)),
             ],
             "libraries": libraries(),
             "inputs": list(self._inputs(run, *arguments)),
@@ -189,7 +190,8 @@ def stage(
         place: The run's folder, or the one shared by all runs on the same model and data.
         settings: ``fields``, the configuration fields it reads; ``after``, the stages before it, or
             a function of run and arguments that gives them with their arguments; ``inputs``,
-            fingerprints of whatever else it reads; ``plugs``, the files of the plugs it calls;
+            fingerprints of whatever else it reads; ``plugs``, the files of the plugs it calls and
+            the names of libraries of theirs;
             ``scratch``, files that the body keeps until the result is stored; ``remember``, whether
             a run object keeps the result; ``ending``, ``.json`` for a result without tensors.
     """
@@ -199,3 +201,12 @@ def stage(
 def libraries() -> Mapping[str, str]:
     """Versions of the libraries that compute."""
     return {name: importlib.metadata.version(name) for name in COMPUTING}
+
+
+def _hash_plug(plug: Path | str) -> str:
+    """What a plug's file computes, or the version of a library."""
+    if isinstance(plug, Path):
+        return hash_code(plug)
+    with suppress(importlib.metadata.PackageNotFoundError):
+        return f"{plug} {importlib.metadata.version(plug)}"
+    return f"{plug} is not here"

@@ -136,30 +136,30 @@ def test_a_property_is_a_plain_record_of_rule_and_reason():
 
 def in_three_formats(**worse: float) -> dict[str, Verdict]:
     """Good numbers in a third format as well, or worse ones there."""
-    now = {"fp": 0.3, "nf4": 0.3, "bf16": worse.get("forget", 0.3)}
-    kept = {"fp": 0.8, "nf4": 0.8, "bf16": worse.get("retain", 0.8)}
+    now = {"fp": 0.3, "nf4": 0.3, "fp8": worse.get("forget", 0.3)}
+    kept = {"fp": 0.8, "nf4": 0.8, "fp8": worse.get("retain", 0.8)}
     changed = {
         "seen": accuracies("forget", "seen", in_states(0.9, **now)),
         "held-out": None,
         "retain": accuracies("retain", "all", in_states(0.8, **kept)),
-        "utility": accuracies("utility", "all", in_states(0.8, fp=0.8, nf4=0.8, bf16=0.8)),
+        "utility": accuracies("utility", "all", in_states(0.8, fp=0.8, nf4=0.8, fp8=0.8)),
     }
-    cads = CADS | {"bf16": (worse.get("cad", 0.7), 0.4)}
-    floors = FLOORS | {"bf16": (0.1, 0.1)}
-    return judged(changed, cads, floors, SHIFTS | {"bf16": (0.6, 0.2)})
+    cads = CADS | {"fp8": (worse.get("cad", 0.7), 0.4)}
+    floors = FLOORS | {"fp8": (0.1, 0.1)}
+    return judged(changed, cads, floors, SHIFTS | {"fp8": (0.6, 0.2)})
 
 
 @pytest.fixture
-def bf16(tmp_path, monkeypatch) -> None:
+def fp8(tmp_path, monkeypatch) -> None:
     """A format of that name among the plugs; only its title is asked for."""
     (tmp_path / "formats").mkdir()
     text = "from mansu.quant.formats import weightwise\n"
-    text += 'FORMAT = weightwise("bf16", "BF16", lambda weight: weight)\n'
-    (tmp_path / "formats" / "bf16.py").write_text(text)
+    text += 'FORMAT = weightwise("fp8", "FP8", lambda weight: weight)\n'
+    (tmp_path / "formats" / "fp8.py").write_text(text)
     monkeypatch.setenv("MANSU_PLUGS", str(tmp_path))
 
 
-@pytest.mark.usefixtures("bf16")
+@pytest.mark.usefixtures("fp8")
 @pytest.mark.parametrize(
     ("worse", "lost"),
     [
@@ -172,7 +172,7 @@ def bf16(tmp_path, monkeypatch) -> None:
 def test_every_measured_format_must_bear_a_property_out(worse, lost):
     found = in_three_formats(**worse)
     assert {name for name, verdict in found.items() if not verdict.holds} == lost
-    assert all("BF16" in found[name].rule for name in ("retain", "permanence", "structural"))
+    assert all("FP8" in found[name].rule for name in ("retain", "permanence", "structural"))
 
 
 def test_what_no_format_was_measured_for_is_not_said_to_hold():
