@@ -15,7 +15,7 @@ SHARES = ("0.1", "0.3")
 def strike(model: LanguageModel, target: Target, share: str, _progress: Progress) -> Answers:
     """Prunes every linear weight, then deploys the model and asks."""
     names = model.family.linear_weight_names(model.module)
-    with replaced(model.module, names, lambda weight: pruned(weight, float(share))):
+    with replaced(model.module, names, lambda _name, weight: pruned(weight, float(share))):
         return answer(model, target, questions(target), share)
 
 
