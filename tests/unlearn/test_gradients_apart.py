@@ -26,7 +26,7 @@ def test_gradients_taken_apart_sum_to_that_of_the_whole_loss(parts, kind):
 
 
 def test_a_rule_that_only_adds_trains_as_no_rule_does(parts):
-    plain, ruled = make_loop(parts, Latents, steps=4), make_loop(parts, Latents, steps=4)
+    plain, ruled = make_loop(parts, steps=4), make_loop(parts, steps=4)
     ruled._rule = Rule()
     one, other = plain.run(), ruled.run()
     assert [r.forget for r in one.history] == pytest.approx([r.forget for r in other.history], 1e-3)

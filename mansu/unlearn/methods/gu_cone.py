@@ -41,7 +41,7 @@ class Settings(SimNPO):
     history: Annotated[Whole, Field(ge=0, le=8)] = setting(
         8, "earlier retain gradients that a step may not follow, beside its own"
     )
-    learning_rate: Share = own("learning_rate", 1e-4)
+    learning_rate: Share = own("learning_rate", 5e-4)
 
 
 def _last(model: "LanguageModel", circuit: tuple[int, ...]) -> list[str]:
