@@ -12,7 +12,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from mansu.errors import InputError, RunError
 from mansu.options import add_config, named_method, read_options
@@ -97,6 +97,20 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     tune.add_argument("--out", type=expand, help="file to write (default: tuned.yaml of the study)")
     tune.set_defaults(command=_tune)
 
+    _add_outputs(commands)
+    lab = commands.add_parser("lab", help="open JupyterLab on the notebooks")
+    lab.add_argument(
+        "arguments", nargs=argparse.REMAINDER, help="after --: passed on to jupyter lab"
+    )
+    lab.set_defaults(command=_lab)
+    serve = commands.add_parser("serve", help="show the notebooks as pages without code (Voilà)")
+    serve.add_argument("arguments", nargs=argparse.REMAINDER, help="after --: passed on to Voilà")
+    serve.set_defaults(command=_serve)
+    return parser
+
+
+def _add_outputs(commands: Any) -> None:
+    """What is made of finished runs."""
     tables = commands.add_parser("tables", help="print the scorecards below a folder, or a table")
     tables.add_argument("folder", type=expand, help="a run, a study, or papermill_runs")
     tables.add_argument("--table", help="summary, scorecard, methods or one of your own")
@@ -117,16 +131,6 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     export.add_argument("--model", help="the run's model, where it has moved")
     export.add_argument("--device", default="cpu", help="torch device to work on (default: cpu)")
     export.set_defaults(command=_export)
-
-    lab = commands.add_parser("lab", help="open JupyterLab on the notebooks")
-    lab.add_argument(
-        "arguments", nargs=argparse.REMAINDER, help="after --: passed on to jupyter lab"
-    )
-    lab.set_defaults(command=_lab)
-    serve = commands.add_parser("serve", help="show the notebooks as pages without code (Voilà)")
-    serve.add_argument("arguments", nargs=argparse.REMAINDER, help="after --: passed on to Voilà")
-    serve.set_defaults(command=_serve)
-    return parser
 
 
 def _plan(options: argparse.Namespace) -> int:

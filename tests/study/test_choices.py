@@ -11,7 +11,7 @@ from mansu.errors import RunError
 from mansu.models import LanguageModel, load_model
 from mansu.quant import deployed
 from mansu.registry import plugs
-from mansu.study.config import FIELDS, choices, floors, make_config, own_fields
+from mansu.study.config import FIELDS, choices, default_of, floors, make_config, own_fields
 from mansu.study.folders import Folders, variant
 from mansu.study.pipeline import run_study
 from mansu.study.plan import make_plan
@@ -33,6 +33,7 @@ OWN = [
     for method in METHODS
     for field in own_fields(method)
     for value in choices(field) or ()
+    if value != default_of(field) and (field.name != "keep" or method in ("mansu", "lunar"))
 ]
 TOGETHER = [
     *({"dtype": d, "method": m} for d, m in product(OFFERED["dtype"] or (), METHODS)),
