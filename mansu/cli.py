@@ -117,7 +117,22 @@ def _add_outputs(commands: Any) -> None:
     tables.add_argument("--to", type=expand, help="file for it: .md, .tex, .csv, .txt or .png")
     tables.set_defaults(command=_tables)
 
-    export = commands.add_parser("export", help="write an unlearned model as a folder or GGUF file")
+    _add_export(
+        commands.add_parser("export", help="write an unlearned model as a folder or GGUF file")
+    )
+
+    lab = commands.add_parser("lab", help="open JupyterLab on the notebooks")
+    lab.add_argument(
+        "arguments", nargs=argparse.REMAINDER, help="after --: passed on to jupyter lab"
+    )
+    lab.set_defaults(command=_lab)
+    serve = commands.add_parser("serve", help="show the notebooks as pages without code (Voilà)")
+    serve.add_argument("arguments", nargs=argparse.REMAINDER, help="after --: passed on to Voilà")
+    serve.set_defaults(command=_serve)
+    return parser
+
+
+def _add_export(export: argparse.ArgumentParser) -> None:
     export.add_argument("run", type=expand, help="folder of a finished run")
     export.add_argument(
         "--to", type=expand, required=True, help="folder to write, or FILE.gguf; must not exist"
