@@ -121,16 +121,6 @@ def _add_outputs(commands: Any) -> None:
         commands.add_parser("export", help="write an unlearned model as a folder or GGUF file")
     )
 
-    lab = commands.add_parser("lab", help="open JupyterLab on the notebooks")
-    lab.add_argument(
-        "arguments", nargs=argparse.REMAINDER, help="after --: passed on to jupyter lab"
-    )
-    lab.set_defaults(command=_lab)
-    serve = commands.add_parser("serve", help="show the notebooks as pages without code (Voilà)")
-    serve.add_argument("arguments", nargs=argparse.REMAINDER, help="after --: passed on to Voilà")
-    serve.set_defaults(command=_serve)
-    return parser
-
 
 def _add_export(export: argparse.ArgumentParser) -> None:
     export.add_argument("run", type=expand, help="folder of a finished run")
