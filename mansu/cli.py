@@ -113,7 +113,7 @@ def _add_outputs(commands: Any) -> None:
     """What is made of finished runs."""
     tables = commands.add_parser("tables", help="print the scorecards below a folder, or a table")
     tables.add_argument("folder", type=expand, help="a run, a study, or papermill_runs")
-    tables.add_argument("--table", help="summary, scorecard, methods or one of your own")
+    tables.add_argument("--table", help="summary, scorecard, methods, attacks or one of your own")
     tables.add_argument("--to", type=expand, help="file for it: .md, .tex, .csv, .txt or .png")
     tables.set_defaults(command=_tables)
 
