@@ -96,7 +96,10 @@ if "prior" in needs and make_target(run).levelled:
     print("so the target spreads its mass on the options' first tokens equally over them.")
 
 trained = train(run)
-show(charts.training_curves(trained.history))
+if trained.history:
+    show(charts.training_curves(trained.history))
+else:
+    print("This method takes no steps.")
 
 # %% [markdown]
 # ## Which checkpoint is kept
@@ -110,7 +113,10 @@ show(charts.training_curves(trained.history))
 # %%
 chance = draw(run).chance
 rule = run.config.settings.keep
-show(charts.validation_curve(trained.validations, trained.best, chance, rule))
+if trained.validations:
+    show(charts.validation_curve(trained.validations, trained.best, chance, rule))
+else:
+    print("This method makes no checks: what it ends with is what is kept.")
 
 # %% [markdown]
 # ## Explore

@@ -147,13 +147,14 @@ def make_config(values: dict[str, Any]) -> StudyConfig:
             value that is not the method's.
     """
     given, told = dict(values), []
+    found = {field: plugs(package) for field, package in _PLUGGED.items()}
     name = given.get("method", "mansu")
-    if isinstance(name, str) and name in plugs(_PLUGGED["method"]):
+    if isinstance(name, str) and name in found["method"]:
         method = find_method(name)
         given["floor"] = given.get("floor", "") or method.floors[0]
         given["settings"], told = own_settings.read(method, given, {f.name for f in FIELDS})
     target = given.get("target")
-    if isinstance(target, str) and target in plugs(_PLUGGED["target"]):
+    if isinstance(target, str) and target in found["target"]:
         given.setdefault("formats", (target,))  # what is aimed at is measured, too
     try:
         config = _ADAPTER.validate_python(_without_switch(given))

@@ -70,6 +70,10 @@ def run_of(place: Path, models: dict[str, LanguageModel], monkeypatch):
 
 @pytest.mark.parametrize("values", [*TOGETHER, *ALONE, *OWN], ids=lambda v: "-".join(v.values()))
 def test_a_short_run_works_with_every_choice(run_of, values):
+    if values.get("method") == "lunar":  # which a model that refuses nothing cannot be given
+        with pytest.raises(RunError, match="no refusal direction"):
+            run_of(values)
+        return
     run = run_of(values)
     assert (run.folder / "scorecard.json").is_file()
     if find_method(run.config.method).share:
@@ -118,6 +122,20 @@ ENDS = {
     "validate_every": (1, 10**6),
     "memory_mb": (64, 10**7),
     "until": (0.0, 1.0),
+    "gamma": (0.0, 1e6),
+    "forget_weight": (1e-9, 1e6),
+    "history": (1, 64),
+    "rank": (1, 16),
+    "alpha": (1e-9, 1e6),
+    "shift": (1e-9, 1e6),
+    "references": (1, 128),
+    "decay": (1e-9, 1.0),
+    "epochs": (1, 2),
+    "batch": (1, 100),
+    "hinge_weight": (0.0, 1e6),
+    "steering": (1e-9, 1e6),
+    "percentile": (0.0, 99.9),
+    "mask_examples": (1, 10**6),
 }
 
 
@@ -133,7 +151,8 @@ def test_every_number_of_the_configuration_and_of_every_method_has_its_ends_trie
 @pytest.mark.parametrize("floor", OFFERED["floor"])
 @pytest.mark.parametrize("end", [0, 1])
 def test_a_short_run_works_with_every_number_at_an_end_of_its_range(run_of, end, floor):
-    run_of({name: ends[end] for name, ends in ENDS.items()} | {"floor": floor})
+    own = {field.name for field in (*FIELDS, *own_fields("mansu"))}
+    run_of({name: ends[end] for name, ends in ENDS.items() if name in own} | {"floor": floor})
 
 
 @pytest.mark.parametrize("method", [name for name in METHODS if name != "mansu"])
@@ -141,7 +160,9 @@ def test_a_short_run_works_with_every_number_at_an_end_of_its_range(run_of, end,
 def test_every_method_works_with_its_own_numbers_at_an_end_of_their_range(run_of, end, method):
     own = {field.name for field in own_fields(method)}
     ends = {name: both[end] for name, both in ENDS.items() if name in own}
+    if method.startswith("gu"):  # what nothing holds is projected off nothing
+        ends["retain_weight"] = max(ends["retain_weight"], 1e-9)
     try:
         run_of({**ends, "method": method})
-    except RunError as error:  # rates of 1 may diverge, which is said in a sentence
-        assert "not finite" in str(error)
+    except RunError as error:  # rates of 1 may diverge, and a tiny model refuses nothing
+        assert ("no refusal direction" if method == "lunar" else "not finite") in str(error)
