@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING
 
 from pydantic.dataclasses import dataclass
 
-from mansu.settings import Count, Few, Positive, Share, setting
+from mansu.settings import Count, Few, Positive, Several, Share, setting
 from mansu.unlearn.methods.base import Method, counterpart, down_projections
 from mansu.unlearn.settings import STRICT, Settings, own
 
@@ -42,7 +42,7 @@ class LunarSettings(Settings):
     """LUNAR's own settings."""
 
     shift: Positive = setting(2.0, "c, how many times r the forget set's activations move")
-    references: Few = setting(128, "reference prompts at most")
+    references: Several = setting(128, "reference prompts at most")
     learning_rate: Share = own("learning_rate", 2e-3)
     decay: Share = setting(0.9, "factor of the learning rate from one epoch to the next")
     epochs: Few = setting(10, "passes over all tokens at most")
