@@ -8,6 +8,7 @@ import yaml
 from mansu.errors import InputError
 from mansu.study.config import StudyConfig
 from mansu.study.folders import study_folders
+from mansu.study.inert import require_effect
 from mansu.sweep.batch import Sweep, sweep
 from mansu.sweep.grid import expand, read_study
 from mansu.sweep.places import repository
@@ -31,6 +32,18 @@ def test_the_default_study_is_one_run_of_the_default_configuration() -> None:
 def test_the_fast_study_is_one_run_of_the_tiny_model() -> None:
     configs = expand(read_study(repository() / "papermill_runs" / "studies" / "fast.yaml"))
     assert [config.model for config in configs] == ["tiny-llama"]
+
+
+@pytest.mark.parametrize(
+    "path",
+    sorted((repository() / "papermill_runs" / "studies").glob("*.yaml")),
+    ids=lambda p: p.stem,
+)
+def test_every_study_that_ships_is_a_grid_of_runs_that_could_begin(path: Path) -> None:
+    study = read_study(path)
+    assert study.study == path.stem
+    for config in expand(study):
+        require_effect(config)
 
 
 def test_a_study_spans_models_sets_methods_variants_and_seeds(tmp_path: Path) -> None:
