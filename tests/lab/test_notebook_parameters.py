@@ -18,6 +18,14 @@ def test_a_notebook_s_variables_are_narrowed_to_its_parameters() -> None:
     assert parameters(namespace) == {**FIELDS, "out": "", "shared": ""}
 
 
+def test_a_setting_in_short_is_taken_as_papermill_gives_it_and_no_other_variable_is() -> None:
+    namespace = {**FIELDS, "out": "", "shared": "", "steps": 5, "tau": [0.5], "beta_": 1}
+    assert parameters(namespace) == {**FIELDS, "out": "", "shared": "", "steps": 5}
+    other = parameters({**namespace, "method": "npo", "settings": {}, "rho": 0.5})
+    with pytest.raises(InputError, match="rho: npo has no such setting"):
+        open_run(**other)
+
+
 def test_a_skipped_parameters_cell_is_named() -> None:
     with pytest.raises(InputError, match=r"parameters cell.*\bseed\b"):
         parameters({name: value for name, value in FIELDS.items() if name != "seed"})

@@ -9,7 +9,9 @@ import nbformat
 import papermill
 import pytest
 
-from mansu.study.config import FIELDS, StudyConfig
+from mansu.registry import plugs
+from mansu.study.config import FIELDS, StudyConfig, own_fields
+from mansu.study.own_settings import METHODS
 from mansu.sweep.notebooks import BESIDE, OWN, SHARED, build, parameters_cell, sources
 from mansu.sweep.places import repository
 
@@ -40,7 +42,7 @@ def test_the_parameters_are_the_configuration_s_fields_and_the_folders(name: str
     values: dict = {}
     exec(lines, values)  # noqa: S102 (our own notebook)
     expected = {field.name: getattr(StudyConfig(), field.name) for field in FIELDS}
-    expected |= {"out": "", "shared": ""}
+    expected |= {"settings": {}, "floor": "", "out": "", "shared": ""}  # the method's own
     expected |= {n: list(v) for n, v in expected.items() if isinstance(v, tuple)}  # as papermill
     assert {name: values[name] for name in expected} == expected
     assert len(lines.splitlines()) == len(expected)
@@ -56,7 +58,9 @@ def test_papermill_documents_every_parameter(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_no_cell_hides_a_parameter_behind_a_variable_of_its_own(name: str) -> None:
     notebook = nbformat.read(FOLDER / f"{name}.ipynb", as_version=4)
-    taken = {field.name for field in FIELDS} | {"out", "shared"}
+    # A method's setting may be given in short.
+    own = {field.name for method in plugs(METHODS) for field in own_fields(method)}
+    taken = {field.name for field in FIELDS} | {"out", "shared"} | own
     for cell in notebook.cells:
         if cell.cell_type != "code" or "parameters" in cell.metadata.get("tags", []):
             continue
