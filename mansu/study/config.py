@@ -232,11 +232,15 @@ def floors(method: str) -> tuple[str, ...]:
 
 
 def require_fitting(config: StudyConfig) -> None:
-    """Refuses a floor that a method cannot have.
+    """Refuses a floor that a method cannot have, and settings of another method.
 
     Raises:
-        InputError: It is such a floor.
+        InputError: It is such a floor, or they are such settings.
     """
+    if not isinstance(config.settings, find_method(config.method).settings):
+        raise InputError(
+            f"settings: they are another method's than {config.method}'s; leave them out."
+        )
     able = floors(config.method)
     if config.floor not in able:
         raise InputError(

@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 from mansu.cli import main
 from mansu.paths import expand
-from mansu.study.config import FIELDS
+from mansu.registry import plugs
+from mansu.study.config import FIELDS, own_fields
+from mansu.study.own_settings import METHODS
 from tests.fuzz.conftest import assert_one_line, lengths
 from tests.fuzz.hostile import as_yaml, damaged
 from tests.fuzz.test_configurations import STUDY
@@ -22,7 +24,10 @@ FACTS = damaged([VALID]) | misfits()
 NOWHERE = ["--model", "no-such-model"]
 arguments = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=40)
 arguments |= st.sampled_from(["x" * 300, "/" * 5000, "é" * 200, "meta", "../..", "~", "a\nb"])
-fields = st.sampled_from([f"--{field.name.replace('_', '-')}" for field in FIELDS])
+OWN = [field for method in plugs(METHODS) for field in own_fields(method)]
+fields = st.sampled_from(
+    ["--set", *(f"--{field.name.replace('_', '-')}" for field in (*FIELDS, *OWN))]
+)
 
 
 @st.composite

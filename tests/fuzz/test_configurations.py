@@ -1,5 +1,6 @@
 """Whatever a configuration or a study file holds, it is read or refused in one sentence."""
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -8,13 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mansu.errors import InputError
-from mansu.study.config import FIELDS, StudyConfig, make_config
+from mansu.study.config import StudyConfig, make_config
 from mansu.study.config_file import read_config, to_yaml
 from mansu.sweep.grid import expand, read_study
 from tests.fuzz.conftest import assert_one_line, lengths
 from tests.fuzz.hostile import BOMBS, altered, as_json, as_yaml, damaged, values
 
-CONFIG = {field.name: getattr(StudyConfig(), field.name) for field in FIELDS}
+CONFIG = dataclasses.asdict(StudyConfig())  # pyright: ignore
 STUDY = {
     "study": "small",
     "models": ["tiny-llama", "smollm2-135m"],

@@ -1,6 +1,7 @@
 """What no role, device or setting can be, every entrance refuses before any work, alike."""
 
 import json
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -13,12 +14,12 @@ from mansu.errors import InputError, RunError
 from mansu.lab.open import open_run
 from mansu.study.card_text import scorecard_table
 from mansu.study.check import require_device
-from mansu.study.config import StudyConfig, make_config
+from mansu.study.config import make_config
 from mansu.study.folders import Folders
 from mansu.study.pipeline import run_study
 from mansu.study.plan import make_plan
 from mansu.study.run import Run
-from mansu.study.stages import draw, fisher, localize, train
+from mansu.study.stages import draw, localize, train
 from mansu.study.state import State
 from mansu.sweep.batch import sweep
 from mansu.unlearn.mask import Movable
@@ -128,9 +129,14 @@ def test_every_entrance_refuses_alike_and_leaves_nothing_behind(
 
 
 def test_a_configuration_that_no_reader_made_is_checked_by_the_run(tmp_path):
-    config = StudyConfig(**{**FAST, "method": "npo", "floor": "in_loop"})
-    with pytest.raises(InputError, match="npo cannot have"):
-        Run(config, Folders(tmp_path / "out", tmp_path / "shared"))
+    npo = make_config({"model": "tiny-llama", "top_k": 1, "method": "npo"})
+    for changes, told in (
+        ({"floor": "in_loop"}, "npo cannot have in_loop"),
+        ({"method": "mansu", "floor": "none"}, "settings: they are another method's"),
+        ({"settings": replace(npo.settings, retain_weight=0.0, retain_batch=2)}, "retain_batch: "),
+    ):
+        with pytest.raises(InputError, match=told):
+            Run(replace(npo, **changes), Folders(tmp_path / "out", tmp_path / "shared"))
 
 
 @pytest.mark.parametrize("known", ["cuda", "cuda:7", "mps", "xpu"])
@@ -183,8 +189,8 @@ def test_a_forget_set_without_held_out_prompts_runs_and_leaves_their_column_out(
 
 
 def test_a_mask_that_lets_nothing_move_ends_the_run_before_training(tmp_path, quick, monkeypatch):
-    nothing = lambda run, fisher: Movable({"w": torch.empty(0, dtype=torch.long)}, 1.0)  # noqa: E731
-    monkeypatch.setattr(fisher, "select_movable", nothing)
+    nothing = lambda *_given: Movable({"w": torch.empty(0, dtype=torch.long)}, 1.0)  # noqa: E731
+    monkeypatch.setattr("mansu.unlearn.mask.most_forgetful", nothing)
     config = make_config({**FAST, **write_sets(tmp_path), "tau": 1e-9})
     run = Run(config, Folders(tmp_path / "run", tmp_path / "shared"))
     with pytest.raises(RunError, match=r"tau: no weight .* 1e-09 .* raise tau"):

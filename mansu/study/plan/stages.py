@@ -272,11 +272,11 @@ class Accounting:
         """Bytes of the movable weights beside the matrices, and of what the optimizer keeps.
 
         Masters: index (8 bytes), original and latent in float32; through the quantizer also the
-        deployed value, the block's scale, and a code. Optimizer: two moments; of the state that a
-        killed run needs, latents and two moments, and the best latents so far; the gradient.
+        deployed value, the block's scale, and a code. Optimizer: two moments, the best latents so
+        far, and the gradient; the state that a killed run needs is made of these.
         """
         masters = 8 + 2 * 4 + (2 * 4 + 1 if self.through else 0)
-        return self.movable * masters, self.movable * 4 * (2 + 3 + 1 + 1)
+        return self.movable * masters, self.movable * 4 * (2 + 1 + 1)
 
     def _trained(self) -> int:
         """What the run keeps of training: indices, and values in float32."""
