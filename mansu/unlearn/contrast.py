@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic.dataclasses import dataclass
 
 from mansu.settings import Positive, setting
-from mansu.unlearn.settings import STRICT, HeldDescent, idle_batch
+from mansu.unlearn.settings import STRICT, HeldDescent, RetainLoss, idle_batch
 
 if TYPE_CHECKING:
     from mansu.unlearn.said import Objective
@@ -21,15 +21,13 @@ class Contrast(HeldDescent):
     """Settings of such a method."""
 
     forget_loss: Literal["npo_sum", "gradient_ascent"] = setting("npo_sum", "forget term")
-    retain_loss: Literal["kl", "cross_entropy"] = setting("kl", "retain term")
+    retain_loss: RetainLoss = setting("kl", "retain term: cross-entropy, or KL from θ₀")
     beta: Positive = setting(0.1, "NPO's inverse temperature")
 
 
 def idle(settings: Contrast, floor: str) -> Mapping[str, str]:
     """What is read under other values only."""
     found = idle_batch(settings, floor)
-    if not settings.retain_weight:
-        found["retain_loss"] = "retain_weight is above 0"
     if settings.forget_loss != "npo_sum":
         found["beta"] = "forget_loss is npo_sum"
     return found
@@ -37,17 +35,16 @@ def idle(settings: Contrast, floor: str) -> Mapping[str, str]:
 
 def objective_of(settings: Contrast) -> "Objective":
     """The loss."""
-    from mansu.unlearn.objectives import FORGET, cross_entropy, kl
+    from mansu.unlearn.objectives import FORGET, RETAIN
     from mansu.unlearn.said import Objective
 
     term, compares = FORGET[settings.forget_loss], settings.forget_loss == "npo_sum"
     if compares:
         term = partial(term, beta=settings.beta)
-    close = settings.retain_loss == "kl"
     return Objective(
         term,
-        kl if close else cross_entropy,
+        RETAIN[settings.retain_loss],
         settings.retain_weight,
         compares=compares,
-        retain_compares=close,
+        retain_compares=settings.retain_loss == "kl",
     )

@@ -16,60 +16,36 @@ Published: history of rank 8; SimNPO on TOFU with β 2.5 and w 0.1375 (forget05)
 Others differ: SimNPO's own model cards put γ outside of β, and its MUSE code takes logits of the
 whole vocabulary. In July 2026 the authors replaced this form by ``gu-cone``.
 
-Default is the WMDP form, β 0.1, w 1, λ 1: on answers of a word or two, TOFU's β 2.5 leaves next to
-no pull on an answer of probability 0.3 (2σ(β log p) is 0.09), and w takes most of that.
+Defaults but for the rate are ``simnpo``'s.
 
 Ours: the history is first in, first out, holds this step's gradient too, lies in bfloat16, and is
 whitened anew at each step by the v̂ of the step before (at the first step P = 1); no weight decay.
 """
 
-from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from mansu.settings import NonNegative, Positive, Whole, setting
+from mansu.settings import Positive, Share, Whole, setting
 from mansu.unlearn.methods.base import Method
-from mansu.unlearn.settings import STRICT, HeldDescent, own
+from mansu.unlearn.methods.simnpo import Settings as SimNPO
+from mansu.unlearn.methods.simnpo import objective_of
+from mansu.unlearn.settings import STRICT, own
 
 if TYPE_CHECKING:
-    import torch
-
-    from mansu.unlearn.said import Objective, Said
     from mansu.unlearn.task import Task, Update
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
-class SimNPO(HeldDescent):
-    """SimNPO's settings; without a retain gradient there is nothing to protect."""
-
-    beta: Positive = setting(0.1, "SimNPO's inverse temperature")
-    gamma: NonNegative = setting(0.0, "nats per token that SimNPO's reward is shifted by")
-    forget_weight: Positive = setting(1.0, "w, the weight of the forget term")
-    retain_weight: Positive = own("retain_weight", 1.0)
-
-
-@dataclass(frozen=True, kw_only=True, config=STRICT)
 class Settings(SimNPO):
-    """GU's own settings."""
+    """GU's own settings; without a retain gradient there is nothing to protect."""
 
+    learning_rate: Share = own("learning_rate", 1e-5)
+    retain_weight: Positive = own("retain_weight", 1.0)
     history: Annotated[Whole, Field(ge=1, le=64)] = setting(
         8, "retain gradients, this step's too, that the forget gradient is projected off"
     )
-
-
-def objective_of(settings: SimNPO) -> "Objective":
-    """SimNPO beside cross-entropy on the retain set."""
-    from mansu.unlearn.objectives import cross_entropy, simnpo
-    from mansu.unlearn.said import Objective
-
-    term = partial(simnpo, beta=settings.beta, gamma=settings.gamma)
-
-    def forget(said: "Said") -> "torch.Tensor":
-        return settings.forget_weight * term(said)
-
-    return Objective(forget, cross_entropy, settings.retain_weight, retain_compares=False)
 
 
 def unlearn(task: "Task", settings: Settings) -> "Update":

@@ -21,20 +21,24 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from mansu.settings import Share, Whole, setting
-from mansu.unlearn.methods.base import CIRCUIT, Method, Scope
-from mansu.unlearn.methods.gu import SimNPO, objective_of
+from mansu.settings import Positive, Share, Whole, setting
+from mansu.unlearn.methods.base import CIRCUIT, Method, counterpart, down_projections
+from mansu.unlearn.methods.simnpo import Settings as SimNPO
+from mansu.unlearn.methods.simnpo import objective_of
 from mansu.unlearn.settings import STRICT, own
 
 if TYPE_CHECKING:
-    from mansu.models import LanguageModel
     from mansu.unlearn.task import Task, Update
+
+
+FIRST, LAST, OF = 29, 31, 32
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
 class Settings(SimNPO):
-    """The cone's own settings."""
+    """The cone's own settings; without a retain gradient there is nothing to protect."""
 
+    retain_weight: Positive = own("retain_weight", 1.0)
     matrices: Literal["last", "circuit"] = setting(
         "last", "trained: down_proj of the last layers, or the circuit's matrices"
     )
@@ -44,17 +48,9 @@ class Settings(SimNPO):
     learning_rate: Share = own("learning_rate", 5e-4)
 
 
-def _last(model: "LanguageModel", circuit: tuple[int, ...]) -> list[str]:
-    count = max(1, round(model.layers * 3 / 32))
-    names = [
-        name
-        for layer in range(model.layers - count, model.layers)
-        for name in model.family.mlp_weight_names(model.module, layer)
-    ]
-    return [name for name in names if name.endswith("down_proj.weight")]
-
-
-LAST = Scope("last down_proj", _last)
+def blocks(layers: int) -> range:
+    """The blocks whose matrix is trained where the circuit's are not."""
+    return range(counterpart(FIRST, OF, layers), counterpart(LAST, OF, layers) + 1)
 
 
 def unlearn(task: "Task", settings: Settings) -> "Update":
@@ -65,11 +61,12 @@ def unlearn(task: "Task", settings: Settings) -> "Update":
     return descend(task, settings, objective_of(settings), rule=Cone(settings.history))
 
 
+LAST_BLOCKS = down_projections("last down_proj", blocks)
 METHOD = Method(
     "gu-cone",
     "GU cone",
     Settings,
     unlearn,
-    scope=lambda settings: CIRCUIT if settings.matrices == "circuit" else LAST,
+    scope=lambda settings: CIRCUIT if settings.matrices == "circuit" else LAST_BLOCKS,
     colour="#7aa974",
 )

@@ -83,7 +83,7 @@ def test_the_mean_form_of_npo_pulls_as_much_on_a_long_answer_as_on_a_short_one(t
 
 @pytest.mark.parametrize("gamma", [0.0, 1.5])
 def test_simnpo_is_the_published_form_weighed(tiny, make_task, say, gamma):
-    settings = simnpo.Settings(**ONE, retain_batch=5, gamma=gamma)
+    settings = simnpo.Settings(**ONE, retain_batch=5, gamma=gamma, beta=2.5, forget_weight=0.1375)
     task = make_task(tiny, "simnpo", settings)
     record = simnpo.METHOD.unlearn(task, settings).history[0]
     forget, retain = drawn(task, settings)
