@@ -17,7 +17,7 @@ from mansu.data.examples import build_examples
 from mansu.models import load_model
 from mansu.models.targets import answer_targets
 from mansu.quant.codebook import NF4
-from mansu.unlearn.descent import Drawn, Loop, make_aim
+from mansu.unlearn.descent import Descent, Drawn, make_aim
 from mansu.unlearn.in_loop import InLoopLatents
 from mansu.unlearn.mask import Movable
 from mansu.unlearn.methods.mansu import Settings, objective_of
@@ -94,7 +94,7 @@ def main() -> None:
             Side(view, drawn.forget_examples, drawn.retain_examples, objective, aim)
             for view in views
         ]
-        loop = Loop(task, settings, latents, sides, objective.weight)
+        loop = Descent(task, settings, latents, sides, objective.weight)
         optimizer = torch.optim.AdamW([latents.values], lr=1e-9, weight_decay=0.0, foreach=True)
         works[f"step, {loss}"] = partial(loop.step, 0, optimizer)  # always the same examples
     times: dict[str, list[float]] = {label: [] for label in works}

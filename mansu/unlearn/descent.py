@@ -28,16 +28,18 @@ import torch
 from mansu.data.examples import Example
 from mansu.errors import RunError
 from mansu.models.names import layer_of
-from mansu.unlearn.checkpoint import StepRecord, has_settled, kept_of
+from mansu.unlearn.checkpoint import StepRecord
 from mansu.unlearn.in_loop import InLoopLatents
 from mansu.unlearn.latents import Latents
+from mansu.unlearn.loop import Loop
 from mansu.unlearn.mask import Movable, all_movable
 from mansu.unlearn.prior import Aim, Prior
 from mansu.unlearn.rule import Rule
 from mansu.unlearn.said import Objective
-from mansu.unlearn.settings import Descent, HeldDescent
+from mansu.unlearn.settings import Descent as DescentSettings
+from mansu.unlearn.settings import HeldDescent
 from mansu.unlearn.side import Losses, Side
-from mansu.unlearn.task import Progress, Task, Update, kept
+from mansu.unlearn.task import Progress, Task, Update
 from mansu.unlearn.view import View
 
 MAX_GRADIENT_NORM = 1.0
@@ -45,7 +47,7 @@ MAX_GRADIENT_NORM = 1.0
 
 def descend(
     task: Task,
-    settings: Descent,
+    settings: DescentSettings,
     objective: Objective,
     movable: Movable | None = None,
     rule: Rule | None = None,
@@ -78,7 +80,7 @@ def descend(
         )
         for precision in latents.precisions
     ]
-    return train(task, settings, latents, sides, objective.weight, rule)
+    return Descent(task, settings, latents, sides, objective.weight, rule).update()
 
 
 def make_aim(task: Task, prior: Prior) -> Callable[[tuple[int, ...]], Aim]:
@@ -108,7 +110,7 @@ class Drawn:
         forget_examples, retain_examples: Those that any step takes, by their index.
     """
 
-    def __init__(self, task: Task, settings: Descent) -> None:
+    def __init__(self, task: Task, settings: DescentSettings) -> None:
         self._sizes = (len(task.forget), len(task.retain))
         kept = settings.retain_batch if isinstance(settings, HeldDescent) else 0
         self._batches = (settings.forget_batch, kept)
@@ -126,15 +128,8 @@ class Drawn:
         )
 
 
-def train(
-    task: Task,
-    settings: Descent,
-    latents: Latents,
-    sides: Sequence[Losses],
-    weight: float,
-    rule: Rule | None = None,
-) -> Update:
-    """Trains from the start, or on from where a killed training was, to the end.
+class Descent(Loop):
+    """Steps down a loss that is taken in one or more precisions.
 
     Args:
         task: The task.
@@ -142,54 +137,26 @@ def train(
         latents: What is stepped.
         sides: The loss in every precision of the latents.
         weight: λ.
-        rule: See :func:`descend`.
-
-    Raises:
-        RunError: A loss or gradient is not finite; the last saved state stays.
+        rule: What the method does with gradients and steps beyond AdamW.
     """
-    loop = Loop(task, settings, latents, sides, weight, rule)
-    ended = loop.run(task.diary.resumed)
-    best = kept(ended, settings.keep)
-    values = latents.original if ended.best is None else ended.best
-    index = {name: i.cpu() for name, i in latents.index.items()}
-    return Update(latents.update(values), index, ended.history, ended.validations, best)
-
-
-class Loop:
-    """The loop over one set of latents; arguments as of :func:`train`."""
 
     def __init__(
         self,
         task: Task,
-        settings: Descent,
+        settings: DescentSettings,
         latents: Latents,
         sides: Sequence[Losses],
         weight: float,
         rule: Rule | None = None,
     ) -> None:
-        self.latents = latents
-        self._task, self._settings, self._sides = task, settings, sides
-        self._weight, self._rule = weight, rule
+        super().__init__(task, settings, latents, settings.steps, rule)
+        self._until, self._sides, self._weight = settings.until, sides, weight
         self._drawn = Drawn(task, settings)
 
-    def run(self, state: Progress | None = None) -> Progress:
-        """Steps to the end, from the start or from a saved state."""
-        start = self.latents.values
-        state = state or Progress(0, start, start.new_empty(0), start.new_empty(0))
-        start.copy_(state.values)
-        self.latents.write()
-        if self._rule is not None:
-            self._rule.resume(state.beside)
-        optimizer = self._optimizer(state)
-        while state.step < self._settings.steps and not self._finished(state):
-            record = self.step(state.step, optimizer)
-            state.step += 1
-            state.history.append(record)
-            self._task.diary.note(record, self._settings.steps)
-            last = state.step == self._settings.steps
-            if state.step % self._settings.validate_every == 0 or last:
-                self._check(state, optimizer)
-        return state
+    def finished(self, state: Progress) -> bool:
+        """Also where a check has met the depth that is asked for."""
+        checks = state.validations
+        return bool(checks and checks[-1].forget <= self._until > 0) or super().finished(state)
 
     def step(self, step: int, optimizer: torch.optim.Optimizer) -> StepRecord:
         """One step; returns its losses."""
@@ -239,38 +206,6 @@ class Loop:
                     total.append(gradient)
                 losses += torch.stack([term.detach().double().cpu() for term in (asked, kept)])
         return total, losses
-
-    def _check(self, state: Progress, optimizer: torch.optim.Optimizer) -> None:
-        validation = self._task.diary.check(self.latents, state.step)
-        state.validations.append(validation)
-        # Not copies: the state is saved before they change, and they are the largest part of all.
-        state.values = self.latents.values.detach()
-        moments = optimizer.state[self.latents.values]
-        state.momentum, state.variance = moments["exp_avg"], moments["exp_avg_sq"]
-        if kept_of(state.validations, self._settings.keep) is validation:
-            state.best = state.values.clone()
-        if self._rule is not None:
-            state.beside = self._rule.remembered()
-        self._task.diary.save(state)
-
-    def _finished(self, state: Progress) -> bool:
-        checks, every = state.validations, self._settings.validate_every
-        if checks and checks[-1].forget <= self._settings.until > 0:
-            return True
-        settled = has_settled(state.history, state.validations, every)
-        return self._settings.keep == "best" and settled
-
-    def _optimizer(self, state: Progress) -> torch.optim.Optimizer:
-        optimizer = torch.optim.AdamW(
-            [self.latents.values], lr=self._settings.learning_rate, weight_decay=0.0, foreach=True
-        )
-        if state.step:
-            optimizer.state[self.latents.values] = {
-                "step": torch.tensor(float(state.step)),
-                "exp_avg": state.momentum,
-                "exp_avg_sq": state.variance,
-            }
-        return optimizer
 
 
 def _used(examples: Sequence[Example], drawn: Iterable[int]) -> dict[int, Example]:

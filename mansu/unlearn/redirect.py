@@ -22,29 +22,24 @@ from mansu.errors import RunError
 from mansu.models import LanguageModel, pad
 from mansu.models.names import layer_of
 from mansu.models.split import stretch
-from mansu.unlearn.checkpoint import Keep, StepRecord, has_settled, kept_of
+from mansu.unlearn.checkpoint import StepRecord
 from mansu.unlearn.descent import make_latents
+from mansu.unlearn.loop import Course, Loop
 from mansu.unlearn.mask import all_movable
-from mansu.unlearn.task import Progress, Task, Update, kept
+from mansu.unlearn.task import Task, Update
 
 BATCH_ROWS = 32
 
 
-class Fitting(Protocol):
+class Fitting(Course, Protocol):
     """Settings of the fit."""
 
-    @property
-    def learning_rate(self) -> float: ...
     @property
     def decay(self) -> float: ...
     @property
     def epochs(self) -> int: ...
     @property
     def batch(self) -> int: ...
-    @property
-    def validate_every(self) -> int: ...
-    @property
-    def keep(self) -> Keep: ...
 
 
 def redirect(task: Task, settings: Fitting, shift: torch.Tensor) -> Update:
@@ -58,19 +53,16 @@ def redirect(task: Task, settings: Fitting, shift: torch.Tensor) -> Update:
     Raises:
         RunError: The loss is not finite; the last saved state stays.
     """
-    fit = Fit(task, settings, shift)
-    ended = fit.run(task.diary.resumed)
-    best = kept(ended, settings.keep)
-    values = fit.latents.original if ended.best is None else ended.best
-    return Update(fit.latents.update(values), {}, ended.history, ended.validations, best)
+    return Fit(task, settings, shift).update()
 
 
-class Fit:
-    """The regression; arguments as of :func:`redirect`."""
+class Fit(Loop):
+    """The regression, a step of which is an epoch; arguments as of :func:`redirect`."""
 
     def __init__(self, task: Task, settings: Fitting, shift: torch.Tensor) -> None:
-        self.latents = make_latents(task, all_movable(task.weights))
-        self._task, self._settings, self._shift = task, settings, shift
+        latents = make_latents(task, all_movable(task.weights))
+        super().__init__(task, settings, latents, settings.epochs)
+        self._settings, self._shift = settings, shift
         ((self._name, self._before),) = task.weights.items()
         model, layer = task.model, layer_of(self._name)
         block = model.family.blocks(model.module)[layer]
@@ -88,20 +80,9 @@ class Fit:
     def _batches(self) -> int:
         return -(-len(self._inner) // self._settings.batch)
 
-    def run(self, state: Progress | None = None) -> Progress:
-        """Fits to the end; a state's step is an epoch."""
-        zeros = torch.zeros_like(self.latents.values)
-        state = state or Progress(0, self.latents.values.clone(), zeros, zeros.clone())
-        self.latents.values.copy_(state.values)
-        self.latents.write()
-        optimizer, last = self._optimizer(state), self._settings.epochs
-        while state.step < last and not self._finished(state):
-            state.history.append(self.epoch(state.step, optimizer))
-            state.step += 1
-            self._task.diary.note(state.history[-1], last)
-            if state.step % self._settings.validate_every == 0 or state.step == last:
-                self._check(state, optimizer)
-        return state
+    def taken(self, step: int) -> int:
+        """A step for every batch of an epoch."""
+        return step * self._batches
 
     def loss(self, weight: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
         """Mean square over the width of some tokens, ``[tokens]``.
@@ -115,12 +96,12 @@ class Fit:
             target = self._leaving(self._before, inner) + moves[:, None] * self._shift
         return (self._leaving(weight, inner) - target).square().mean(1)
 
-    def epoch(self, epoch: int, optimizer: torch.optim.Optimizer) -> StepRecord:
+    def step(self, step: int, optimizer: torch.optim.Optimizer) -> StepRecord:
         """Takes every token once; returns the mean losses on the way."""
         settings, latents = self._settings, self.latents
         for group in optimizer.param_groups:
-            group["lr"] = settings.learning_rate * settings.decay**epoch
-        generator = torch.Generator().manual_seed(self._task.seed * 1_000_003 + epoch)
+            group["lr"] = settings.learning_rate * settings.decay**step
+        generator = torch.Generator().manual_seed(self._task.seed * 1_000_003 + step)
         order = torch.randperm(len(self._inner), generator=generator).to(self._inner.device)
         sums = torch.zeros(2, dtype=torch.float64)  # over retain tokens, over forget tokens
         norms = 0.0
@@ -130,7 +111,7 @@ class Fit:
             norm = gradient.norm().item()
             if not math.isfinite(norm):
                 raise RunError(
-                    f"The loss is not finite in epoch {epoch + 1}; the last checked state is kept. "
+                    f"The loss is not finite in epoch {step + 1}; the last checked state is kept. "
                     "Lower the learning rate."
                 )
             latents.values.grad = gradient
@@ -141,38 +122,11 @@ class Fit:
             sums.index_add_(0, side, each.detach().double().cpu())
         sizes = self._forget.long().bincount(minlength=2).clamp(min=1).cpu()
         retain, forget = (sums / sizes).tolist()
-        return StepRecord(epoch + 1, forget, retain, norms / self._batches)
+        return StepRecord(step + 1, forget, retain, norms / self._batches)
 
     def _leaving(self, weight: torch.Tensor, inner: torch.Tensor) -> torch.Tensor:
         """What the MLP adds to the residual stream, ``[tokens, width]``, float32."""
         return self._norm(functional_call(self._projection, {"weight": weight}, inner)).float()
-
-    def _check(self, state: Progress, optimizer: torch.optim.Optimizer) -> None:
-        validation = self._task.diary.check(self.latents, state.step)
-        state.validations.append(validation)
-        state.values = self.latents.values.detach().clone()
-        moments = optimizer.state[self.latents.values]
-        state.momentum = moments["exp_avg"].clone()
-        state.variance = moments["exp_avg_sq"].clone()
-        if kept_of(state.validations, self._settings.keep) is validation:
-            state.best = state.values.clone()
-        self._task.diary.save(state)
-
-    def _finished(self, state: Progress) -> bool:
-        settled = has_settled(state.history, state.validations, self._settings.validate_every)
-        return self._settings.keep == "best" and settled
-
-    def _optimizer(self, state: Progress) -> torch.optim.Optimizer:
-        optimizer = torch.optim.AdamW(
-            [self.latents.values], lr=self._settings.learning_rate, weight_decay=0.0, foreach=True
-        )
-        if state.step:
-            optimizer.state[self.latents.values] = {
-                "step": torch.tensor(float(state.step * self._batches)),
-                "exp_avg": state.momentum.clone(),
-                "exp_avg_sq": state.variance.clone(),
-            }
-        return optimizer
 
 
 def entering(model: LanguageModel, layer: int, prompts: Sequence[tuple[int, ...]]) -> torch.Tensor:

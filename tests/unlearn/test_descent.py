@@ -6,7 +6,7 @@ import torch
 from mansu.errors import RunError
 from mansu.quant.codebook import NF4
 from mansu.unlearn.checkpoint import Validation, kept_of
-from mansu.unlearn.descent import Drawn, Loop, make_aim
+from mansu.unlearn.descent import Descent, Drawn, make_aim
 from mansu.unlearn.in_loop import InLoopLatents
 from mansu.unlearn.latents import Latents
 from mansu.unlearn.methods.mansu import METHOD, Settings, objective_of
@@ -67,7 +67,7 @@ def make_loop(parts, kind=InLoopLatents, validate=None, save=None, seed=0, **cha
     sides = [
         Side(view, drawn.forget_examples, drawn.retain_examples, objective, aim) for view in views
     ]
-    return Loop(task, settings, latents, sides, objective.weight)
+    return Descent(task, settings, latents, sides, objective.weight)
 
 
 @pytest.mark.parametrize("kind", [Latents, InLoopLatents])

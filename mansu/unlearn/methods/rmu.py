@@ -47,7 +47,7 @@ def blocks(layers: int) -> range:
 
 def unlearn(task: "Task", settings: Settings) -> "Update":
     """Descends RMU's loss."""
-    from mansu.unlearn.descent import Drawn, make_latents, train
+    from mansu.unlearn.descent import Descent, Drawn, make_latents
     from mansu.unlearn.mask import all_movable
     from mansu.unlearn.steering import Steering, control_vector
     from mansu.unlearn.view import View
@@ -65,7 +65,7 @@ def unlearn(task: "Task", settings: Settings) -> "Update":
         )
         for precision in latents.precisions
     ]
-    return train(task, settings, latents, sides, settings.retain_weight)
+    return Descent(task, settings, latents, sides, settings.retain_weight).update()
 
 
 SCOPE = down_projections("lower down_proj", blocks)

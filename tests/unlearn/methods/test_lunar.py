@@ -73,7 +73,7 @@ def test_an_epoch_of_one_batch_is_one_step_of_adam_and_the_rate_falls_by_the_epo
     fit.loss(weight, torch.arange(len(fit._inner))).mean().backward()
     gradient = weight.grad
     optimizer = torch.optim.AdamW([fit.latents.values], lr=1.0, weight_decay=0.0)
-    record = fit.epoch(3, optimizer)
+    record = fit.step(3, optimizer)
     assert record.gradient_norm == pytest.approx(gradient.norm().item(), rel=1e-3)
     assert optimizer.param_groups[0]["lr"] == pytest.approx(5e-3 * 0.9**3)
     moved = fit.latents.weights["fp"][name].detach() - before
