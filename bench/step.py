@@ -36,7 +36,7 @@ class Nobody:
     resumed = None
 
     def check(self, trained, step):
-        raise NotImplementedError
+        raise ValueError("a step is timed, and nothing is checked")
 
     save = note = check
 

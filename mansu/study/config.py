@@ -14,8 +14,7 @@ from mansu.data.facts import locate_fact_set, several
 from mansu.errors import InputError, enumerate_some, quote
 from mansu.models.recipes import locate_model
 from mansu.registry import plugs, suggest
-from mansu.settings import Count, Whole
-from mansu.settings import setting as _field
+from mansu.settings import Count, Whole, setting
 from mansu.study import own_settings
 from mansu.study.own_settings import own_fields as own_fields
 from mansu.study.own_settings import words as words
@@ -88,24 +87,24 @@ class StudyConfig:
         InputError: From :func:`make_config`, when a value is of the wrong type or out of range.
     """
 
-    model: Name = _field("smollm2-135m", "packaged or tiny model, local folder, or hub id")
-    forget: Name = _field("capitals", "fact set to unlearn: a built-in name or a JSON Lines file")
-    retain: Name = _field(
+    model: Name = setting("smollm2-135m", "packaged or tiny model, local folder, or hub id")
+    forget: Name = setting("capitals", "fact set to unlearn: a built-in name or a JSON Lines file")
+    retain: Name = setting(
         "us_cities,continents",
         "fact sets to keep, commas between; train facts steer training",
     )
-    utility: Name = _field("elements", "fact set that is only ever measured")
-    method: MethodName = _field("mansu", "unlearning method")
-    seed: Annotated[Whole, Field(ge=0, lt=2**31)] = _field(0, "order of the training examples")
+    utility: Name = setting("elements", "fact set that is only ever measured")
+    method: MethodName = setting("mansu", "unlearning method")
+    seed: Annotated[Whole, Field(ge=0, lt=2**31)] = setting(0, "order of the training examples")
 
-    items: Count = _field(300, "questions asked of each role at most")
+    items: Count = setting(300, "questions asked of each role at most")
 
-    attribution: Literal["eap", "eap-ig"] = _field("eap-ig", "edge attribution method")
-    pairs: Count = _field(48, "clean/corrupted prompt pairs that edges are scored on")
-    ig_steps: Annotated[Whole, Field(ge=1, le=200)] = _field(5, "integrated-gradients steps K")
-    alpha_grid: Literal["k/K", "midpoint"] = _field("k/K", "where on the path the steps lie")
-    top_k: Count = _field(8, "MLP sublayers in the circuit")
-    circuit: Literal["causal", "published", "random", "inverse"] = _field(
+    attribution: Literal["eap", "eap-ig"] = setting("eap-ig", "edge attribution method")
+    pairs: Count = setting(48, "clean/corrupted prompt pairs that edges are scored on")
+    ig_steps: Annotated[Whole, Field(ge=1, le=200)] = setting(5, "integrated-gradients steps K")
+    alpha_grid: Literal["k/K", "midpoint"] = setting("k/K", "where on the path the steps lie")
+    top_k: Count = setting(8, "MLP sublayers in the circuit")
+    circuit: Literal["causal", "published", "random", "inverse"] = setting(
         "causal",
         "circuit: by attribution mass where the answer is said, or as published, or a control",
     )
@@ -114,18 +113,18 @@ class StudyConfig:
         default_factory=lambda: find_method("mansu").settings(),
         description="the method's own settings by name, such as steps (mansu run --help)",
     )
-    floor: Literal["in_loop", "boundary", "paper", "none"] = _field(
+    floor: Literal["in_loop", "boundary", "paper", "none"] = setting(
         "in_loop", "magnitude floor; not given, the method's own; 'none' is the ablation without it"
     )
 
-    target: Target = _field("nf4", "format whose bins in_loop, the floor and the account aim at")
-    formats: Formats = _field(("nf4",), "deployment formats to measure beside full precision")
-    attacks: Attacks = _field((), "attacks after the study, such as relearn,prompts")
-    device: Name = _field("cpu", "torch device")
-    dtype: Literal["float32", "bfloat16", "float16"] = _field(
+    target: Target = setting("nf4", "format whose bins in_loop, the floor and the account aim at")
+    formats: Formats = setting(("nf4",), "deployment formats to measure beside full precision")
+    attacks: Attacks = setting((), "attacks after the study, such as relearn,prompts")
+    device: Name = setting("cpu", "torch device")
+    dtype: Literal["float32", "bfloat16", "float16"] = setting(
         "float32", "full precision: what weights are held and trained in"
     )
-    memory_mb: Annotated[Whole, Field(ge=64)] = _field(
+    memory_mb: Annotated[Whole, Field(ge=64)] = setting(
         2048, "memory that attribution may take on top of the model, in MB"
     )
 

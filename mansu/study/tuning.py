@@ -91,10 +91,15 @@ def read_tuned(path: Path) -> dict[str, dict[str, Any]]:
     """The settings chosen, by method.
 
     Raises:
-        InputError: The file is none that `mansu tune` wrote.
+        InputError: The file is none that `mansu tune` wrote, or the search is not finished:
+            settings chosen from a part of it would not be the same chance for all.
     """
     values = read_config(path)
     try:
-        return {name: dict(entry["chosen"]) for name, entry in values.items()}
+        found = {name: dict(entry["chosen"]) for name, entry in values.items()}
+        begun = [name for name, entry in values.items() if not entry["finished"]]
     except (TypeError, KeyError, ValueError) as error:
         raise InputError(f"{path} holds no tuned settings; mansu tune writes them.") from error
+    if begun:
+        raise InputError(f"{path}: the search for {begun[0]} is not over; run mansu tune again.")
+    return found

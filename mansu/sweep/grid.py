@@ -26,7 +26,7 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from mansu.errors import InputError, enumerate_some, quote
-from mansu.paths import expand as mansu_expand
+from mansu.paths import expand as expand_path
 from mansu.registry import plugs
 from mansu.study.config import (
     StudyConfig,
@@ -107,7 +107,7 @@ def read_study(path: str | Path) -> Study:
                 f"through models, sets, methods and seeds."
             )
     if study.tuned:  # from where the study lies
-        return replace(study, tuned=str(mansu_expand(path).parent / mansu_expand(study.tuned)))
+        return replace(study, tuned=str(expand_path(path).parent / expand_path(study.tuned)))
     return study
 
 

@@ -141,7 +141,11 @@ def _try_all(
 
 def _write(file: Path, found: dict[str, list[Tried]]) -> None:
     entries = {
-        name: {"chosen": choose(tried).settings, "tried": [one.line() for one in tried]}
+        name: {
+            "chosen": choose(tried).settings,
+            "finished": len(tried) == len(settings_to_try(find_method(name))),
+            "tried": [one.line() for one in tried],
+        }
         for name, tried in found.items()
         if tried
     }

@@ -86,6 +86,9 @@ def test_a_search_in_slices_ends_as_one_in_one_go_and_studies_read_what_it_chose
     monkeypatch.setattr(tuning.time, "monotonic", clock)
     first = yaml.safe_load(file.read_text(encoding="utf-8"))
     assert list(first) == ["ga"]
+    assert not first["ga"]["finished"]
+    with pytest.raises(InputError, match="the search for ga is not over"):
+        read_tuned(file)
     assert main(["tune", str(study)]) == 0
     said = capsys.readouterr().out
     assert said.count("chosen") == 2

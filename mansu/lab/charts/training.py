@@ -35,8 +35,11 @@ def movable_share(movable: Movable, weights: Mapping[str, torch.Tensor]) -> Char
     ]
     total = sum(weight.numel() for weight in weights.values())
     notes = []
-    if math.isinf(movable.threshold):
+    if movable.whole:
         notes += [f"All {total:,} weights of these matrices: the method has no mask."]
+    elif math.isinf(movable.threshold):
+        share = f"{movable.count / total:.2%}"
+        notes += [f"{movable.count:,} of {total:,} weights ({share}), by the method's own rule."]
     else:
         notes += [
             f"{movable.count:,} of the circuit's {total:,} weights ({movable.count / total:.2%}). "
@@ -88,17 +91,18 @@ def matrix_map(
 
 
 def training_curves(history: Sequence[StepRecord]) -> ChartType:
-    """Forget term, retain KL and gradient norm by step."""
+    """Forget term, retain term and gradient norm by step."""
     frame = pd.DataFrame([vars(record) for record in history])
     panels = [
-        _curve(frame, "forget", "forget term (nats)", VERMILION),
-        _curve(frame, "retain", "retain KL (nats)", BLUE),
+        _curve(frame, "forget", "forget term", VERMILION),
+        _curve(frame, "retain", "retain term", BLUE),
         _curve(frame, "gradient_norm", "gradient norm", PURPLE, last=True),
     ]
     title = heading(
         "How training went",
         f"{len(frame)} steps, means over the precisions trained in. Pale: every step; dark: "
-        f"running mean of {_window(frame)} steps. The norm is taken before clipping.",
+        f"running mean of {_window(frame)} steps. Terms as the method has them (likelihoods in "
+        "nats); the norm is taken before clipping.",
     )
     return alt.vconcat(*panels, title=title, spacing=14)
 

@@ -57,10 +57,11 @@ class TrainDashboard:
         if "fisher" in self._method.needs(config.settings):
             fisher = measure_fisher(run)
             self._task = replace(self._task, find_fisher=lambda: fisher)
+        own = {field.name: field for field in own_fields(config.method)}
         self.controls: dict[str, widgets.FloatSlider] = {
-            field.name: of_field(field, getattr(config.settings, field.name), LABELS[field.name])
-            for field in own_fields(config.method)
-            if field.name in LABELS
+            name: of_field(own[name], getattr(config.settings, name), label)
+            for name, label in LABELS.items()
+            if name in own
         }
         self.floor = choice("floor", config.floor, floors(config.method), _HINTS["floor"])
         rows = len({name.split(".")[-2] for name in self._task.weights})  # of the chart
@@ -119,9 +120,11 @@ class TrainDashboard:
         else:
             task = replace(self._task, through=config.floor == "in_loop")
             found = self._method.movable(task, settings)
-            rule = "ρ keeps the best of the mask by forget/retain Fisher ratio."
+            rule = f"{self._method.title} chooses them by its own rule."
             if "rho" in idle:
                 rule = "The mask alone decides; ρ has a part in floor in_loop only."
+            elif "rho" in self.controls:
+                rule = "ρ keeps the best of the mask by forget/retain Fisher ratio."
         self.chart.show(charts.movable_share(found, weights))
         total = sum(weight.numel() for weight in weights.values())
         if found.left_out:
