@@ -9,12 +9,9 @@ import torch
 from transformers import (
     AutoModelForCausalLM,
     BitsAndBytesConfig,
-    LlamaConfig,
-    LlamaForCausalLM,
     TorchAoConfig,
 )
 
-from mansu.models.families import family_of
 from mansu.models.language_model import LanguageModel
 from mansu.quant import deployed
 
@@ -25,22 +22,6 @@ bitsandbytes_4bit = partial(
     bnb_4bit_quant_type="nf4",
     bnb_4bit_compute_dtype=torch.float32,
 )
-
-
-@pytest.fixture(scope="module")
-def model() -> LanguageModel:
-    torch.manual_seed(0)
-    config = LlamaConfig(
-        vocab_size=32,
-        hidden_size=64,
-        intermediate_size=128,  # whole blocks: on CPU bitsandbytes misreads any other rows
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        tie_word_embeddings=True,
-    )
-    module = LlamaForCausalLM(config).eval().requires_grad_(False)
-    return LanguageModel("random", module, None, family_of(config), "")  # pyright: ignore
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import pytest
 
 from mansu.cli import main
+from mansu.study.run import Run
 from mansu.study.scorecard import Scorecard, read_scorecard
 from mansu.study.state import State
 from mansu.sweep.places import repository
@@ -67,20 +68,22 @@ def modified(folder: Path) -> dict[str, int]:
     return {str(p): p.stat().st_mtime_ns for p in folder.rglob("*") if p.is_file()}
 
 
-@pytest.fixture(scope="module")
-def ran(finished_run, tmp_path_factory) -> Ran:
-    place, plugs = tmp_path_factory.mktemp("third"), tmp_path_factory.mktemp("plugs")
+def run_with(
+    finished_run: Run, folders: pytest.TempPathFactory, plugs: dict[str, str], *words: str
+) -> Ran:
+    """The finished study, run again with plugs of one's own, by the names of their files."""
+    place, own = folders.mktemp("study"), folders.mktemp("plugs")
     shutil.copytree(finished_run.folder.parent, place, dirs_exist_ok=True)
-    for folder, name, text in (("formats", "fp8", FORMAT), ("origins", "half_way", ORIGIN)):
-        (plugs / folder).mkdir()
-        (plugs / folder / f"{name}.py").write_text(text, encoding="utf-8")
+    for name, text in plugs.items():
+        (own / name).parent.mkdir(exist_ok=True)
+        (own / name).write_text(text, encoding="utf-8")
     before = modified(place)
     ended = subprocess.run(
         [
-            *(sys.executable, "-m", "mansu", "run", *OPTIONS, "--formats", "nf4,fp8"),
+            *(sys.executable, "-m", "mansu", "run", *OPTIONS, *words),
             *("--out", str(place / "run"), "--shared", str(place / "shared")),
         ],
-        env={**os.environ, "MANSU_PLUGS": str(plugs), "OMP_NUM_THREADS": "1"},
+        env={**os.environ, "MANSU_PLUGS": str(own), "OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
         check=False,
@@ -88,7 +91,13 @@ def ran(finished_run, tmp_path_factory) -> Ran:
     assert ended.returncode == 0, ended.stderr
     card = read_scorecard(place / "run" / "scorecard.json")
     assert card is not None
-    return Ran(place, plugs, ended.stdout, card, before)
+    return Ran(place, own, ended.stdout, card, before)
+
+
+@pytest.fixture(scope="module")
+def ran(finished_run, tmp_path_factory) -> Ran:
+    plugs = {"formats/fp8.py": FORMAT, "origins/half_way.py": ORIGIN}
+    return run_with(finished_run, tmp_path_factory, plugs, "--formats", "nf4,fp8")
 
 
 def test_every_origin_is_measured_in_every_format(ran: Ran) -> None:
@@ -165,25 +174,8 @@ def test_without_its_plugs_one_scorecard_is_told_of_and_the_others_are_shown(
 @pytest.fixture(scope="module")
 def attacked(finished_run, tmp_path_factory) -> Ran:
     """The finished study, attacked by the worked example of CONTRIBUTING."""
-    place, plugs = tmp_path_factory.mktemp("attacked"), tmp_path_factory.mktemp("attack_plugs")
-    shutil.copytree(finished_run.folder.parent, place, dirs_exist_ok=True)
-    (plugs / "attacks").mkdir()
-    (plugs / "attacks" / "shout.py").write_text(ATTACK, encoding="utf-8")
-    before = modified(place)
-    ended = subprocess.run(
-        [
-            *(sys.executable, "-m", "mansu", "run", *OPTIONS, "--attacks", "shout"),
-            *("--out", str(place / "run"), "--shared", str(place / "shared")),
-        ],
-        env={**os.environ, "MANSU_PLUGS": str(plugs), "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert ended.returncode == 0, ended.stderr
-    card = read_scorecard(place / "run" / "scorecard.json")
-    assert card is not None
-    return Ran(place, plugs, ended.stdout, card, before)
+    plugs = {"attacks/shout.py": ATTACK}
+    return run_with(finished_run, tmp_path_factory, plugs, "--attacks", "shout")
 
 
 def test_an_attack_of_one_s_own_strikes_every_model_in_every_format(attacked: Ran) -> None:
