@@ -21,7 +21,7 @@ def encode(weight: Tensor, kind: Kind) -> np.ndarray:
     """A weight as a GGUF file holds it, row by row."""
     rows = weight.detach().to("cpu", torch.float32).numpy()
     if kind in _K_QUANTS:
-        import libgguf
+        import libgguf  # pyright: ignore
 
         return libgguf.quantize_rows(rows, kind)
     return quants.quantize(rows, kind)

@@ -7,7 +7,7 @@ from mansu.quant.formats.base import weightwise
 
 def change(weight: Tensor) -> Tensor:
     """A weight in 4 bits and back."""
-    from hqq.core.quantize import BaseQuantizeConfig, HQQLinear
+    from hqq.core.quantize import BaseQuantizeConfig, HQQLinear  # pyright: ignore
 
     settings = BaseQuantizeConfig(nbits=4, group_size=64, axis=1)
     layer = HQQLinear.from_weights(
