@@ -1,13 +1,22 @@
 """The same small search for every method: which settings are tried, and which one is chosen. [O]
 
 At most eight settings a method, over its learning rate and its strength (the weight of its retain
-term, or what it names), the default first. Each is trained as in any run and judged on check items
-alone, by the rule that chooses checkpoints: among the checks that kept the retain set and spoke on,
-the one nearest to its level; where a setting has none, by how far the least harmful of its checks
-is from both.
+term, or what it names). One way for all:
+
+1. the default;
+2. the rate, three times lower as long as trainings end broken (their last check harmed the retain
+   set or silenced the model), or three times higher as long as they do not: at most three more;
+3. the rate between the last that broke and the last that did not;
+4. the best of these held four times harder, four times less, and four times harder at three times
+   the rate.
+
+Each is trained as in any run, but given up after two broken checks in a row, and judged on check
+items alone, by the rule that chooses checkpoints: among the checks that kept the retain set and
+spoke on, the one nearest to its level; where a setting has none, by how far the least harmful of
+its checks is from both.
 """
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -18,8 +27,10 @@ from mansu.unlearn.checkpoint import Validation, kept_of
 from mansu.unlearn.methods.base import Method
 
 MOST = 8
-RATES = (1.0, 1 / 3, 3.0, 10.0)  # times the method's own, in the order in which they are tried
-STRENGTHS = (1.0, 4.0)
+RATES = 4  # that are tried one stride apart
+STRIDE = 3.0
+HARDER = 4.0
+PATIENCE = 2  # broken checks in a row
 
 
 @dataclass(frozen=True)
@@ -30,13 +41,15 @@ class Tried:
         settings: What differs from the method's defaults.
         check: The check it is judged by; None where it has none, for it diverged.
         allowed: Whether that check kept the retain set and spoke on.
-        seconds: Of its training.
+        broken: Whether its training ended where one of the two was lost, or diverged.
+        seconds: Processor time of its training.
         note: Why there is no check.
     """
 
     settings: dict[str, Any]
     check: Validation | None
     allowed: bool
+    broken: bool
     seconds: float
     note: str = ""
 
@@ -53,19 +66,27 @@ class Tried:
         return {name: value for name, value in found.items() if value not in (None, "")}
 
 
-def settings_to_try(method: Method) -> list[dict[str, Any]]:
-    """What the search tries of a method, the default first."""
+def search(method: Method) -> Generator[dict[str, Any], Tried, None]:
+    """Yields one setting after the other, and is sent what became of each."""
     own, name = method.settings(), method.strength
     usual = getattr(own, name, None)
-    found = []
-    for times in STRENGTHS if usual is not None else STRENGTHS[:1]:
-        for faster in RATES:
-            values = {"learning_rate": float(f"{own.learning_rate * faster:.2g}")}
-            if usual is not None and times != 1:
-                values[name] = usual * times
-            found.append(values)
-    found[0] = {}  # the method as it is
-    return found[:MOST]
+
+    def at(rate: float, times: float = 1.0) -> dict[str, Any]:
+        values = {"learning_rate": float(f"{own.learning_rate * rate:.2g}")}
+        return values if times == 1 or usual is None else {**values, name: usual * times}
+
+    found = {1.0: (yield {})}
+    rate, slower = 1.0, found[1.0].broken
+    while len(found) < RATES and found[rate].broken == slower:
+        rate = rate / STRIDE if slower else rate * STRIDE
+        found[rate] = yield at(rate)
+    if found[rate].broken != slower:
+        between = rate * STRIDE**0.5 if slower else rate / STRIDE**0.5
+        found[between] = yield at(between)
+    if usual:
+        best = min(found, key=lambda rate: found[rate].badness)
+        for rate, times in ((best, HARDER), (best, 1 / HARDER), (STRIDE * best, HARDER)):
+            yield at(rate, times)
 
 
 def judge_checks(validations: Sequence[Validation]) -> tuple[Validation | None, bool]:

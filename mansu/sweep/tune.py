@@ -7,7 +7,6 @@ goes on from its last check, so that a search may be run in slices.
 
 import re
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +18,14 @@ from mansu.study.card_text import columns
 from mansu.study.config import StudyConfig, make_config
 from mansu.study.config_file import read_config
 from mansu.study.folders import study_folders
-from mansu.study.tuning import Tried, choose, judge_checks, settings_to_try
+from mansu.study.tuning import PATIENCE, Tried, choose, judge_checks, search
 from mansu.sweep.grid import Study, read_study, shared_fields
 from mansu.sweep.places import repository
 from mansu.unlearn.methods import find_method
 
-METHOD_SECONDS = 20 * 60  # after which no further setting of a method is begun
+# Processor time, which two cores give in 20 minutes, after which no further setting of a method is
+# begun: a machine that does something else beside gives a method no fewer settings.
+METHOD_SECONDS = 2 * 20 * 60
 _UNITS = {"s": 1, "m": 60, "h": 3600}
 
 
@@ -51,12 +52,15 @@ def tune(path: Path, budget: str | None = None, out: Path | None = None) -> tupl
         raise InputError(f"Study {path}: tuning takes one model, one group of sets and one seed.")
     end = time.monotonic() + _seconds(budget) if budget else float("inf")
     root = repository() / "papermill_runs" / study.study
-    file, found = out or root / "tuned.yaml", {}
-    opened = [(name, _configs(study, name)) for name in study.methods]  # bad input ends it here
+    file = out or root / "tuned.yaml"
+    before = read_config(file) if file.is_file() else {}
+    found: dict[str, _Search] = {}
+    for name in study.methods:
+        _config(study, name, {})  # bad input ends it here
     try:
-        for name, configs in opened:
-            found[name] = []
-            _try_all(configs, root, end, found[name].append)
+        for name in study.methods:
+            found[name] = one = _Search(study, name, root, end)
+            one.go_on(_seconds_of(before.get(name, {})))
     except _OverError:
         return False, file
     finally:
@@ -87,8 +91,8 @@ def _told(tried: dict[str, Any]) -> list[str]:
     ]
 
 
-def _configs(study: Study, name: str) -> list[tuple[dict[str, Any], StudyConfig]]:
-    """What is tried of a method, with the configuration of each."""
+def _config(study: Study, name: str, own: dict[str, Any]) -> StudyConfig:
+    """The configuration of one setting of a method."""
     sets = study.sets[0]
     base = {
         "model": study.models[0],
@@ -102,52 +106,86 @@ def _configs(study: Study, name: str) -> list[tuple[dict[str, Any], StudyConfig]
     method, fixed = find_method(name), shared_fields(study, name)
     searched = {"learning_rate", method.strength}
     base |= {field: value for field, value in fixed.items() if field not in searched}
-    return [(own, make_config({**base, "settings": own})) for own in settings_to_try(method)]
+    return make_config({**base, "settings": {"patience": PATIENCE, **own}})
 
 
-def _try_all(
-    configs: list[tuple[dict[str, Any], StudyConfig]],
-    root: Path,
-    end: float,
-    keep: Callable[[Tried], None],
-) -> None:
-    from mansu.study.run import Run
-    from mansu.study.stages.train import train
+class _Search:
+    """The search over one method's settings, in this slice.
 
-    model, spent = None, 0.0
+    Args:
+        study: The study.
+        name: The method.
+        root: The study's folder of results.
+        end: When the slice is over.
 
-    def watch(history: Any, validations: Any) -> None:
-        if time.monotonic() > end:
+    Attributes:
+        tried: What is finished.
+        finished: Whether the search is.
+    """
+
+    def __init__(self, study: Study, name: str, root: Path, end: float) -> None:
+        self.tried: list[Tried] = []
+        self.finished = False
+        self._study, self._name, self._root, self._end = study, name, root, end
+        self._model: Any = None
+
+    def go_on(self, before: dict[str, float]) -> None:
+        """Tries one setting after the other.
+
+        Args:
+            before: Seconds of the settings that an earlier slice finished; they are only read.
+
+        Raises:
+            _OverError: The slice is over.
+        """
+        walk = search(find_method(self._name))
+        values = next(walk)
+        while sum(one.seconds for one in self.tried) < METHOD_SECONDS:
+            self.tried.append(self._try(values, before.get(str(values))))
+            try:
+                values = walk.send(self.tried[-1])
+            except StopIteration:
+                break
+        self.finished = True
+
+    def _try(self, values: dict[str, Any], known: float | None) -> Tried:
+        from mansu.study.run import Run
+        from mansu.study.stages.train import train
+
+        config = _config(self._study, self._name, values)
+        run = Run(config, study_folders(config, self._root), model=self._model)
+        self._watch((), ())
+        begun = time.process_time()
+        try:
+            update = train(run, watch=self._watch)
+        except RunError as error:
+            spent = time.process_time() - begun if known is None else known
+            return Tried(values, None, False, True, spent, str(error))
+        finally:
+            self._model = run.__dict__.get("model")
+        spent = time.process_time() - begun if known is None else known
+        check, allowed = judge_checks(update.validations)
+        return Tried(values, check, allowed, not update.validations[-1].allowed, spent)
+
+    def _watch(self, history: Any, validations: Any) -> None:
+        if time.monotonic() > self._end:
             raise _OverError
 
-    for values, config in configs:
-        if spent > METHOD_SECONDS:
-            keep(Tried(values, None, False, 0.0, "not tried: the method's time was over"))
-            continue
-        run = Run(config, study_folders(config, root), model=model)
-        watch((), ())
-        try:
-            update = train(run, watch=watch)
-        except RunError as error:
-            keep(Tried(values, None, False, 0.0, str(error)))
-            continue
-        finally:
-            model = run.__dict__.get("model")
-        cost = train.cost(run)
-        spent += cost.seconds if cost else 0.0
-        check, allowed = judge_checks(update.validations)
-        keep(Tried(values, check, allowed, cost.seconds if cost else 0.0))
+
+def _seconds_of(entry: dict[str, Any]) -> dict[str, float]:
+    """How long each setting took that an earlier slice finished."""
+    return {str(tried["settings"]): tried["seconds"] for tried in entry.get("tried", ())}
 
 
-def _write(file: Path, found: dict[str, list[Tried]]) -> None:
+def _write(file: Path, found: dict[str, _Search]) -> None:
     entries = {
         name: {
-            "chosen": choose(tried).settings,
-            "finished": len(tried) == len(settings_to_try(find_method(name))),
-            "tried": [one.line() for one in tried],
+            "chosen": choose(one.tried).settings,
+            "finished": one.finished,
+            "tried": [tried.line() for tried in one.tried],
         }
-        for name, tried in found.items()
-        if tried
+        for name, one in found.items()
+        if one.tried
     }
     if entries:
         file.parent.mkdir(parents=True, exist_ok=True)

@@ -67,6 +67,12 @@ def kept_of(validations: Sequence[Validation], keep: Keep) -> Validation | None:
     return min(allowed, key=lambda v: (v.off_level, v.step), default=None)
 
 
+def is_lost(validations: Sequence[Validation], patience: int) -> bool:
+    """Whether the last ``patience`` checks were all over the limits; never, where that is 0."""
+    last = validations[-patience:] if patience else []
+    return len(last) == patience > 0 and not any(check.allowed for check in last)
+
+
 def has_settled(
     history: Sequence[StepRecord], validations: Sequence[Validation], every: int
 ) -> bool:

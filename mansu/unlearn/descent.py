@@ -15,7 +15,8 @@ accuracy fell by at most 2 pp [P] and whose wrong options by at most 2 nats, the
 nearest to its level, the earlier of two [O]: the lowest accuracy would reward a model that puts a
 known answer last. It ends training early once neither forget term nor checks improve
 (``checkpoint.py``). ``last`` keeps the last state as it is. A check whose forget accuracy is at
-most ``until`` ends it, too: an ablation is compared at the depth that its reference reached [P].
+most ``until`` ends it, too: an ablation is compared at the depth that its reference reached [P]; so
+do ``patience`` checks in a row that are over the limits.
 """
 
 import math
@@ -28,7 +29,7 @@ import torch
 from mansu.data.examples import Example
 from mansu.errors import RunError
 from mansu.models.names import layer_of
-from mansu.unlearn.checkpoint import StepRecord
+from mansu.unlearn.checkpoint import StepRecord, is_lost
 from mansu.unlearn.in_loop import InLoopLatents
 from mansu.unlearn.latents import Latents
 from mansu.unlearn.loop import Loop
@@ -150,13 +151,16 @@ class Descent(Loop):
         rule: Rule | None = None,
     ) -> None:
         super().__init__(task, settings, latents, settings.steps, rule)
-        self._until, self._sides, self._weight = settings.until, sides, weight
+        self._until, self._patience = settings.until, settings.patience
+        self._sides, self._weight = sides, weight
         self._drawn = Drawn(task, settings)
 
     def finished(self, state: Progress) -> bool:
-        """Also where a check has met the depth that is asked for."""
+        """Also where a check has met the depth that is asked for, or too many broke a limit."""
         checks = state.validations
-        return bool(checks and checks[-1].forget <= self._until > 0) or super().finished(state)
+        met = bool(checks and checks[-1].forget <= self._until > 0)
+        lost = is_lost(checks, self._patience)
+        return met or lost or super().finished(state)
 
     def step(self, step: int, optimizer: torch.optim.Optimizer) -> StepRecord:
         """One step; returns its losses."""

@@ -11,6 +11,7 @@ Keep = Literal["best", "last"]
 Steps = Annotated[Whole, Field(ge=1, le=100_000)]
 Level = Annotated[Real, Field(ge=0, le=1, allow_inf_nan=False)]
 RetainLoss = Literal["ce", "kl"]
+Patience = Annotated[Whole, Field(ge=0, le=4096)]
 Wordings = Annotated[Whole, Field(ge=0, le=100)]
 STRICT = ConfigDict(extra="forbid")
 
@@ -39,7 +40,10 @@ class Descent(Settings):
     learning_rate: Share = setting(1e-5, "AdamW's learning rate")
     steps: Steps = setting(40, "training steps at most")
     forget_batch: Few = setting(16, "forget examples a step")
-    validate_every: Count = setting(20, "steps between checks, and between saved states")
+    validate_every: Count = setting(10, "steps between checks, and between saved states")
+    patience: Patience = setting(
+        0, "checks in a row that are over the limits after which training ends; 0: never"
+    )
     until: Level = setting(
         0.0, "forget accuracy of a check at which training ends, to match another's depth"
     )

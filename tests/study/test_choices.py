@@ -122,6 +122,7 @@ ENDS = {
     "validate_every": (1, 10**6),
     "memory_mb": (64, 10**7),
     "until": (0.0, 1.0),
+    "patience": (0, 4096),
     "gamma": (0.0, 1e6),
     "forget_weight": (1e-9, 1e6),
     "history": (1, 8),

@@ -11,7 +11,7 @@ from mansu.cli import main
 from mansu.errors import InputError, RunError
 from mansu.registry import plugs
 from mansu.study.config import make_config
-from mansu.study.tuning import MOST, Tried, choose, judge_checks, read_tuned, settings_to_try
+from mansu.study.tuning import MOST, Tried, choose, judge_checks, read_tuned, search
 from mansu.sweep import tune as tuning
 from mansu.sweep.grid import expand, read_study
 from mansu.unlearn.checkpoint import Validation
@@ -25,23 +25,53 @@ def check(step: int, auc: float, drop: float = 0.0, fall: float = 0.0) -> Valida
 
 
 def tried(name: str, *checks: Validation) -> Tried:
-    return Tried({"name": name}, *judge_checks(checks), seconds=1.0)
+    return Tried({"name": name}, *judge_checks(checks), broken=False, seconds=1.0)
+
+
+def walk(name: str, breaks_from: float) -> list[dict]:
+    """What is tried of a method whose trainings break from a learning rate on; the highest that
+    does not break forgets best."""
+    steps, found = search(find_method(name)), []
+    values = next(steps)
+    while True:
+        found.append(values)
+        rate = make_config({"method": name, "settings": values}).settings.learning_rate
+        broken = rate >= breaks_from
+        one = check(2, 0.9 - min(rate / breaks_from, 1) / 5)
+        try:
+            values = steps.send(Tried(values, one, not broken, broken, seconds=1.0))
+        except StopIteration:
+            return found
 
 
 @pytest.mark.parametrize("name", METHODS)
-def test_every_method_gets_at_most_eight_different_settings_its_default_first(name: str) -> None:
-    found = settings_to_try(find_method(name))
+@pytest.mark.parametrize("breaks_at", [1e-3, 0.2, 0.9, 1.1, 2.0, 8.0, 1e3])
+def test_every_method_gets_at_most_eight_different_settings_its_default_first(
+    name: str, breaks_at: float
+) -> None:
+    usual = make_config({"method": name}).settings.learning_rate
+    found = walk(name, usual * breaks_at)
     assert found[0] == {}
-    assert 2 <= len(found) <= MOST
+    assert 3 <= len(found) <= MOST
     configs = [make_config({"method": name, "settings": values}) for values in found]
     assert len({str(config.settings) for config in configs}) == len(found)
+
+
+def test_the_search_goes_to_where_trainings_break_and_then_between() -> None:
+    rate, weight = "learning_rate", "retain_weight"
+    assert walk("npo", 2e-5) == [
+        *({}, {rate: 3e-5}, {rate: 1.7e-5}),
+        *({rate: 1.7e-5, weight: 4.0}, {rate: 1.7e-5, weight: 0.25}, {rate: 5.2e-5, weight: 4.0}),
+    ]
+    assert walk("npo", 2e-6)[:4] == [{}, {rate: 3.3e-6}, {rate: 1.1e-6}, {rate: 1.9e-6}]
+    assert walk("ga", 1e-9) == [{}, {rate: 6.7e-6}, {rate: 2.2e-6}, {rate: 7.4e-7}]
 
 
 def test_what_kept_the_retain_set_wins_over_what_forgot_more() -> None:
     good = tried("good", check(2, 0.7), check(4, 0.6))
     harmful = tried("harmful", check(2, 0.5, drop=0.3))
     silent = tried("silent", check(2, 0.5, fall=9.0))
-    none = Tried({}, None, False, 0.0, "diverged")
+    none = Tried({}, None, False, True, 0.0, "diverged")
     assert choose([none, harmful, silent, good]) is good
     assert good.check == check(4, 0.6)
     assert choose([none, harmful]) is harmful
@@ -94,8 +124,7 @@ def test_a_search_in_slices_ends_as_one_in_one_go_and_studies_read_what_it_chose
     assert said.count("chosen") == 2
     found = yaml.safe_load(file.read_text(encoding="utf-8"))
     assert found["ga"]["tried"][: len(first["ga"]["tried"])] == first["ga"]["tried"]
-    for name in ("ga", "npo"):
-        assert len(found[name]["tried"]) == len(settings_to_try(find_method(name)))
+    assert all(found[name]["finished"] for name in ("ga", "npo"))
     chosen = read_tuned(file)
     later = study.with_name("later.yaml")
     later.write_text(yaml.safe_dump({**STUDY, "study": "later", "tuned": str(file)}))

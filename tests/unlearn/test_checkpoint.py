@@ -2,7 +2,7 @@
 
 import pytest
 
-from mansu.unlearn.checkpoint import StepRecord, Validation, has_settled, kept_of
+from mansu.unlearn.checkpoint import StepRecord, Validation, has_settled, is_lost, kept_of
 
 
 def check(step: int, auc: float, drop: float = 0.0, fall: float = 0.0) -> Validation:
@@ -58,3 +58,13 @@ def test_training_never_settles_before_its_second_check_or_between_two():
     assert not has_settled(records(1, 1), [check(2, 0.9)], every=2)
     assert not has_settled(records(1, 1, 1, 1, 1), [check(2, 0.9), check(4, 0.9)], every=2)
     assert not has_settled([], [], every=2)
+
+
+def test_training_is_lost_after_as_many_checks_over_the_limits_in_a_row_as_patience_has():
+    good, bad = check(2, 0.5), check(4, 0.5, fall=3.0)
+    assert is_lost([good, bad, bad], 2)
+    assert not is_lost([bad, bad, good], 2)
+    assert not is_lost([bad, good, bad], 2)
+    assert not is_lost([bad], 2)
+    assert not is_lost([bad, bad, bad], 0)
+    assert not is_lost([], 1)

@@ -144,6 +144,15 @@ def test_training_ends_at_the_check_that_meets_another_one_s_depth(parts):
     assert torch.equal(state.best, state.values)
 
 
+def test_training_that_stays_over_the_limits_ends_where_its_patience_does(parts):
+    drops = {2: 0.0, 4: 0.9, 6: 0.9, 8: 0.0, 10: 0.9}
+    checks = lambda _l, step: check(step, 0.9 - step / 100, drop=drops[step])  # noqa: E731
+    state = make_loop(parts, validate=checks, steps=10, patience=2).run()
+    assert state.step == 6
+    assert kept_of(state.validations, "best") is state.validations[0]
+    assert make_loop(parts, validate=checks, steps=10).run().step == 10
+
+
 def test_relabelling_trains_towards_a_wrong_answer(parts):
     history = make_loop(parts, steps=10, forget_loss="cross_entropy").run().history
     assert history[-1].forget < history[0].forget

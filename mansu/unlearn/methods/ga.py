@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from pydantic.dataclasses import dataclass
 
-from mansu.settings import Count, Share
+from mansu.settings import Share
 from mansu.unlearn.methods.base import Method
 from mansu.unlearn.settings import STRICT, Descent, Steps, own
 
@@ -22,7 +22,6 @@ class Settings(Descent):
 
     learning_rate: Share = own("learning_rate", 2e-5)
     steps: Steps = own("steps", 20)
-    validate_every: Count = own("validate_every", 10)
 
 
 def unlearn(task: "Task", settings: Settings) -> "Update":

@@ -38,6 +38,7 @@ class Settings(HeldDescent):
     wordings: Wordings = own("wordings", 1)
     learning_rate: Share = own("learning_rate", 2e-3)
     steps: Steps = own("steps", 100)
+    validate_every: Count = own("validate_every", 20)
 
 
 def idle(settings: Settings, floor: str) -> Mapping[str, str]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from pydantic.dataclasses import dataclass
 
-from mansu.settings import Count, Share
+from mansu.settings import Share
 from mansu.unlearn.methods.base import Method, counterpart, down_projections
 from mansu.unlearn.settings import STRICT, Descent, Steps, own
 
@@ -27,7 +27,6 @@ class Settings(Descent):
 
     learning_rate: Share = own("learning_rate", 1e-4)
     steps: Steps = own("steps", 40)
-    validate_every: Count = own("validate_every", 10)
 
 
 def blocks(layers: int) -> range:

@@ -26,6 +26,7 @@ from tests.study.cache.calls import (
 TRAINING = (
     *("method", "seed", "tau", "rho", "forget_loss", "beta", "margin", "retain_weight"),
     *("learning_rate", "steps", "forget_batch", "retain_batch", "validate_every", "keep", "until"),
+    "patience",
 )
 DEPENDENT: dict[str, set[str]] = {
     **dict.fromkeys(("model", "forget", "retain", "utility", "dtype"), ALL),
@@ -54,6 +55,7 @@ OTHER = {
     "floor": "boundary",
     "keep": "last",
     "until": 0.5,
+    "patience": 3,
     "target": "fp4",
     "formats": (),
     "attacks": ("relearn",),
