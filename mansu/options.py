@@ -22,7 +22,9 @@ from mansu.study.config import (
 from mansu.study.config_file import read_config
 from mansu.study.own_settings import METHODS, others
 
-_NO_FIELDS = {"command", "config", "out", "shared", "settings"}
+_NO_FIELDS = {"command", "config", "out", "shared", "settings", "json", "junit", "rules"}
+_GIVEN = "given"  # the method whose update is somebody's checkpoint
+_NOT_AUDITED = {"model", "method", "seed", "settings", "floor"}
 
 
 def add_config(parser: argparse.ArgumentParser, method: str) -> None:
@@ -64,6 +66,28 @@ def add_config(parser: argparse.ArgumentParser, method: str) -> None:
     for name in sorted(others(method)):  # refused by name, once the configuration is made
         option = f"--{name.replace('_', '-')}"
         parser.add_argument(option, dest=name, default=argparse.SUPPRESS, help=argparse.SUPPRESS)
+
+
+def add_audit(parser: argparse.ArgumentParser) -> None:
+    """Adds two models, and an option for every field that has a part in judging them."""
+    parser.set_defaults(method=_GIVEN)
+    parser.add_argument("--config", type=expand, help="YAML file of the values below")
+    parser.add_argument(
+        "--original",
+        dest="model",
+        default=argparse.SUPPRESS,
+        help="model before unlearning: packaged or tiny, folder, GGUF file, or hub id",
+    )
+    parser.add_argument(
+        "--unlearned",
+        dest="checkpoint",
+        default=argparse.SUPPRESS,
+        help="model after it, made by any tool: the same, or the folder of a peft adapter",
+    )
+    group = parser.add_argument_group("configuration; an option overrides the file's value")
+    for field in FIELDS:
+        if field.name not in _NOT_AUDITED:
+            _add_field(group, field, default_of(field))
 
 
 def _add_field(group: argparse._ArgumentGroup, field: dataclasses.Field, default: object) -> None:

@@ -38,13 +38,14 @@ def parameters(namespace: Mapping[str, Any]) -> dict[str, Any]:
     return {name: namespace[name] for name in (*names, *given)}
 
 
-def open_run(*, out: str = "", shared: str = "", **fields: Any) -> Run:
+def open_run(*, out: str = "", shared: str = "", study: str = STUDY, **fields: Any) -> Run:
     """Opens the run of a configuration; everything is checked before any long work.
 
     Args:
         out: Folder of the run's results; empty for the default study's layout.
         shared: Folder of results that runs on the same model and data share; empty for
             ``out/shared``, or the default study's layout.
+        study: Whose layout it is, where there is no ``out``.
         fields: Fields of :class:`mansu.study.config.StudyConfig`.
 
     Raises:
@@ -58,5 +59,5 @@ def open_run(*, out: str = "", shared: str = "", **fields: Any) -> Run:
     if out:
         folders = Folders(absolute(out), absolute(shared or Path(out) / "shared"))
     else:
-        folders = study_folders(config, repository() / "papermill_runs" / STUDY)
+        folders = study_folders(config, repository() / "papermill_runs" / study)
     return Run(config, folders, progress())

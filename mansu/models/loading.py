@@ -5,7 +5,12 @@ from pathlib import Path
 
 import torch
 from huggingface_hub import snapshot_download
-from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerBase
+from transformers import (
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
 from transformers.utils.logging import disable_progress_bar
 
 from mansu.errors import InputError, RunError, first_line
@@ -89,13 +94,25 @@ def load_model(
     """
     folder = find_model(name)
     config = read_config(folder)
-    weights = weight_files(folder)
-    if not weights:
+    tokenizer = load_tokenizer(folder)
+    module = load_module(folder, device, dtype)
+    found = _hash(folder, weight_files(folder))
+    return LanguageModel(name, module, tokenizer, family_of(config), found)
+
+
+def load_module(folder: Path, device: torch.device | str, dtype: torch.dtype) -> PreTrainedModel:
+    """The frozen model in a folder, without its tokenizer.
+
+    Raises:
+        InputError: An unsupported architecture, or missing or damaged files.
+        RunError: It does not fit into memory.
+    """
+    config = read_config(folder)
+    if not weight_files(folder):
         raise InputError(
             f"{folder} has no model.safetensors, nor an index of its parts; save the model as "
             "safetensors."
         )
-    tokenizer = load_tokenizer(folder)
     try:
         module, info = AutoModelForCausalLM.from_pretrained(  # pyright: ignore
             folder,
@@ -120,8 +137,7 @@ def load_model(
         raise InputError(
             f"The weights in {folder} do not match its config.json; put a whole copy there."
         )
-    module.requires_grad_(False).eval()
-    return LanguageModel(name, module, tokenizer, family_of(config), _hash(folder, weights))
+    return module.requires_grad_(False).eval()
 
 
 def fingerprint(name: str) -> str:

@@ -104,6 +104,8 @@ def _config(study: Study, name: str, own: dict[str, Any]) -> StudyConfig:
     }
     make_config(base)  # an unknown method is told here
     method, fixed = find_method(name), shared_fields(study, name)
+    if not hasattr(method.settings(), "learning_rate"):
+        raise InputError(f"methods: {name} trains nothing, so there is nothing to tune.")
     searched = {"learning_rate", method.strength}
     base |= {field: value for field, value in fixed.items() if field not in searched}
     return make_config({**base, "settings": {"patience": PATIENCE, **own}})

@@ -17,7 +17,7 @@ from mansu.sweep.grid import expand, read_study
 from mansu.unlearn.checkpoint import Validation
 from mansu.unlearn.methods import find_method
 
-METHODS = plugs("mansu.unlearn.methods")
+METHODS = [name for name in plugs("mansu.unlearn.methods") if name != "given"]
 
 
 def check(step: int, auc: float, drop: float = 0.0, fall: float = 0.0) -> Validation:
@@ -154,6 +154,7 @@ def test_a_training_that_fails_is_a_loser_with_its_reason(study: Path, monkeypat
         ({"models": ["tiny-llama", "tiny-qwen3"]}, [], "one model, one group of sets and one seed"),
         ({"seeds": [0, 1]}, [], "one model, one group of sets and one seed"),
         ({"methods": ["nop"]}, [], "did you mean 'npo'"),
+        ({"methods": ["given"]}, [], "there is nothing to tune"),
         ({"set": {"colour": 1}}, [], "'colour' is not a configuration key"),
     ],
 )

@@ -2,6 +2,7 @@
 
 from mansu.lab.dashboards.analysis import analyse as analyse
 from mansu.lab.dashboards.analysis import depth_map as depth_map
+from mansu.lab.dashboards.auditing import audit as audit
 from mansu.lab.dashboards.comparison import Shown as Shown
 from mansu.lab.dashboards.comparison import compare as compare
 from mansu.lab.dashboards.deployment import quantize as quantize

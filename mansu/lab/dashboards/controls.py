@@ -123,6 +123,19 @@ def choice(label: str, value: Any, options: Sequence[Any], hint: str) -> widgets
     )
 
 
+def line(label: str, value: str, hint: str) -> widgets.Text:
+    """A line of text, such as a name or a path."""
+    return widgets.Text(
+        value=value,
+        description=label,
+        tooltip=hint,
+        placeholder=hint,
+        continuous_update=False,
+        style=_STYLE,
+        layout={"width": "620px", "max_width": "100%"},
+    )
+
+
 def switch(label: str, value: bool, hint: str) -> widgets.Checkbox:
     """On or off."""
     return widgets.Checkbox(

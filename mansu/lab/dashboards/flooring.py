@@ -26,6 +26,7 @@ from mansu.lab.show import is_live, show
 from mansu.study.config import FIELDS, StudyConfig, describe, floors
 from mansu.study.run import Run
 from mansu.study.stages.fisher import trainable_weights
+from mansu.study.stages.floor import binned
 from mansu.study.stages.floor import floor as floor_stage
 from mansu.study.stages.train import train
 
@@ -61,8 +62,10 @@ class FloorDashboard:
     def __init__(self, run: Run) -> None:
         config = run.config
         self._run, self._config, self._drawing = run, config, threading.RLock()
-        originals = trainable_weights(run)
-        self._updates = Updates(originals, train(run).matrices(originals), run.codebook)
+        every = trainable_weights(run)
+        originals = binned(run, every)
+        trained = binned(run, train(run).matrices(every))
+        self._updates = Updates(originals, trained, run.codebook)
         hints = {field.name: describe(field) for field in FIELDS}
         self.kind = choice("floor", config.floor, floors(config.method), hints["floor"])
         self.threshold = log_slider(

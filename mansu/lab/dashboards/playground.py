@@ -12,6 +12,7 @@ from mansu.lab.show import is_live, show
 from mansu.quant.codebook import BLOCK, Codebook
 from mansu.study.run import Run
 from mansu.study.stages.fisher import trainable_weights
+from mansu.study.stages.floor import binned
 
 _STEP = 100  # slider steps a block scale
 _SHOWN = 5, (20, 80)  # batch: weight 5, pushed by 0.2 and by 0.8 of its bin
@@ -23,7 +24,8 @@ def block(run: Run) -> None:
     Args:
         run: The notebook's run.
     """
-    weights = next(iter(trainable_weights(run).values())).flatten()[:BLOCK].float().cpu()
+    first = next(iter(binned(run, trainable_weights(run)).values()))
+    weights = first.flatten()[:BLOCK].float().cpu()
     if is_live():
         display(BlockDashboard(weights, run.codebook).box)
         return

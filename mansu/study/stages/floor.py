@@ -4,7 +4,7 @@ Needs no training: changing the floor re-floors the stored latents. A checkpoint
 changed weights only.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,7 +32,7 @@ class Unlearned:
     Attributes:
         index: Flat indices of the changed weights, by weight name.
         values: Their new values, by weight name.
-        account: Permanence accounting, matrix by matrix.
+        account: Permanence accounting, matrix by matrix, of what a deployment quantizes.
         excluded: Updates that could not cross a boundary and were reset.
         pinned: Updates reset because the weight sets its block's scale.
         model: Fingerprint of the original model.
@@ -75,8 +75,14 @@ def floor(run: Run) -> Unlearned:
         for name, weight in originals.items()
     }
     values = {name: updated[name].flatten()[i] for name, i in index.items()}
-    found = account(originals, updated, run.codebook)
+    found = account(binned(run, originals), binned(run, updated), run.codebook)
     return Unlearned(index, values, found, excluded, pinned, run.fingerprint)
+
+
+def binned(run: Run, weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Those of some weights that lie in bins: what a deployment quantizes."""
+    names = set(run.model.family.linear_weight_names(run.model.module))
+    return {name: weight for name, weight in weights.items() if name in names}
 
 
 def read_checkpoint(folder: Path, model: LanguageModel) -> Unlearned | None:

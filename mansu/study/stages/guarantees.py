@@ -18,7 +18,7 @@ from mansu.quant import linear_weights
 from mansu.study.cache.stage import stage
 from mansu.study.run import Run
 from mansu.study.stages.fisher import trainable_weights, training_examples
-from mansu.study.stages.floor import floor
+from mansu.study.stages.floor import binned, floor
 from mansu.study.stages.train import train
 from mansu.theory import (
     Crossings,
@@ -87,10 +87,13 @@ class Guarantees:
 def measure_guarantees(run: Run) -> Guarantees:
     """Checks every claim on this run, or reads what was found."""
     trained, unlearned = train(run), floor(run)
-    originals = trainable_weights(run)
-    found = {"before": trained.matrices(originals), "after": unlearned.matrices(originals)}
-    movable = {name: trained.index.get(name) for name in trained.values}
-    return _measure(run, originals, found, movable, unlearned.index)
+    every = trainable_weights(run)
+    both = {"before": trained.matrices(every), "after": unlearned.matrices(every)}
+    originals = binned(run, every)  # the claims speak of what has bins
+    found = {name: binned(run, matrices) for name, matrices in both.items()}
+    movable = {name: trained.index.get(name) for name in trained.values if name in originals}
+    changed = {name: index for name, index in unlearned.index.items() if name in originals}
+    return _measure(run, originals, found, movable, changed)
 
 
 def _measure(

@@ -145,7 +145,9 @@ def _before(run: Run) -> list[Upstream]:
 def _inputs(run: Run) -> list[str]:
     through = "through" if _runs_through_the_quantizer(run) else "plain"
     needs = find_method(run.config.method).needs(run.config.settings)
-    return [through, *(hash_json([*map(vars, refusals())]) for _ in needs & {"refusals"})]
+    read = find_method(run.config.method).reads(run.config.settings)
+    refused = [hash_json([*map(vars, refusals())]) for _ in needs & {"refusals"}]
+    return [through, *refused, *([read] if read else [])]
 
 
 def _plugs(run: Run) -> list[Path]:

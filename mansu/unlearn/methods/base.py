@@ -93,6 +93,7 @@ class Method:
             its learning rate, if it has one of that name.
         aims: Whether training reads the target format's codebook whatever the floor.
         refuse: Refuses settings that a model cannot have, by the model's name; reads no weight.
+        reads: A fingerprint of the files that it reads beside the task, by its settings.
         colour: On every chart.
     """
 
@@ -109,4 +110,5 @@ class Method:
     strength: str = "retain_weight"
     aims: bool = False
     refuse: Callable[[str, Any], None] = lambda model, settings: None
+    reads: Callable[[Any], str] = lambda settings: ""
     colour: str = "#56b4e9"

@@ -1,0 +1,322 @@
+"""Anyone's checkpoint under judgement: of transformers, of peft, as GGUF; and what is none."""
+
+import dataclasses
+import json
+import re
+import shutil
+import xml.etree.ElementTree as ET
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from peft import LoraConfig, get_peft_model
+from transformers import AutoModelForCausalLM
+
+from mansu.cli import main
+from mansu.errors import InputError
+from mansu.models import LanguageModel, load_model
+from mansu.models.pairing import read_weights
+from mansu.study.audit import FAIL, HOLD, OPEN, exit_code, rules_asked, write_junit
+from mansu.study.config import make_config
+from mansu.study.folders import Folders
+from mansu.study.run import Run
+from mansu.study.scorecard import Outcome, Scorecard, Verdict, read_scorecard
+from mansu.study.stages import judge
+from mansu.study.stages.floor import floor, unlearned_model
+from tests.conftest import TINY_SETTINGS, numbers
+
+SHARED = ("forget", "retain", "utility", "items", "top_k", "pairs")
+ASKED = [
+    word for name in SHARED for word in (f"--{name.replace('_', '-')}", str(TINY_SETTINGS[name]))
+]
+
+
+def audit(run: Run, checkpoint: Path | str, out: Path, *more: str) -> int:
+    """Audits a checkpoint against a run's original, whose shared results are read."""
+    pair = ["--original", "tiny-llama", "--unlearned", str(checkpoint)]
+    return main(["audit", *pair, *ASKED, "--out", str(out), "--shared", str(run.shared), *more])
+
+
+def card_in(folder: Path) -> Scorecard:
+    card = read_scorecard(folder / "scorecard.json")
+    assert card is not None
+    return card
+
+
+@pytest.fixture(scope="module")
+def exported(finished_run: Run, tmp_path_factory) -> Path:
+    """The run's unlearned model, as plain transformers code saves it."""
+    folder = tmp_path_factory.mktemp("exported") / "model"
+    with unlearned_model(finished_run) as model:
+        model.module.save_pretrained(folder)
+        model.tokenizer.save_pretrained(folder)
+    return folder
+
+
+def altered(place: Path, change: Callable[[LanguageModel], object], **saving) -> Path:
+    """A copy of the tiny model with other weights, as plain transformers code saves it."""
+    model = load_model("tiny-llama")
+    change(model)
+    model.module.save_pretrained(place, **saving)
+    model.tokenizer.save_pretrained(place)
+    return place
+
+
+def scaled(model: LanguageModel) -> None:
+    for weight in model.module.parameters():
+        weight.data.mul_(1.01)
+
+
+def test_an_audit_of_a_run_s_own_export_finds_the_run_s_own_numbers(
+    finished_run: Run, exported: Path, tmp_path: Path, capsys
+) -> None:
+    files = [tmp_path / "report.json", tmp_path / "report.xml"]
+    reports = ["--json", str(files[0]), "--junit", str(files[1])]
+    code = audit(finished_run, exported, tmp_path / "out", *reports)
+    mine, theirs = judge(finished_run), card_in(tmp_path / "out")
+    assert numbers(theirs).numbers == tuple(
+        row if row.metric != "excluded" else dataclasses.replace(row, value=0)  # no floor was used
+        for row in mine.numbers
+    )
+    assert theirs.verdicts == mine.verdicts
+    asked = [v for v in mine.verdicts if v.name != "durable"]
+    assert code == exit_code(asked)
+    found = json.loads(files[0].read_text(encoding="utf-8"))
+    assert [v["outcome"] for v in found["verdicts"]] == [v.outcome for v in asked]
+    assert found["exit_code"] == code
+    assert len(found["numbers"]) == len(mine.numbers)
+    suite = ET.parse(files[1]).getroot()  # noqa: S314 (our own file)
+    assert [case.get("name") for case in suite] == [v.name for v in asked]
+    assert f"verdict: {mine.word}" in capsys.readouterr().out
+
+
+def test_a_gguf_file_of_the_same_model_is_judged_alike(
+    finished_run: Run, tmp_path: Path, monkeypatch
+) -> None:
+    file = tmp_path / "model.gguf"
+    assert main(["export", str(finished_run.folder), "--to", str(file)]) == 0
+    original = finished_run.model
+    with monkeypatch.context() as patched:
+        patched.setenv("MANSU_CACHE", str(tmp_path / "cache"))  # where the file is converted
+        weights = read_weights(str(file), original)
+    with unlearned_model(finished_run) as model:
+        for name, weight in model.module.named_parameters():
+            assert torch.equal(weights[name], weight), name
+
+
+def test_shards_of_another_dtype_are_read_and_their_rounding_counts(
+    finished_run: Run, tmp_path: Path
+) -> None:
+    def halve(model: LanguageModel) -> None:
+        scaled(model)
+        model.module.to(torch.bfloat16)
+
+    folder = altered(tmp_path / "model", halve, max_shard_size="200KB")
+    assert len([*folder.glob("*.safetensors")]) > 2
+    code = audit(finished_run, folder, tmp_path / "out", "--formats", "nf4,fp4")
+    assert code in (FAIL, OPEN)
+    card = card_in(tmp_path / "out")
+    assert card.rows.formats == ("fp", "nf4", "fp4")
+    weights = read_weights(str(folder), finished_run.model)
+    same = finished_run.model.module.get_parameter("model.layers.0.mlp.down_proj.weight")
+    expected = (same * 1.01).to(torch.bfloat16).float()
+    assert torch.equal(weights["model.layers.0.mlp.down_proj.weight"], expected)
+
+
+def test_an_adapter_is_merged_as_peft_merges_it(finished_run: Run, tmp_path: Path) -> None:
+    base = load_model("tiny-llama").module
+    tuned = get_peft_model(base, LoraConfig(r=2, lora_alpha=8, target_modules=["down_proj"]))
+    for name, weight in tuned.named_parameters():
+        if "lora_" in name:
+            torch.nn.init.normal_(weight, std=0.1, generator=torch.Generator().manual_seed(0))
+    tuned.save_pretrained(tmp_path / "adapter")
+    weights = read_weights(str(tmp_path / "adapter"), finished_run.model)
+    inner = tuned.base_model.model.model.layers[1].mlp.down_proj
+    product = inner.lora_B["default"].weight @ inner.lora_A["default"].weight
+    name = "model.layers.1.mlp.down_proj.weight"
+    before = finished_run.model.module.get_parameter(name)
+    torch.testing.assert_close(weights[name], before + 4 * product)
+    untouched = "model.layers.1.mlp.up_proj.weight"
+    assert torch.equal(weights[untouched], finished_run.model.module.get_parameter(untouched))
+    assert audit(finished_run, tmp_path / "adapter", tmp_path / "out") in (FAIL, OPEN)
+    changed = {
+        entry.name
+        for entry in floor(given(tmp_path / "adapter", tmp_path / "out")).account.matrices
+        if entry.changed
+    }
+    assert changed == {f"model.layers.{n}.mlp.down_proj.weight" for n in range(4)}
+
+
+def given(checkpoint: Path, out: Path) -> Run:
+    settings = {name: TINY_SETTINGS[name] for name in SHARED}
+    values = {"model": "tiny-llama", "method": "given", "checkpoint": str(checkpoint), **settings}
+    return Run(make_config(values), Folders(out, out / "shared"))
+
+
+def test_a_head_that_is_stored_beside_the_embedding_may_equal_it_and_nothing_else(
+    finished_run: Run, tmp_path: Path
+) -> None:
+    folder = altered(tmp_path / "model", scaled)
+    untie(folder, times=1.0)
+    weights = read_weights(str(folder), finished_run.model)
+    assert set(weights) == {name for name, _ in finished_run.model.module.named_parameters()}
+    untie(folder, times=2.0)
+    with pytest.raises(InputError, match="has an output head of its own"):
+        read_weights(str(folder), finished_run.model)
+
+
+def untie(folder: Path, times: float) -> None:
+    """Stores the head of a saved model apart from its embedding."""
+    model = AutoModelForCausalLM.from_pretrained(folder)
+    head = model.get_input_embeddings().weight.detach().clone()
+    model.config.tie_word_embeddings = False
+    model.lm_head = torch.nn.Linear(head.shape[1], head.shape[0], bias=False)
+    model.lm_head.weight = torch.nn.Parameter(head * times)
+    model.save_pretrained(folder)
+
+
+def other_vocabulary(folder: Path) -> None:
+    model = AutoModelForCausalLM.from_pretrained(folder)
+    model.resize_token_embeddings(1030)
+    model.save_pretrained(folder)
+
+
+def other_depth(folder: Path) -> None:
+    change_config(folder, num_hidden_layers=3)
+
+
+def other_width_inside(folder: Path) -> None:
+    change_config(folder, intermediate_size=192)
+
+
+def change_config(folder: Path, **values: int) -> None:
+    model = AutoModelForCausalLM.from_pretrained(folder)
+    for name, value in values.items():
+        setattr(model.config, name, value)
+    AutoModelForCausalLM.from_config(model.config).save_pretrained(folder)
+
+
+def other_tokens(folder: Path) -> None:
+    file = folder / "tokenizer.json"
+    tree = json.loads(file.read_text(encoding="utf-8"))
+    vocabulary = tree["model"]["vocab"]
+    one, two = [word for word, number in vocabulary.items() if number in (700, 701)]
+    vocabulary[one], vocabulary[two] = vocabulary[two], vocabulary[one]
+    file.write_text(json.dumps(tree), encoding="utf-8")
+
+
+def not_finite(folder: Path) -> None:
+    model = AutoModelForCausalLM.from_pretrained(folder)
+    model.model.layers[0].mlp.up_proj.weight.data[0, 0] = float("nan")
+    model.save_pretrained(folder)
+
+
+def the_same_weights(folder: Path) -> None:
+    AutoModelForCausalLM.from_pretrained(folder).save_pretrained(folder, max_shard_size="200KB")
+    (folder / "model.safetensors").unlink(missing_ok=True)
+
+
+def quantized(folder: Path) -> None:
+    file = folder / "config.json"
+    tree = json.loads(file.read_text(encoding="utf-8"))
+    tree["quantization_config"] = {"quant_method": "gptq", "bits": 4}
+    file.write_text(json.dumps(tree), encoding="utf-8")
+
+
+def an_adapter(folder: Path, base: str, **values: object) -> None:
+    shutil.rmtree(folder)
+    module = load_model("tiny-llama").module
+    tuned = get_peft_model(module, LoraConfig(r=2, target_modules=["down_proj"]))
+    tuned.save_pretrained(folder)
+    file = folder / "adapter_config.json"
+    tree = json.loads(file.read_text(encoding="utf-8"))
+    file.write_text(
+        json.dumps({**tree, "base_model_name_or_path": base, **values}), encoding="utf-8"
+    )
+
+
+WRONG: dict[str, tuple[Callable[[Path], object], str]] = {
+    "vocabulary": (other_vocabulary, "has a vocabulary of 1,030 tokens and tiny-llama"),
+    "depth": (other_depth, "has 3 decoder blocks and tiny-llama 4 decoder blocks"),
+    "width": (other_width_inside, r"gate_proj.weight is \(192, 128\)"),
+    "tokens": (other_tokens, "two checkpoints of one vocabulary"),
+    "not finite": (not_finite, "values that are not finite"),
+    "same weights": (the_same_weights, "has the same weights as tiny-llama"),
+    "quantized": (quantized, "is quantized"),
+    "another base": (lambda f: an_adapter(f, "tiny-qwen3"), "was trained on tiny-qwen3"),
+    "unknown base": (lambda f: an_adapter(f, "owner/other"), "was trained on owner/other"),
+    "damaged adapter": (
+        lambda f: an_adapter(f, "tiny-llama", target_modules=["no_such"]),
+        "cannot be merged into the original",
+    ),
+    "no weights": (
+        lambda f: (an_adapter(f, "tiny-llama"), (f / "adapter_model.safetensors").unlink()),
+        "save the adapter as safetensors",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", WRONG)
+def test_a_checkpoint_that_is_no_update_of_the_original_is_refused_in_one_sentence(
+    kind: str, tmp_path: Path, model_folder: Path, finished_run: Run, capsys
+) -> None:
+    spoil, told = WRONG[kind]
+    spoil(model_folder)
+    assert audit(finished_run, model_folder, tmp_path / "out") == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert re.search(told, said)
+    assert not (tmp_path / "out" / "scorecard.json").exists()
+
+
+@pytest.mark.parametrize("name", ["tiny-llama", "tiny-qwen3", "tiny-gemma3"])
+def test_the_same_model_twice_and_another_family_are_refused(name: str, capsys) -> None:
+    assert main(["audit", "--original", "tiny-llama", "--unlearned", name, *ASKED]) == 2
+    said = capsys.readouterr().err
+    assert ("same files" if name == "tiny-llama" else "is a model of type") in said
+
+
+def test_a_missing_model_and_an_unknown_rule_are_told_before_anything_is_opened(
+    tmp_path: Path, capsys
+) -> None:
+    assert main(["audit", "--original", "tiny-llama", *ASKED]) == 2
+    assert "--unlearned is missing" in capsys.readouterr().err
+    assert main(["run", "--model", "tiny-llama", "--method", "given", *ASKED]) == 2
+    assert "checkpoint: name the unlearned model" in capsys.readouterr().err
+    config = make_config({"method": "given"})
+    with pytest.raises(InputError, match="did you mean 'retain'"):
+        rules_asked(config, "forgotten,retian")
+    with pytest.raises(InputError, match="it names no rule"):
+        rules_asked(config, " ,")
+    assert "durable" not in rules_asked(config, None)
+    assert "durable" in rules_asked(make_config({"method": "given", "attacks": "relearn"}), None)
+    assert rules_asked(config, "retain") == ("retain",)
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "code"),
+    [
+        (["holds", "holds"], HOLD),
+        (["holds", "undecided"], OPEN),
+        (["not testable", "holds"], OPEN),
+        (["undecided", "fails"], FAIL),
+        ([], OPEN),
+    ],
+)
+def test_the_exit_code_is_the_worst_of_what_was_asked(outcomes: list[Outcome], code: int) -> None:
+    verdicts = [Verdict(str(n), outcome, "rule", "reason") for n, outcome in enumerate(outcomes)]
+    assert exit_code(verdicts) == code
+
+
+def test_a_report_is_whole_xml_whatever_a_reason_says(finished_run: Run, tmp_path: Path) -> None:
+    strange = "a \x00 <b> & \ud800 ]]> \x1b[0m"
+    verdicts = (
+        Verdict("forgotten", "fails", "rule", strange),
+        Verdict("retain", "undecided", "rule", strange),
+    )
+    card = dataclasses.replace(judge(finished_run), verdicts=verdicts)
+    write_junit(tmp_path / "report.xml", card, ("forgotten", "retain"))
+    suite = ET.parse(tmp_path / "report.xml").getroot()  # noqa: S314 (our own file)
+    assert (suite.get("tests"), suite.get("failures"), suite.get("skipped")) == ("2", "1", "1")
+    assert "<b> & " in (suite[0][0].text or "")
