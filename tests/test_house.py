@@ -20,7 +20,7 @@ FLOORS = (
     {"study"},
     {"sweep"},
     {"lab"},
-    {"cli", "options", "__main__"},
+    {"bars", "cli", "options", "__main__"},
 )
 SHOWN = ("ipywidgets", "altair", "papermill", "anywidget", "IPython")
 MOST_LINES, MOST_LINES_OF_A_FUNCTION = 300, 60
