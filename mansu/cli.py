@@ -5,25 +5,18 @@ a run that fails on the way ends with exit code 1 and keeps its finished stages.
 """
 
 import argparse
-import dataclasses
 import errno
 import io
 import os
 import sys
 from collections.abc import Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
-from mansu.bars import Bars
+from mansu.auditing import add_audit
 from mansu.errors import InputError, RunError
-from mansu.options import add_audit, add_config, named_method, read_options
+from mansu.options import add_config, named_method, read_options
 from mansu.paths import expand
 
-if TYPE_CHECKING:
-    from mansu.study.config import StudyConfig
-    from mansu.study.scorecard import Scorecard
-
-STUDIES = Path("papermill_runs")
 _NO_SUCH_NAME = {errno.ENAMETOOLONG, errno.ELOOP}  # bad input, not a fault of the disk
 
 
@@ -81,7 +74,7 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     add_config(run, method)
     run.set_defaults(command=_run)
 
-    _add_audit(commands.add_parser("audit", help="judge a checkpoint that any tool unlearned"))
+    add_audit(commands.add_parser("audit", help="judge a checkpoint that any tool unlearned"))
     plan = commands.add_parser("plan", help="print the memory one configuration needs")
     add_config(plan, method)
     plan.set_defaults(command=_plan)
@@ -113,22 +106,6 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     serve.add_argument("arguments", nargs=argparse.REMAINDER, help="after --: passed on to Voilà")
     serve.set_defaults(command=_serve)
     return parser
-
-
-def _add_audit(audit: argparse.ArgumentParser) -> None:
-    audit.epilog = (
-        "Exit code 0: all asked rules hold. 3: one fails. 4: none fails, and one is undecided or "
-        "cannot be tested."
-    )
-    add_audit(audit)
-    audit.add_argument("--rules", help="rules that decide, commas between (default: all testable)")
-    audit.add_argument("--json", type=expand, help="file for verdicts and numbers as JSON")
-    audit.add_argument("--junit", type=expand, help="file for the verdicts as JUnit XML")
-    audit.add_argument(
-        "--out", type=expand, help="folder of the results (default: its place in the study audit)"
-    )
-    audit.add_argument("--shared", type=expand, help="folder of the results on the original")
-    audit.set_defaults(command=_audit)
 
 
 def _add_outputs(commands: Any) -> None:
@@ -170,55 +147,10 @@ def _plan(options: argparse.Namespace) -> int:
 
 def _run(options: argparse.Namespace) -> int:
     config = read_options(options)
-    _judge(config, options, "default")
+    from mansu.running import judge
+
+    judge(config, options, "default")
     return 0
-
-
-def _audit(options: argparse.Namespace) -> int:
-    for name, option in (("model", "--original"), ("checkpoint", "--unlearned")):
-        if not hasattr(options, name) and not options.config:
-            raise InputError(f"{option} is missing: name the model. See mansu audit --help.")
-    config = read_options(options)
-    from mansu.study.audit import asked_verdicts, exit_code, rules_asked, write_json, write_junit
-
-    asked = rules_asked(config, options.rules)
-    card = _judge(config, options, "audit", given=True)
-    if options.json:
-        write_json(options.json, card, asked)
-    if options.junit:
-        write_junit(options.junit, card, asked)
-    return exit_code(asked_verdicts(card, asked))
-
-
-def _judge(
-    config: "StudyConfig", options: argparse.Namespace, study: str, given: bool = False
-) -> "Scorecard":
-    """Runs a configuration to its scorecard and prints it; a given checkpoint is read first."""
-    from mansu.models.recipes import is_gguf
-    from mansu.study.folders import Folders, study_folders
-    from mansu.study.run import Run
-
-    folders = study_folders(config, STUDIES / study)
-    if options.out:
-        folders = Folders(options.out, options.shared or options.out / "shared")
-    elif options.shared:
-        folders = dataclasses.replace(folders, shared=options.shared)
-    with Bars() as bars:
-        run = Run(config, folders, bars.show)
-        # Only now, because these import the libraries that compute.
-        from mansu.study.card_text import scorecard_table
-        from mansu.study.pipeline import run_study
-        from mansu.study.stages import train
-
-        if given:  # one that does not fit is told before any work
-            run.open()
-            train(run)
-        card = run_study(run)
-    print(scorecard_table(card))
-    if is_gguf(config.model):
-        print("\nThe model is quantized in GGUF; its dequantized weights stand for full precision.")
-    print(f"\nResults: {folders.run}\nShared:  {folders.shared}")
-    return card
 
 
 def _sweep(options: argparse.Namespace) -> int:

@@ -23,8 +23,6 @@ from mansu.study.config_file import read_config
 from mansu.study.own_settings import METHODS, others
 
 _NO_FIELDS = {"command", "config", "out", "shared", "settings", "json", "junit", "rules"}
-_GIVEN = "given"  # the method whose update is somebody's checkpoint
-_NOT_AUDITED = {"model", "method", "seed", "settings", "floor"}
 
 
 def add_config(parser: argparse.ArgumentParser, method: str) -> None:
@@ -42,7 +40,7 @@ def add_config(parser: argparse.ArgumentParser, method: str) -> None:
             continue
         given = field.name in ("floor", "formats")  # which the method has a say in
         default = getattr(own, field.name) if given else default_of(field)
-        _add_field(group, field, default)
+        add_field(group, field, default)
     group.add_argument(
         f"--{RELEARN}",
         action=argparse.BooleanOptionalAction,
@@ -62,35 +60,13 @@ def add_config(parser: argparse.ArgumentParser, method: str) -> None:
         help="one of the method's own settings; as often as needed",
     )
     for field in own_fields(method):
-        _add_field(group, field, default_of(field))
+        add_field(group, field, default_of(field))
     for name in sorted(others(method)):  # refused by name, once the configuration is made
         option = f"--{name.replace('_', '-')}"
         parser.add_argument(option, dest=name, default=argparse.SUPPRESS, help=argparse.SUPPRESS)
 
 
-def add_audit(parser: argparse.ArgumentParser) -> None:
-    """Adds two models, and an option for every field that has a part in judging them."""
-    parser.set_defaults(method=_GIVEN)
-    parser.add_argument("--config", type=expand, help="YAML file of the values below")
-    parser.add_argument(
-        "--original",
-        dest="model",
-        default=argparse.SUPPRESS,
-        help="model before unlearning: packaged or tiny, folder, GGUF file, or hub id",
-    )
-    parser.add_argument(
-        "--unlearned",
-        dest="checkpoint",
-        default=argparse.SUPPRESS,
-        help="model after it, made by any tool: the same, or the folder of a peft adapter",
-    )
-    group = parser.add_argument_group("configuration; an option overrides the file's value")
-    for field in FIELDS:
-        if field.name not in _NOT_AUDITED:
-            _add_field(group, field, default_of(field))
-
-
-def _add_field(group: argparse._ArgumentGroup, field: dataclasses.Field, default: object) -> None:
+def add_field(group: argparse._ArgumentGroup, field: dataclasses.Field, default: object) -> None:
     default = ",".join(default) or "none" if isinstance(default, tuple) else default
     name = f"--{field.name.replace('_', '-')}"
     group.add_argument(

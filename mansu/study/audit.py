@@ -9,14 +9,17 @@ import re
 import xml.etree.ElementTree as ET
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mansu.errors import InputError
 from mansu.registry import suggest
 from mansu.study.cache.records import write_text
 from mansu.study.config import RELEARN, StudyConfig
 from mansu.study.rules.verdict import RULE_NAMES
-from mansu.study.scorecard import Scorecard, Verdict
+from mansu.study.scorecard import RULES_VERSION, Row, Scorecard, Verdict
+
+if TYPE_CHECKING:
+    from mansu.study.stages.alone import Alone
 
 HOLD, FAIL, OPEN = 0, 3, 4  # exit codes; 1 and 2 are errors, as everywhere
 _DURABLE = "durable"  # which only the attack relearn can decide
@@ -53,31 +56,58 @@ def exit_code(verdicts: Sequence[Verdict]) -> int:
     return HOLD if found == {"holds"} else OPEN
 
 
-def asked_verdicts(card: Scorecard, asked: Sequence[str]) -> tuple[Verdict, ...]:
-    """What the asked rules say, in the rules' order."""
-    return tuple(verdict for verdict in card.verdicts if verdict.name in asked)
+@dataclasses.dataclass(frozen=True)
+class Report:
+    """What an audit found, for people and pipelines.
+
+    Attributes:
+        original: The model before, if one was named.
+        unlearned: The model after.
+        verdicts: What the asked rules say, in the rules' order.
+        numbers: Every number.
+        config: The configuration.
+    """
+
+    original: str | None
+    unlearned: str
+    verdicts: tuple[Verdict, ...]
+    numbers: tuple[Row, ...]
+    config: dict[str, Any]
+
+    @property
+    def exit_code(self) -> int:
+        """See :func:`exit_code`."""
+        return exit_code(self.verdicts)
 
 
-def write_json(path: Path, card: Scorecard, asked: Sequence[str]) -> None:
+def report_pair(card: Scorecard, asked: Sequence[str]) -> Report:
+    """The report on a pair of models."""
+    pair = card.config["model"], card.config["settings"]["checkpoint"]
+    return Report(*pair, _asked(card.verdicts, asked), card.numbers, card.config)
+
+
+def report_alone(found: "Alone", asked: Sequence[str]) -> Report:
+    """The report on a model without its original."""
+    verdicts = _asked(found.verdicts, asked)
+    return Report(None, found.config["model"], verdicts, found.numbers, found.config)
+
+
+def _asked(verdicts: Sequence[Verdict], asked: Sequence[str]) -> tuple[Verdict, ...]:
+    return tuple(verdict for verdict in verdicts if verdict.name in asked)
+
+
+def write_json(path: Path, report: Report) -> None:
     """Writes verdicts and all numbers as one JSON file."""
-    verdicts = asked_verdicts(card, asked)
-    report: dict[str, Any] = {
-        "original": card.config["model"],
-        "unlearned": card.config["settings"]["checkpoint"],
-        "word": card.word,
-        "exit_code": exit_code(verdicts),
-        "rules_version": card.rules,
-        "verdicts": [dataclasses.asdict(verdict) for verdict in verdicts],
-        "config": card.config,
-        "versions": card.versions,
-        "numbers": [dataclasses.asdict(row) for row in card.numbers],
+    tree = dataclasses.asdict(report) | {
+        "exit_code": report.exit_code,
+        "rules_version": RULES_VERSION,
     }
-    write_text(path, json.dumps(report, indent=1, ensure_ascii=False) + "\n")
+    write_text(path, json.dumps(tree, indent=1, ensure_ascii=False) + "\n")
 
 
-def write_junit(path: Path, card: Scorecard, asked: Sequence[str]) -> None:
+def write_junit(path: Path, report: Report) -> None:
     """Writes the verdicts as JUnit XML: a rule that is not decided is a skipped test."""
-    verdicts = asked_verdicts(card, asked)
+    verdicts = report.verdicts
     failed = [verdict for verdict in verdicts if verdict.outcome == "fails"]
     skipped = [v for v in verdicts if v.outcome in ("undecided", "not testable")]
     counts = {"tests": len(verdicts), "failures": len(failed), "skipped": len(skipped)}

@@ -10,7 +10,7 @@ from mansu.study.attacked import attack_notes, attack_table, tuned
 from mansu.study.relearned import RELEARN, relearning_lines
 from mansu.study.rows import VIEWS
 from mansu.study.rules.base import short
-from mansu.study.scorecard import Kind, Row, Rows, Scorecard
+from mansu.study.scorecard import Kind, Row, Rows, Scorecard, Verdict
 from mansu.study.state import FP, State, find_origin
 
 _NAMES = {
@@ -201,16 +201,26 @@ def _attacks(rows: Rows, width: int) -> list[str]:
 
 
 def _verdicts(card: Scorecard, width: int) -> list[str]:
-    lines = [f"verdict: {card.word} (rules, version {card.rules})"]
-    for verdict in card.verdicts:
+    told = ", ".join(f"{verdict.name} {verdict.word}" for verdict in card.paper)
+    return [
+        f"verdict: {card.word} (rules, version {card.rules})",
+        *verdict_lines(card.verdicts, width),
+        "",
+        *textwrap.wrap(f"by the paper's own four properties: {told}", width),
+    ]
+
+
+def verdict_lines(verdicts: Sequence[Verdict], width: int = 100) -> list[str]:
+    """Each rule with its outcome, its words and the numbers that decide it."""
+    lines = []
+    for verdict in verdicts:
         lines.append(f"{verdict.mark} {verdict.name} {verdict.word}")
         for label, text in (("rule: ", verdict.rule), ("here: ", verdict.reason)):
             indent = " " * (4 + len(label))
             lines += textwrap.wrap(
                 text, width, initial_indent="    " + label, subsequent_indent=indent
             )
-    told = ", ".join(f"{verdict.name} {verdict.word}" for verdict in card.paper)
-    return [*lines, "", *textwrap.wrap(f"by the paper's own four properties: {told}", width)]
+    return lines
 
 
 def columns(rows: Sequence[Sequence[str]], sides: str | None) -> list[str]:

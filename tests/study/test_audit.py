@@ -16,8 +16,17 @@ from transformers import AutoModelForCausalLM
 from mansu.cli import main
 from mansu.errors import InputError
 from mansu.models import LanguageModel, load_model
+from mansu.models.knowing import KNOWN, knowing_folder
 from mansu.models.pairing import read_weights
-from mansu.study.audit import FAIL, HOLD, OPEN, exit_code, rules_asked, write_junit
+from mansu.study.audit import (
+    FAIL,
+    HOLD,
+    OPEN,
+    exit_code,
+    report_pair,
+    rules_asked,
+    write_junit,
+)
 from mansu.study.config import make_config
 from mansu.study.folders import Folders
 from mansu.study.run import Run
@@ -316,7 +325,40 @@ def test_a_report_is_whole_xml_whatever_a_reason_says(finished_run: Run, tmp_pat
         Verdict("retain", "undecided", "rule", strange),
     )
     card = dataclasses.replace(judge(finished_run), verdicts=verdicts)
-    write_junit(tmp_path / "report.xml", card, ("forgotten", "retain"))
+    card.config["settings"]["checkpoint"] = "somewhere"
+    write_junit(tmp_path / "report.xml", report_pair(card, ("forgotten", "retain")))
     suite = ET.parse(tmp_path / "report.xml").getroot()  # noqa: S314 (our own file)
     assert (suite.get("tests"), suite.get("failures"), suite.get("skipped")) == ("2", "1", "1")
     assert "<b> & " in (suite[0][0].text or "")
+
+
+@pytest.mark.parametrize(("knows", "code"), [(True, FAIL), (False, OPEN)])
+def test_a_model_by_itself_is_shown_to_know_or_nothing_is_decided(
+    knows: bool, code: int, tmp_path: Path, capsys
+) -> None:
+    sets = ["--forget", KNOWN, "--retain", "capitals", "--utility", "cities"]
+    short = ["--items", "60", "--pairs", "12", "--top-k", "2", "--attacks", "prompts"]
+    model = ["--unlearned", str(knowing_folder("tiny-llama", knows))]
+    report = tmp_path / "report.json"
+    places = ["--out", str(tmp_path / "out"), "--json", str(report)]
+    assert main(["audit", *model, *sets, *short, *places]) == code
+    said = capsys.readouterr().out
+    assert "by itself: no original was named" in said
+    found = json.loads(report.read_text(encoding="utf-8"))
+    outcomes = {verdict["name"]: verdict["outcome"] for verdict in found["verdicts"]}
+    told = "fails" if knows else "undecided"
+    assert outcomes["forgotten"] == outcomes["permanence"] == told
+    assert outcomes["retain"] == outcomes["structural"] == "not testable"
+    assert found["original"] is None
+    rows = {(row["view"], row["metric"], row["format"]): row for row in found["numbers"]}
+    assert ("circuit", "separation", "nf4") in rows
+    worst = rows["prompts", "worst_accuracy", "fp"]["value"]
+    assert (worst > 0.9) == knows
+
+
+def test_an_attack_that_takes_the_original_is_refused_without_one(
+    exported: Path, finished_run: Run, tmp_path: Path, capsys
+) -> None:
+    given = ["--unlearned", str(exported), *ASKED, "--out", str(tmp_path / "out")]
+    assert main(["audit", *given, "--attacks", "relearn"]) == 2
+    assert "what relearn brings back is told beside the original" in capsys.readouterr().err

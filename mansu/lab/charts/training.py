@@ -1,7 +1,6 @@
 """Charts of phase 2: who may move, and how training went."""
 
 import math
-import re
 from collections.abc import Mapping, Sequence
 
 import altair as alt
@@ -11,6 +10,7 @@ import torch
 from altair.typing import ChartType
 
 from mansu.lab.theme import BLUE, GREEN, GREY, INK, PURPLE, VERMILION, WIDTH, heading
+from mansu.models.names import find_layer
 from mansu.unlearn.checkpoint import MAX_FALL, MAX_RETAIN_DROP, StepRecord, Validation
 from mansu.unlearn.mask import NEGLIGIBLE, Movable
 from mansu.unlearn.settings import Keep
@@ -23,15 +23,16 @@ _RULES: dict[Keep, str] = {
 
 
 def movable_share(movable: Movable, weights: Mapping[str, torch.Tensor]) -> ChartType:
-    """Share of each circuit matrix that training may move."""
+    """Share of each of the blocks' matrices that training may move."""
     rows = [
         {
-            "layer": int(re.findall(r"\.(\d+)\.", name)[0]),
+            "layer": find_layer(name),
             "projection": name.split(".")[-2],
             "share": movable.sizes[name] / weight.numel(),
             "weights": movable.sizes[name],
         }
         for name, weight in weights.items()
+        if find_layer(name) is not None and weight.ndim == 2
     ]
     total = sum(weight.numel() for weight in weights.values())
     notes = []

@@ -1,0 +1,96 @@
+"""The command ``mansu audit``: the verdict on a model that any tool unlearned."""
+
+import argparse
+from typing import TYPE_CHECKING
+
+from mansu.bars import Bars
+from mansu.errors import InputError
+from mansu.options import add_field, read_options
+from mansu.paths import expand
+from mansu.running import folders_of, judge
+from mansu.study.config import FIELDS, StudyConfig, default_of
+
+if TYPE_CHECKING:
+    from mansu.study.stages.alone import Alone
+
+STUDY = "audit"
+GIVEN = "given"  # the method whose update is somebody's checkpoint
+_NOT_AUDITED = {"model", "method", "seed", "settings", "floor"}
+
+
+def add_audit(audit: argparse.ArgumentParser) -> None:
+    """Adds the command's options."""
+    audit.epilog = (
+        "Exit code 0: all asked rules hold. 3: one fails. 4: none fails, and one is undecided or "
+        "cannot be tested."
+    )
+    _add_models(audit)
+    audit.add_argument("--rules", help="rules that decide, commas between (default: all testable)")
+    audit.add_argument("--json", type=expand, help="file for verdicts and numbers as JSON")
+    audit.add_argument("--junit", type=expand, help="file for the verdicts as JUnit XML")
+    audit.add_argument(
+        "--out", type=expand, help="folder of the results (default: its place in the study audit)"
+    )
+    audit.add_argument("--shared", type=expand, help="folder of the results on the original")
+    audit.set_defaults(command=_audit)
+
+
+def _add_models(parser: argparse.ArgumentParser) -> None:
+    """Adds two models, and an option for every field that has a part in judging them."""
+    parser.set_defaults(method=GIVEN)
+    parser.add_argument("--config", type=expand, help="YAML file of the values below")
+    parser.add_argument(
+        "--original",
+        dest="model",
+        default=argparse.SUPPRESS,
+        help="model before unlearning: packaged or tiny, folder, GGUF file, or hub id",
+    )
+    parser.add_argument(
+        "--unlearned",
+        dest="checkpoint",
+        default=argparse.SUPPRESS,
+        help="model after it, made by any tool: the same, or the folder of a peft adapter",
+    )
+    group = parser.add_argument_group("configuration; an option overrides the file's value")
+    for field in FIELDS:
+        if field.name not in _NOT_AUDITED:
+            add_field(group, field, default_of(field))
+
+
+def _audit(options: argparse.Namespace) -> int:
+    named = vars(options)
+    if "checkpoint" not in named and not options.config:
+        raise InputError("--unlearned is missing: name the model. See mansu audit --help.")
+    alone = "model" not in named and not options.config
+    if alone:  # the model stands by itself; no method has a part in it
+        options.model, options.method = named.pop("checkpoint"), StudyConfig().method
+    config = read_options(options)
+    from mansu.study.audit import report_alone, report_pair, rules_asked, write_json, write_junit
+
+    asked = rules_asked(config, options.rules)
+    if alone:
+        report = report_alone(_judge_alone(config, options), asked)
+    else:
+        report = report_pair(judge(config, options, STUDY, given=True), asked)
+    if options.json:
+        write_json(options.json, report)
+    if options.junit:
+        write_junit(options.junit, report)
+    return report.exit_code
+
+
+def _judge_alone(config: StudyConfig, options: argparse.Namespace) -> "Alone":
+    """Judges a model without its original and prints what can be said."""
+    from mansu.study.run import Run
+
+    folders = folders_of(config, options, STUDY)
+    with Bars() as bars:
+        run = Run(config, folders, bars.show)
+        from mansu.study.card_text import verdict_lines
+        from mansu.study.stages.alone import judge_alone
+
+        found = judge_alone(run)
+    print(f"{config.model} by itself: no original was named (--original)\n")
+    print("\n".join(verdict_lines(found.verdicts)))
+    print(f"\nResults: {folders.shared}")
+    return found

@@ -1,0 +1,175 @@
+"""A model judged without the one it was made from: what can be said, and what cannot. [O]
+
+The model stands in the place of the original: everything here is measured of it and shared.
+"""
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from mansu.attacks import find_attack
+from mansu.circuit import EdgeScores, attribute, select
+from mansu.data.pairs import Pair, build_pairs
+from mansu.errors import InputError
+from mansu.metrics.position import Group, circuit_position
+from mansu.models import LanguageModel
+from mansu.study.attacked import attack_rows
+from mansu.study.cache.stage import stage
+from mansu.study.rows import behaviour_rows, level_rows, speech_rows
+from mansu.study.rules.alone import judge_alone_rows
+from mansu.study.run import Run
+from mansu.study.scorecard import Row, Rows, Verdict
+from mansu.study.stages.attack import attack, attack_calls
+from mansu.study.stages.draw import DRAW_SEED, draw
+from mansu.study.stages.localize import SCORED
+from mansu.study.stages.measure import measure_all
+from mansu.study.state import FP, State, files_of, in_state
+
+KNOWN = 0.75  # share of pairs whose right answer is likelier than the corrupted prompt's
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A state's attribution on known, questioned and made-up facts.
+
+    Attributes:
+        scores: Edge scores of each, in this order.
+        facts: Each pair's fact.
+        known: What the known facts are of.
+    """
+
+    scores: tuple[EdgeScores, ...]
+    facts: tuple[tuple[str, ...], ...]
+    known: str
+
+
+@dataclass(frozen=True)
+class Alone:
+    """What was found of a model by itself.
+
+    Attributes:
+        config: The configuration.
+        numbers: Every number.
+        verdicts: What each rule says.
+    """
+
+    config: dict[str, Any]
+    numbers: tuple[Row, ...]
+    verdicts: tuple[Verdict, ...]
+
+
+@stage(
+    "compared",
+    "shared",
+    fields=("pairs", *SCORED),
+    after=[draw],
+    inputs=lambda run, form: [facts.fingerprint for facts in run.sets.files],
+    plugs=lambda run, form: files_of(run, State("original", form)),
+)
+def compare_known(run: Run, form: str) -> Compared:
+    """Attributes the model on the three kinds of facts in a format, or reads what was found.
+
+    The known facts are of the forget set's own form (its pool) where the model knows those, or else
+    of the retain set: circuits of other relations share less.
+    """
+    twin = run.sets.companions.twin
+    if twin is None:
+        raise ValueError("a set without an invented twin has nothing to compare with")
+    with in_state(run, State("original", form)) as model:
+        known, name = _known_group(run, model)
+        pairs = draw(run).pairs
+        made_up = build_pairs(twin, run.tokenizer, run.config.pairs, DRAW_SEED)
+        groups = (known, _group(run, model, pairs), _group(run, model, made_up))
+    return Compared(
+        tuple(group.scores for group in groups), tuple(tuple(g.facts) for g in groups), name
+    )
+
+
+def _known_group(run: Run, model: LanguageModel) -> tuple[Group, str]:
+    pool = run.sets.companions.pool
+    if pool is not None:
+        alike = dataclasses.replace(pool, templates=run.forget.templates)
+        pairs = build_pairs(alike, run.tokenizer, run.config.pairs, DRAW_SEED)
+        group = _group(run, model, pairs)
+        if float((group.scores.metric > 0).double().mean()) >= KNOWN:
+            return group, pool.name
+    pairs = build_pairs(run.retain, run.tokenizer, run.config.pairs, DRAW_SEED)
+    return _group(run, model, pairs), run.retain.name
+
+
+def _group(run: Run, model: LanguageModel, pairs: tuple[Pair, ...]) -> Group:
+    config = run.config
+    scores = attribute(
+        model,
+        pairs,
+        method=config.attribution,
+        steps=config.ig_steps,
+        grid=config.alpha_grid,
+        memory_mb=config.memory_mb,
+        progress=run.report("attribution, known, asked and made-up facts"),
+    )
+    return Group(scores, tuple(pair.fact_id for pair in pairs))
+
+
+def judge_alone(run: Run) -> Alone:
+    """Measures and judges the run's model by itself.
+
+    Raises:
+        InputError: An attack is asked for that takes the original to say anything.
+    """
+    for name in run.config.attacks:
+        if find_attack(name).tunes:
+            raise InputError(
+                f"attacks: what {name} brings back is told beside the original; name it, or leave "
+                f"{name} out."
+            )
+    forms = (FP, *run.config.formats)
+    behaviours = measure_all(run, tuple(State("original", form) for form in forms))
+    measured = [
+        *behaviour_rows(behaviours),
+        *level_rows(behaviours, draw(run).items, run.forget),
+        *speech_rows(behaviours),
+        *(row for form in forms for row in _position_rows(run, form)),
+    ]
+    # Stages call the model that is given to them the original; it is the one that is judged.
+    own = (dataclasses.replace(row, origin="unlearned") for row in measured if _is_own(row))
+    rows = Rows([*own, *_attacked_rows(run)])
+    config = json.loads(json.dumps(dataclasses.asdict(run.config)))  # pyright: ignore
+    named = {form: compare_known(run, form).known for form in forms if run.sets.companions.twin}
+    return Alone(config, rows, judge_alone_rows(rows, named))
+
+
+def _is_own(row: Row) -> bool:
+    """Whether it is a number of the model, and no comparison with an original that is not there."""
+    return row.kind != "change"
+
+
+def _position_rows(run: Run, form: str) -> list[Row]:
+    if run.sets.companions.twin is None:
+        return []
+    found = compare_known(run, form)
+    known, asked, made_up = map(Group, found.scores, found.facts)
+    circuit = select(known.scores, run.config.top_k, run.config.circuit)
+    position = circuit_position(known, asked, made_up, circuit)
+    named = {"separation": position.separation, "position": position.value}
+    return [
+        Row("forget", "circuit", name, "original", form, "value", e.value, e.low, e.high, e.n)
+        for name, e in named.items()
+        if e is not None
+    ]
+
+
+def _attacked_rows(run: Run) -> Rows:
+    """Of the attacks on the model and on the control."""
+    rows: list[Row] = []
+    for name in run.config.attacks:
+        found: dict[str, dict[str, tuple[Any, ...]]] = {}
+        for _, given in attack_calls(run, name):
+            _, origin, form, _ = given
+            if origin != "unlearned":
+                beside = found.setdefault(form, {})
+                judged = "unlearned" if origin == "original" else origin
+                beside[judged] = (*beside.get(judged, ()), attack(run, *given))
+        rows += attack_rows(find_attack(name), found)
+    return Rows(rows)
