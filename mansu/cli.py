@@ -1,7 +1,8 @@
 """The command line: ``mansu run | plan | sweep | tables | export | lab | serve``.
 
 Bad input ends with one line on standard error and exit code 2, before anything expensive starts;
-a run that fails on the way ends with exit code 1 and keeps its finished stages.
+a run that fails on the way ends with exit code 1 and keeps its finished stages. A method that has no
+result on a model ends with 0: that is what came out, and the scorecard says why.
 """
 
 import argparse

@@ -73,10 +73,10 @@ run = open_run(**parameters(globals()))
 from mansu.study.stages import attribute_all, judge, localize
 from mansu.study.state import states
 
+card = judge(run)  # first: a run whose method has no result has a scorecard, and no attribution
 show(charts.edge_scatter(attribute_all(run, states(run)), localize(run).circuit))
 
 # %%
-card = judge(run)
 show(charts.divergence_chart(card.rows))
 show(charts.shift_chart(card.rows))
 

@@ -28,19 +28,18 @@ def scorecard_table(card: Scorecard, width: int = 100) -> str:
     Args:
         card: The scorecard.
         width: Columns of the terminal; prose is wrapped to it, tables need 80.
+
+    A card without numbers says why there are none.
     """
-    config, rows = card.config, card.rows
-    names = {key: short_name(config[key]) for key in ("model", "forget", "utility")}
-    names["retain"] = ", ".join(map(short_name, several(config["retain"])))
-    head = (
-        f"{config['method']} on {names['model']}: forget {names['forget']}, retain "
-        f"{names['retain']}, utility {names['utility']}, seed {config['seed']}"
-    )
+    head, config, rows = _head(card, width), card.config, card.rows
+    if not rows:
+        why = f"no numbers: {card.verdicts[0].reason}"
+        return "\n".join([*head, "", *textwrap.wrap(why, width)])
     layers = ", ".join(map(str, card.circuit))
     circuit = f"circuit ({config['circuit']}): MLPs of layers {layers}; floor: {config['floor']}"
     others = 2 * (len(rows.origins) - 1)
     parts = [
-        *textwrap.wrap(head, width, break_on_hyphens=False),  # a path must stay one
+        *head,
         *textwrap.wrap(circuit, width),
         "",
         *columns(accuracy_rows(rows), "llll" + "lr" * (others // 2)),
@@ -56,6 +55,18 @@ def scorecard_table(card: Scorecard, width: int = 100) -> str:
         *_verdicts(card, width),
     ]
     return "\n".join(parts)
+
+
+def _head(card: Scorecard, width: int) -> list[str]:
+    """Which run it is about."""
+    config = card.config
+    names = {key: short_name(config[key]) for key in ("model", "forget", "utility")}
+    names["retain"] = ", ".join(map(short_name, several(config["retain"])))
+    told = (
+        f"{config['method']} on {names['model']}: forget {names['forget']}, retain "
+        f"{names['retain']}, utility {names['utility']}, seed {config['seed']}"
+    )
+    return textwrap.wrap(told, width, break_on_hyphens=False)  # a path must stay one
 
 
 def accuracy_rows(rows: Rows) -> list[list[str]]:
