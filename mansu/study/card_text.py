@@ -7,6 +7,7 @@ from mansu.attacks import find_attack
 from mansu.data.facts import several
 from mansu.paths import short_name
 from mansu.study.attacked import attack_notes, attack_table, tuned
+from mansu.study.certificate import Certificate, certify
 from mansu.study.relearned import RELEARN, relearning_lines
 from mansu.study.rows import VIEWS
 from mansu.study.rules.base import short
@@ -53,6 +54,8 @@ def scorecard_table(card: Scorecard, width: int = 100) -> str:
         "",
         *_attacks(rows, width),
         *_verdicts(card, width),
+        "",
+        *_certificate(card, width),
     ]
     return "\n".join(parts)
 
@@ -222,6 +225,21 @@ def _verdicts(card: Scorecard, width: int) -> list[str]:
             )
     told = ", ".join(f"{verdict.name} {verdict.word}" for verdict in card.paper)
     return [*lines, "", *textwrap.wrap(f"by the paper's own four properties: {told}", width)]
+
+
+def certificate_rows(found: Certificate) -> list[list[str]]:
+    """The worst of all that was tried and where it was found, a heading first."""
+    table = [["certificate", "worst", "where"]]
+    for name, cell in found.cells.items():
+        digits = "+.3f" if cell.row.kind == "change" else ".3f"
+        table.append([name, _cell(cell.row, digits), cell.place])
+    return table
+
+
+def _certificate(card: Scorecard, width: int) -> list[str]:
+    found = certify([card])
+    told = textwrap.wrap(f"{found.word}: {found.basis}", width)
+    return [*columns(certificate_rows(found), "lrl"), *told]
 
 
 def columns(rows: Sequence[Sequence[str]], sides: str | None) -> list[str]:
