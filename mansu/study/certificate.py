@@ -129,8 +129,9 @@ def _outlived(strike: Strike) -> Outcome:
 
 
 def _tells(original: float | None, never_knew: float | None) -> bool:
-    known = original is not None and never_knew is not None
-    return known and original - never_knew >= RULES.testable
+    if original is None or never_knew is None:
+        return False
+    return original - never_knew >= RULES.testable
 
 
 def _label(strike: Strike) -> str:

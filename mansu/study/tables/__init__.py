@@ -32,12 +32,12 @@ def build_table(table: Table, cards: Sequence[Scorecard]) -> pd.DataFrame:
     if not empty:
         return frame
     names = [name for name in empty[0] if frame.empty or name in (*frame, REASON)]
-    lines = pd.DataFrame(empty)[names].drop_duplicates()
+    lines = pd.DataFrame(empty, columns=names).drop_duplicates()
     if frame.empty:
         return lines
     counts = frame.select_dtypes("int").columns  # stay whole beside a cell without one
     whole = pd.concat([frame.astype(dict.fromkeys(counts, "Int64")), lines])
-    return whole[[*names, *(name for name in frame if name not in names)]]
+    return whole.reindex(columns=[*names, *(name for name in frame if name not in names)])
 
 
 def read_cards(folder: Path) -> dict[Path, Scorecard | InputError]:
