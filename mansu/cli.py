@@ -1,7 +1,8 @@
 """The command line: ``mansu run | audit | plan | sweep | tune | tables | export | lab | serve``.
 
 Bad input ends with one line on standard error and exit code 2, before anything expensive starts;
-a run that fails on the way ends with exit code 1 and keeps its finished stages.
+a run that fails on the way ends with exit code 1 and keeps its finished stages. A run whose method
+has no result on the model ends with 0: that is what came out, and the scorecard says why.
 """
 
 import argparse
@@ -112,7 +113,9 @@ def _add_outputs(commands: Any) -> None:
     """What is made of finished runs."""
     tables = commands.add_parser("tables", help="print the scorecards below a folder, or a table")
     tables.add_argument("folder", type=expand, help="a run, a study, or papermill_runs")
-    tables.add_argument("--table", help="summary, scorecard, methods, attacks or one of your own")
+    tables.add_argument(
+        "--table", help="summary, scorecard, methods, attacks, certificate, or one of your own"
+    )
     tables.add_argument("--to", type=expand, help="file for it: .md, .tex, .csv, .txt or .png")
     tables.set_defaults(command=_tables)
 

@@ -1,4 +1,4 @@
-"""The two ways a run can end badly, each told in one sentence that names the way out."""
+"""The ways a run can end without numbers, each told in one sentence that names the way out."""
 
 import reprlib
 from collections.abc import Iterator, Sequence
@@ -24,6 +24,22 @@ class InputError(_ToldError, ValueError):
 
 class RunError(_ToldError, RuntimeError):
     """A run went wrong on the way (non-finite loss, full disk); finished stages are kept."""
+
+
+class NoResultError(RunError):
+    """A method has no result on this model or data, and that is what came out of the run.
+
+    A stage keeps it and raises it again when it is asked, so that nothing is tried twice; the run
+    ends normally, with a scorecard that says why it has no numbers.
+
+    Args:
+        word: The reason in a few words, for a table's cell.
+        message: The reason in one sentence, with the way out.
+    """
+
+    def __init__(self, word: str, message: str) -> None:
+        super().__init__(message)
+        self.word = word
 
 
 def first_line(error: BaseException) -> str:

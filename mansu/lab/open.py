@@ -7,6 +7,7 @@ from typing import Any
 import transformers
 
 from mansu.errors import InputError
+from mansu.lab.ending import end_where_there_is_no_result
 from mansu.lab.progress import progress
 from mansu.paths import absolute
 from mansu.registry import plugs
@@ -53,6 +54,7 @@ def open_run(*, out: str = "", shared: str = "", study: str = STUDY, **fields: A
     """
     # Weights load in a second; their bars would stay in every executed notebook.
     transformers.logging.disable_progress_bar()
+    end_where_there_is_no_result()
     config = make_config(fields)
     if shared and not out:
         raise InputError("shared: give out as well, or leave both empty.")

@@ -6,7 +6,7 @@ from mansu.errors import InputError
 from mansu.study.card_text import scorecard_table
 from mansu.study.scorecard import Scorecard
 from mansu.study.table_files import to_text, write_table
-from mansu.study.tables import find_table, read_cards
+from mansu.study.tables import build_table, find_table, read_cards
 
 
 def print_tables(folder: Path, name: str | None, target: Path | None) -> None:
@@ -29,10 +29,10 @@ def print_tables(folder: Path, name: str | None, target: Path | None) -> None:
             from mansu.lab.charts.table import write_picture as write
         else:
             write = write_table
-        write(table, table.build(cards), target)
+        write(table, build_table(table, cards), target)
         print(f"{table.title}: {target}")
     elif name is not None:
-        print(to_text(table, table.build(cards)))
+        print(to_text(table, build_table(table, cards)))
     for path, card in found.items():
         if isinstance(card, InputError):
             print(f"{path.parent}\n\n{card}\n")

@@ -1,7 +1,7 @@
 """What the attacks found, as rows of the scorecard, and the worst of each in a table."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
@@ -87,8 +87,8 @@ def _rows(plug: Attack, form: str, beside: dict[str, tuple[Answers, ...]]) -> It
 
 
 @dataclass(frozen=True)
-class Worst:
-    """The worst that an attack did in a format.
+class Strike:
+    """What an attack did in a format, at one setting.
 
     Attributes:
         attack: The attack.
@@ -107,13 +107,21 @@ class Worst:
     share: Row | None = None
 
 
-def worst_of(rows: Rows) -> tuple[Worst, ...]:
+def worst_of(rows: Rows) -> tuple[Strike, ...]:
     """The worst of every attack in every format that it was tried in."""
     asked = [row for row in rows if row.metric in (SHARE, WORST)]
     return tuple(_tuned(rows, row) if row.metric == SHARE else _asked(rows, row) for row in asked)
 
 
-def _tuned(rows: Rows, share: Row) -> Worst:
+def strikes_of(rows: Rows) -> tuple[Strike, ...]:
+    """Every setting of every attack in every format; of one that fine-tunes, its worst."""
+    struck = rows.where(metric=ACCURACY, origin="unlearned")
+    settings = [row for row in struck if "/" in row.view and row.value is not None]
+    tuned = [_tuned(rows, row) for row in rows.where(metric=SHARE)]
+    return (*tuned, *(_strike(rows, row) for row in settings))
+
+
+def _tuned(rows: Rows, share: Row) -> Strike:
     """Of an attack that fine-tunes: the setting that brings the largest share back."""
     view = share.view
 
@@ -123,15 +131,19 @@ def _tuned(rows: Rows, share: Row) -> Worst:
     again = "redeployed" if told("redeployed").value else "as trained"
     setting = f"{told('attack_rate').value:g}, {again}"
     name = RELEARN if view == view_of(RELEARN) else view
-    return Worst(name, told(ACCURACY), setting, *_beside(rows, view, share.format), share)
+    return Strike(name, told(ACCURACY), setting, *_beside(rows, view, share.format), share)
 
 
-def _asked(rows: Rows, worst: Row) -> Worst:
-    tried = rows.where(metric=ACCURACY, origin="unlearned", format=worst.format)
-    ours = (row for row in tried if row.view.startswith(f"{worst.view}/"))
-    view = max(ours, key=lambda row: -1.0 if row.value is None else row.value).view
-    setting = view.removeprefix(f"{worst.view}/")
-    return Worst(worst.view, worst, setting, *_beside(rows, view, worst.format))
+def _asked(rows: Rows, worst: Row) -> Strike:
+    """Of one that asks: the setting with the largest accuracy, and the interval of the largest."""
+    tried = [s for s in strikes_of(rows) if (s.attack, s.row.format) == (worst.view, worst.format)]
+    found = max(tried, key=lambda strike: strike.row.value or 0.0)
+    return replace(found, row=worst)
+
+
+def _strike(rows: Rows, row: Row) -> Strike:
+    attack, _, setting = row.view.partition("/")
+    return Strike(attack, row, setting, *_beside(rows, row.view, row.format))
 
 
 def _beside(rows: Rows, view: str, form: str) -> tuple[float | None, float | None]:

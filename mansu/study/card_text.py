@@ -7,6 +7,7 @@ from mansu.attacks import find_attack
 from mansu.data.facts import several
 from mansu.paths import short_name
 from mansu.study.attacked import attack_notes, attack_table, tuned
+from mansu.study.certificate import Certificate, certify
 from mansu.study.relearned import RELEARN, relearning_lines
 from mansu.study.rows import VIEWS
 from mansu.study.rules.base import short
@@ -28,19 +29,18 @@ def scorecard_table(card: Scorecard, width: int = 100) -> str:
     Args:
         card: The scorecard.
         width: Columns of the terminal; prose is wrapped to it, tables need 80.
+
+    A card without numbers says why there are none.
     """
-    config, rows = card.config, card.rows
-    names = {key: short_name(config[key]) for key in ("model", "forget", "utility")}
-    names["retain"] = ", ".join(map(short_name, several(config["retain"])))
-    head = (
-        f"{config['method']} on {names['model']}: forget {names['forget']}, retain "
-        f"{names['retain']}, utility {names['utility']}, seed {config['seed']}"
-    )
+    head, config, rows = _head(card, width), card.config, card.rows
+    if not rows:
+        why = f"no numbers: {card.verdicts[0].reason}"
+        return "\n".join([*head, "", *textwrap.wrap(why, width)])
     layers = ", ".join(map(str, card.circuit))
     circuit = f"circuit ({config['circuit']}): MLPs of layers {layers}; floor: {config['floor']}"
     others = 2 * (len(rows.origins) - 1)
     parts = [
-        *textwrap.wrap(head, width, break_on_hyphens=False),  # a path must stay one
+        *head,
         *textwrap.wrap(circuit, width),
         "",
         *columns(accuracy_rows(rows), "llll" + "lr" * (others // 2)),
@@ -54,8 +54,22 @@ def scorecard_table(card: Scorecard, width: int = 100) -> str:
         "",
         *_attacks(rows, width),
         *_verdicts(card, width),
+        "",
+        *_certificate(card, width),
     ]
     return "\n".join(parts)
+
+
+def _head(card: Scorecard, width: int) -> list[str]:
+    """Which run it is about."""
+    config = card.config
+    names = {key: short_name(config[key]) for key in ("model", "forget", "utility")}
+    names["retain"] = ", ".join(map(short_name, several(config["retain"])))
+    told = (
+        f"{config['method']} on {names['model']}: forget {names['forget']}, retain "
+        f"{names['retain']}, utility {names['utility']}, seed {config['seed']}"
+    )
+    return textwrap.wrap(told, width, break_on_hyphens=False)  # a path must stay one
 
 
 def accuracy_rows(rows: Rows) -> list[list[str]]:
@@ -221,6 +235,21 @@ def verdict_lines(verdicts: Sequence[Verdict], width: int = 100) -> list[str]:
                 text, width, initial_indent="    " + label, subsequent_indent=indent
             )
     return lines
+
+
+def certificate_rows(found: Certificate) -> list[list[str]]:
+    """The worst of all that was tried and where it was found, a heading first."""
+    table = [["certificate", "worst", "where"]]
+    for name, cell in found.cells.items():
+        digits = "+.3f" if cell.row.kind == "change" else ".3f"
+        table.append([name, _cell(cell.row, digits), cell.place])
+    return table
+
+
+def _certificate(card: Scorecard, width: int) -> list[str]:
+    found = certify([card])
+    told = textwrap.wrap(f"{found.word}: {found.basis}", width)
+    return [*columns(certificate_rows(found), "lrl"), *told]
 
 
 def columns(rows: Sequence[Sequence[str]], sides: str | None) -> list[str]:

@@ -107,7 +107,10 @@ def _read_run(
     model = load_model(place, device, getattr(torch, config.dtype))
     checkpoint = read_checkpoint(folder, model)
     if checkpoint is None:
-        raise InputError(f"{folder} has no unlearned checkpoint yet; finish the run first.")
+        raise InputError(
+            f"{folder} has no unlearned checkpoint yet; finish the run first (its scorecard says "
+            "if the method has no result)."
+        )
     originals = {name: model.module.get_parameter(name).data for name in checkpoint.index}
     return model, checkpoint.matrices(originals)
 

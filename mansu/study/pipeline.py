@@ -1,5 +1,8 @@
 """All stages of one run, in order."""
 
+from contextlib import suppress
+
+from mansu.errors import NoResultError
 from mansu.study.run import Run
 from mansu.study.scorecard import Scorecard
 from mansu.study.stages import floor, judge, localize, measure, train
@@ -8,8 +11,17 @@ from mansu.study.state import states
 
 
 def run_study(run: Run) -> Scorecard:
-    """Runs every stage that is not finished yet and returns the scorecard."""
+    """Runs every stage that is not finished yet and returns the scorecard.
+
+    Where the method has no result, that is what came out: the scorecard says why.
+    """
     run.open()
+    with suppress(NoResultError):
+        _run_stages(run)
+    return judge(run)
+
+
+def _run_stages(run: Run) -> None:
     asked = states(run)
     for state in asked:
         if state.origin == "original":
@@ -20,4 +32,3 @@ def run_study(run: Run) -> Scorecard:
         measure(run, state)
     for name in run.config.attacks:
         attack_all(run, name)
-    return judge(run)

@@ -1,7 +1,6 @@
 """One exporter for every table: text for a terminal, Markdown, LaTeX and CSV."""
 
 import csv
-import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -85,7 +84,7 @@ def write_table(table: Table, frame: pd.DataFrame, target: Path) -> None:
 
 
 def _cell(value: Any, digits: str, low: Any = None, high: Any = None) -> str:
-    if value is None or (isinstance(value, float) and math.isnan(value)):
+    if pd.isna(value):
         return ""
     if isinstance(value, bool | str):
         return str(value)

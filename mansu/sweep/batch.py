@@ -26,7 +26,7 @@ from mansu.study.config import StudyConfig
 from mansu.study.folders import Folders, study_folders
 from mansu.study.scorecard import Scorecard, read_scorecard
 from mansu.study.table_files import to_text
-from mansu.study.tables import find_table
+from mansu.study.tables import build_table, find_table
 from mansu.sweep import notebooks
 from mansu.sweep.environment import KERNELS, sweep_environment
 from mansu.sweep.grid import Study, expand, read_study
@@ -151,7 +151,7 @@ def print_report(plan: Sweep) -> None:
                     print(f"  {_near(path)}")
     if len(cards) > 1:
         table = find_table("summary")
-        print(f"\n{to_text(table, table.build(cards))}")
+        print(f"\n{to_text(table, build_table(table, cards))}")
 
 
 def _check_runs(plan: Sweep) -> None:

@@ -7,7 +7,7 @@ import torch
 from mansu.data.encoding import Encoded, encode
 from mansu.data.far import chat
 from mansu.data.refusals import Unanswerable
-from mansu.errors import RunError
+from mansu.errors import NoResultError
 from mansu.models import LanguageModel, pad
 from mansu.models.split import stretch
 from mansu.models.targets import answer_targets
@@ -28,7 +28,7 @@ def find_direction(task: Task, layer: int, known: Sequence[Unanswerable]) -> tor
         known: The questions.
 
     Raises:
-        RunError: The model does not refuse them.
+        NoResultError: The model does not refuse them.
     """
     model = task.model
     require_refusals(model, known[:ASKED])
@@ -60,7 +60,7 @@ def require_refusals(model: LanguageModel, known: Sequence[Unanswerable]) -> Non
     """Refuses a model that is no likelier to refuse a question because it has no answer.
 
     Raises:
-        RunError: It is none that refuses.
+        NoResultError: It is none that refuses.
     """
     refused = said(model, [put(model, pair.question) for pair in known])
     answered = said(model, [put(model, pair.answerable) for pair in known])
@@ -69,11 +69,12 @@ def require_refusals(model: LanguageModel, known: Sequence[Unanswerable]) -> Non
     tokens = len(_followed(model, put(model, known[0].question)).continuation_ids)
     at_random = -tokens * torch.tensor(model.rows).log()
     if not (gap.mean() > CERTAIN * error and refused.mean() > at_random):
-        raise RunError(
+        raise NoResultError(
+            "no refusal direction",
             f"lunar: the model has no refusal direction: asked about what does not exist, it is "
             f"{gap.mean():.2f} ± {error:.2f} nats likelier to say '{REFUSAL}' than when "
             f"asked about what does, and says it with {refused.mean():.1f} nats (tokens at random: "
-            f"{at_random:.1f}); choose a model that refuses, or another method."
+            f"{at_random:.1f}); choose a model that refuses, or another method.",
         )
 
 

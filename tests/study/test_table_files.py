@@ -17,7 +17,7 @@ from mansu.study.tables import Table, find_table, read_cards
 from tests.study.test_attacked import shouted
 from tests.study.test_tables import make_card
 
-NAMES = ("summary", "scorecard", "methods", "attacks")
+NAMES = ("summary", "scorecard", "methods", "attacks", "certificate")
 PLUG = '''"""Facts that were to be forgotten."""
 
 import pandas as pd
@@ -62,6 +62,7 @@ def test_a_number_has_its_digits_and_its_interval_in_every_form(name: str, write
         "scorecard": "0.380 [0.340, 0.420]",
         "methods": "0.390 [0.380, ",
         "attacks": "0.700 [",
+        "certificate": "0.700 [",
     }
     assert shown[name] in text
     assert table.title in text

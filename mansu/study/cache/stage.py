@@ -10,6 +10,10 @@ the result within a run object, and the account of what it cost. A key hashes: t
 its arguments, the configuration fields it reads, the keys of the stages before it, dtype and files
 of the model, the code of the stage's module, of the model's family and of the plugs it calls, and
 the versions of the libraries that compute. It is known before anything is computed.
+
+A body that has no result on this model or data raises `NoResultError`. The stage keeps the reason
+in the result's place and raises it again when asked; what is built on the result is not computed
+then, but for a stage that has something to say without it.
 """
 
 import functools
@@ -23,6 +27,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, get_type_hints
 
+from mansu.errors import NoResultError
 from mansu.models.memory import release_memory
 from mansu.study.cache.code import hash_code
 from mansu.study.cache.codec import pack, unpack
@@ -61,10 +66,11 @@ class Stage(Generic[T]):
         scratch: Callable[..., Iterable[Path]] = lambda run, *arguments: (),
         remember: bool = True,
         ending: Literal[".json", ".safetensors"] = ".safetensors",
+        without: Callable[..., T] | None = None,
     ) -> None:
         functools.update_wrapper(self, compute)
         self.name = name
-        self._compute = compute
+        self._compute, self._without = compute, without
         self._kind: Any = get_type_hints(compute)["return"]
         self._file = Path(inspect.getfile(compute))
         self._place, self._fields, self._after = place, fields, after
@@ -78,22 +84,43 @@ class Stage(Generic[T]):
             run: The run.
             arguments: What the stage is about, beside the run.
             hooks: Passed on to the body where it computes; no part of the key.
+
+        Raises:
+            NoResultError: This stage, or one that it is built on, has no result.
         """
         remembered = run.results.get((self, arguments))
         if remembered is not None:
             return remembered
         found = self.read(run, *arguments)
         if found is None:
+            found = self._make(run, arguments, hooks)
+        if self._remember:
+            run.results[self, arguments] = found
+        return found
+
+    def _make(self, run: "Run", arguments: tuple[Argument, ...], hooks: Mapping[str, Any]) -> T:
+        """Computes the result and stores it, or else the reason why there is none."""
+        if (known := self._read_reason(run, *arguments)) is not None:
+            raise known
+        compute = functools.partial(self._compute, **hooks)
+        try:
             for stage, theirs in self.before(run, *arguments):
                 if not stage.is_stored(run, *theirs):  # so that its time is not counted as ours
                     stage(run, *theirs)
-            start = time.monotonic()
-            found = self._compute(run, *arguments, **hooks)
-            self.write(run, *arguments, result=found, start=start)
-            for left in self._scratch(run, *arguments):
-                left.unlink(missing_ok=True)
-        if self._remember:
-            run.results[self, arguments] = found
+        except NoResultError as error:
+            if self._without is None:
+                raise
+            compute = functools.partial(self._without, error)
+        start = time.monotonic()
+        try:
+            found = compute(run, *arguments)
+        except NoResultError as error:
+            reason = {"word": error.word, "message": str(error)}
+            self._store(run, arguments, self._reason_key(run, *arguments), (reason, {}), start)
+            raise
+        self.write(run, *arguments, result=found, start=start)
+        for left in self._scratch(run, *arguments):
+            left.unlink(missing_ok=True)
         return found
 
     def read(self, run: "Run", *arguments: Argument) -> T | None:
@@ -106,16 +133,35 @@ class Stage(Generic[T]):
         except (ValueError, LookupError):
             return None
 
+    def _read_reason(self, run: "Run", *arguments: Argument) -> NoResultError | None:
+        """Why there is no result, where that is known."""
+        record = read_result(self.path(run, *arguments), self._reason_key(run, *arguments))
+        return None if record is None else NoResultError(**record.tree)
+
+    def _reason_key(self, run: "Run", *arguments: Argument) -> str:
+        """Another key than the result's: whoever looks for the result finds none."""
+        return f"{self.key(run, *arguments)}, no result"
+
     def write(self, run: "Run", *arguments: Argument, result: T, start: float) -> None:
         """Stores a result that was begun at a time of :func:`time.monotonic`."""
+        packed = pack(self._kind, result)
+        self._store(run, arguments, self.key(run, *arguments), packed, start)
+
+    def _store(
+        self,
+        run: "Run",
+        arguments: tuple[Argument, ...],
+        key: str,
+        packed: tuple[Any, Mapping[str, Any]],
+        start: float,
+    ) -> None:
         # Linux counts in KiB, macOS in bytes.
         unit = 2**20 if sys.platform == "darwin" else 2**10
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // unit
-        key = self.key(run, *arguments)
         if self.place(run, *arguments) == "run":
             run.open()
         stamp = Stamp(key, round(time.monotonic() - start, 2), peak)
-        write_result(self.path(run, *arguments), *pack(self._kind, result), stamp)
+        write_result(self.path(run, *arguments), *packed, stamp)
         release_memory()
 
     def is_stored(self, run: "Run", *arguments: Argument) -> bool:
@@ -193,7 +239,9 @@ def stage(
             fingerprints of whatever else it reads; ``plugs``, the files of the plugs it calls and
             the names of libraries of theirs;
             ``scratch``, files that the body keeps until the result is stored; ``remember``, whether
-            a run object keeps the result; ``ending``, ``.json`` for a result without tensors.
+            a run object keeps the result; ``ending``, ``.json`` for a result without tensors;
+            ``without``, a function of the `NoResultError`, the run and the arguments that gives
+            the result where a stage before it has none.
     """
     return lambda compute: Stage(compute, name, place, **settings)
 

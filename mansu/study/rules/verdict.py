@@ -34,6 +34,12 @@ def judge_case(case: Case) -> tuple[Verdict, ...]:
     )
 
 
+def no_verdicts(reason: str) -> tuple[Verdict, ...]:
+    """The verdicts where there is no unlearned model."""
+    rule = "there is an unlearned model to ask"
+    return tuple(Verdict(name, "not testable", rule, reason) for name in RULE_NAMES)
+
+
 def describe_model(case: Case, verdicts: tuple[Verdict, ...]) -> str:
     """What became of the model's answers in full precision, in a word."""
     found = {verdict.name: verdict.outcome for verdict in verdicts}

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from mansu.attacks import find_attack
+from mansu.errors import NoResultError
 from mansu.study.attacked import attack_rows
 from mansu.study.cache.stage import Upstream, stage
 from mansu.study.config import StudyConfig
@@ -18,7 +19,7 @@ from mansu.study.rows import (
     structure_rows,
     weight_rows,
 )
-from mansu.study.rules import Case, describe_model, judge_case, paper_properties
+from mansu.study.rules import Case, describe_model, judge_case, no_verdicts, paper_properties
 from mansu.study.run import Run
 from mansu.study.scorecard import RULES_VERSION, SCHEMA, Rows, Scorecard
 from mansu.study.stages.attack import attack_all, attack_calls
@@ -53,7 +54,30 @@ def _plain(config: StudyConfig) -> dict[str, Any]:
     return json.loads(json.dumps(dataclasses.asdict(config)))  # pyright: ignore
 
 
-@stage("scorecard", "run", after=_before, ending=".json")
+def _card(run: Run, **found: Any) -> Scorecard:
+    """A scorecard of what was found, with what every one of them says."""
+    costs = judge.costs(run)
+    return Scorecard(
+        schema=SCHEMA,
+        rules=RULES_VERSION,
+        config=_plain(run.config),
+        versions={name: importlib.metadata.version(name) for name in VERSIONED},
+        chance=draw(run).chance,
+        facts=len(run.forget.facts),
+        seconds={name: cost.seconds for name, cost in costs.items()},
+        peak_memory_mb=max((cost.peak_memory_mb for cost in costs.values()), default=0),
+        **found,
+    )
+
+
+def _without_numbers(error: NoResultError, run: Run) -> Scorecard:
+    """The scorecard of a run whose method has no result: why, and no number."""
+    verdicts = no_verdicts(str(error))
+    nothing: dict[str, Any] = {"circuit": (), "templates": (), "numbers": (), "paper": ()}
+    return _card(run, word=error.word, verdicts=verdicts, **nothing)
+
+
+@stage("scorecard", "run", after=_before, ending=".json", without=_without_numbers)
 def judge(run: Run) -> Scorecard:
     """Compares all states and decides the rules."""
     drawn, asked = draw(run), states(run)
@@ -78,22 +102,14 @@ def judge(run: Run) -> Scorecard:
     )
     held_out = behaviours[State("original", FP)].roles.get("forget_held_out")
     known = () if held_out is None else keep_items(held_out, "forget_held_out").templates
-    costs = judge.costs(run)
     case = Case(rows, drawn.chance, len(run.forget.facts))
     verdicts = judge_case(case)
-    return Scorecard(
-        schema=SCHEMA,
-        rules=RULES_VERSION,
-        config=_plain(run.config),
-        versions={name: importlib.metadata.version(name) for name in VERSIONED},
+    return _card(
+        run,
         circuit=circuit.layers,
-        chance=drawn.chance,
-        facts=case.facts,
         word=describe_model(case, verdicts),
         templates=known,
         numbers=rows,
         verdicts=verdicts,
         paper=paper_properties(case),
-        seconds={name: cost.seconds for name, cost in costs.items()},
-        peak_memory_mb=max(cost.peak_memory_mb for cost in costs.values()),
     )

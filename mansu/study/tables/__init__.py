@@ -1,6 +1,9 @@
 """Tables over the scorecards of many runs: one file a table, found by looking into this folder."""
 
+from collections.abc import Sequence
 from pathlib import Path
+
+import pandas as pd
 
 from mansu.errors import InputError
 from mansu.quant.formats import find_format
@@ -10,6 +13,8 @@ from mansu.study.state import find_origin
 from mansu.study.tables.base import Table as Table
 from mansu.study.tables.base import named
 
+REASON = "no numbers"  # the column that says why a run has none
+
 
 def find_table(name: str) -> Table:
     """A table by its name.
@@ -18,6 +23,21 @@ def find_table(name: str) -> Table:
         InputError: There is none of that name.
     """
     return load(__name__, "TABLE", name)
+
+
+def build_table(table: Table, cards: Sequence[Scorecard]) -> pd.DataFrame:
+    """A table over some runs; one without numbers has one line, with the reason in their place."""
+    frame = table.build([card for card in cards if card.numbers])
+    empty = [named(card) | {REASON: card.word} for card in cards if not card.numbers]
+    if not empty:
+        return frame
+    names = [name for name in empty[0] if frame.empty or name in (*frame, REASON)]
+    lines = pd.DataFrame(empty, columns=names).drop_duplicates()
+    if frame.empty:
+        return lines
+    counts = frame.select_dtypes("int").columns  # stay whole beside a cell without one
+    whole = pd.concat([frame.astype(dict.fromkeys(counts, "Int64")), lines])
+    return whole.reindex(columns=[*names, *(name for name in frame if name not in names)])
 
 
 def read_cards(folder: Path) -> dict[Path, Scorecard | InputError]:

@@ -14,6 +14,7 @@ from mansu.study.scorecard import Row, Scorecard
 
 # Where the ends of a number's interval stand beside its column, in every table.
 LOW, HIGH = " low", " high"
+ALIKE = ("model", "forget", "retain set", "method")  # what runs share that differ in their seed
 
 
 @dataclass(frozen=True)
@@ -23,8 +24,9 @@ class Table:
     Attributes:
         name: As the shell names it.
         title: What stands above it.
-        build: Scorecards to a frame of one line an entry. Numbers stay numbers; a number's interval
-            stands in two more columns, called as the number's with `LOW` and `HIGH` behind.
+        build: Scorecards that have numbers to a frame of one line an entry. Numbers stay numbers; a
+            number's interval stands in two more columns, called as the number's with `LOW` and
+            `HIGH` behind.
         digits: How the numbers of a column are written; ``.3f`` where nothing is said.
         note: What stands below it.
     """
@@ -50,6 +52,15 @@ def named(card: Scorecard) -> dict[str, Any]:
         "method": variant(config),
         "seed": config.seed,
     }
+
+
+def alike(cards: Sequence[Scorecard]) -> dict[tuple[str, ...], list[Scorecard]]:
+    """Cards that differ in their seed alone, by the values of `ALIKE`."""
+    groups: dict[tuple[str, ...], list[Scorecard]] = {}
+    for card in cards:
+        name = named(card)
+        groups.setdefault(tuple(name[key] for key in ALIKE), []).append(card)
+    return groups
 
 
 def put(entry: dict[str, Any], name: str, row: Row | None, ends: bool = False) -> None:

@@ -14,22 +14,16 @@ from mansu.study.rules import RULE_NAMES
 from mansu.study.rules.base import short
 from mansu.study.scorecard import Kind, Scorecard
 from mansu.study.state import FP, State
-from mansu.study.tables.base import HIGH, LOW, Table, named
-
-_ALIKE = ("model", "forget", "retain set", "method")  # what runs share that differ in their seed
+from mansu.study.tables.base import ALIKE, HIGH, LOW, Table, alike
 
 
 def build(cards: Sequence[Scorecard]) -> pd.DataFrame:
     """Means over seeds; the ends are the smallest and the largest seed's, where there are more."""
-    groups: dict[tuple[str, ...], list[Scorecard]] = {}
-    for card in cards:
-        name = named(card)
-        groups.setdefault(tuple(name[key] for key in _ALIKE), []).append(card)
-    return pd.DataFrame([_line(key, found) for key, found in groups.items()])
+    return pd.DataFrame([_line(key, found) for key, found in alike(cards).items()])
 
 
 def _line(key: tuple[str, ...], cards: Sequence[Scorecard]) -> dict[str, Any]:
-    line: dict[str, Any] = dict(zip(_ALIKE, key, strict=True))
+    line: dict[str, Any] = dict(zip(ALIKE, key, strict=True))
     line["seeds"] = len({card.config["seed"] for card in cards})
     numbers = [_numbers(card) for card in cards]
     for name in dict.fromkeys(name for found in numbers for name in found):

@@ -61,7 +61,7 @@ def unlearn(task: "Task", settings: LunarSettings) -> "Update":
 
     Raises:
         InputError: There are no reference prompts.
-        RunError: The model has no refusal direction.
+        NoResultError: The model has no refusal direction.
     """
     from mansu.data.refusals import refusals
     from mansu.unlearn.redirect import redirect

@@ -9,7 +9,7 @@ import torch
 from mansu.cli import main
 from mansu.data import refusals as questions
 from mansu.data.refusals import refusals
-from mansu.errors import InputError, RunError
+from mansu.errors import InputError, NoResultError, RunError
 from mansu.models.names import layer_of
 from mansu.unlearn import refusing
 from mansu.unlearn.checkpoint import Validation
@@ -181,7 +181,7 @@ def test_a_text_s_stream_is_the_same_in_any_batch(each_tiny):
 
 def test_a_model_that_does_not_refuse_gets_no_number_and_is_told_why(each_tiny, make_task):
     task, settings, _, _ = prepare(make_task, each_tiny)
-    with pytest.raises(RunError, match=r"^lunar: the model has no refusal direction: .* nats"):
+    with pytest.raises(NoResultError, match=r"^lunar: the model has no refusal direction: .* nats"):
         lunar.METHOD.unlearn(task, settings)
     assert task.diary.records == []
 
@@ -203,7 +203,7 @@ def test_a_model_refuses_that_does_so_because_there_is_no_answer(
     if refuses:
         require_refusals(tiny, refusals()[:4])
     else:
-        with pytest.raises(RunError, match="no refusal direction"):
+        with pytest.raises(NoResultError, match="no refusal direction"):
             require_refusals(tiny, refusals()[:4])
 
 
