@@ -10,11 +10,13 @@ from IPython.display import display
 
 from mansu.lab.dashboards.controls import beside, column, dashboard, line
 from mansu.lab.dashboards.jobs import Jobs, telling
-from mansu.lab.open import open_run
+from mansu.lab.open import PLACES, open_run
 from mansu.lab.show import is_live, table, table_data
+from mansu.paths import absolute
 from mansu.study.card_text import property_rows, scorecard_table
+from mansu.study.config import FIELDS
 from mansu.study.pipeline import run_study
-from mansu.study.run import Progress, silent
+from mansu.study.run import Progress
 from mansu.study.scorecard import Scorecard
 from mansu.study.stages import train
 
@@ -35,36 +37,48 @@ _FIELDS = {
     "attacks": ("attacks", "What is tried on it, commas between: relearn, prompts …"),
 }
 
+_METHOD_S = ("method", "settings", "floor")
+_TAKEN = {"checkpoint", *(field.name for field in FIELDS if field.name not in _METHOD_S)}
+
 
 def audit(parameters: Mapping[str, Any]) -> None:
     """Shows the form; in a batch run, the verdict on the checkpoint that the parameters name.
 
     Args:
-        parameters: The notebook's, with ``checkpoint`` among them.
+        parameters: The notebook's. What they say of a method has no part in it, but for the setting
+            ``checkpoint``. With a form, ``out`` is the folder of as many results as are asked for.
     """
-    values = {"checkpoint": "", **parameters, "method": "given"}
+    values = {name: value for name, value in parameters.items() if name in _TAKEN}
+    values["checkpoint"] = values.get("checkpoint") or _setting(parameters, "checkpoint")
+    places = {name: parameters.get(name, "") for name in PLACES}
     if is_live():
-        display(AuditDashboard(values).box)
+        study = str(absolute(places["out"])) if places["out"] else STUDY
+        display(AuditDashboard(values, study).box)
     elif not values["checkpoint"]:
         print("Nothing to audit: name the unlearned model (papermill -p checkpoint FOLDER).")
     else:
-        card = judge_given(values)
+        card = judge_given({**values, **places, "study": STUDY})
         table(verdict_table(card), title=f"The verdict: {card.word}")
         print(scorecard_table(card))
 
 
-def judge_given(values: Mapping[str, Any], tell: Progress = silent) -> Scorecard:
+def _setting(parameters: Mapping[str, Any], name: str) -> str:
+    settings = parameters.get("settings")
+    return str(settings.get(name, "")) if isinstance(settings, Mapping) else ""
+
+
+def judge_given(values: Mapping[str, Any], tell: Progress | None = None) -> Scorecard:
     """The scorecard of a given checkpoint; it is read before anything is measured.
 
     Args:
-        values: Fields of the configuration, and the folders.
-        tell: Told of the progress.
+        values: Fields of the configuration, and where the results go.
+        tell: Told of the progress, in place of the notebook's bar.
 
     Raises:
         InputError: It is no update of the original, or anything else about the values.
     """
-    run = open_run(**values, study=STUDY)
-    with telling(run, tell if tell is not silent else run.progress):
+    run = open_run(**values, method="given")
+    with telling(run, tell or run.progress):
         run.open()
         train(run)
         return run_study(run)
@@ -86,8 +100,14 @@ class AuditDashboard:
         card: What was found last, if anything was.
     """
 
-    def __init__(self, values: Mapping[str, Any]) -> None:
-        self._values, self.card = dict(values), None
+    def __init__(self, values: Mapping[str, Any], study: str) -> None:
+        """Makes the form.
+
+        Args:
+            values: What stands in it at first, and the fields that it does not show.
+            study: The study in whose layout results go: its name, or its folder.
+        """
+        self._values, self.card = {**values, "study": study}, None
         self.fields = {
             name: line(label, _text(values[name]), hint) for name, (label, hint) in _FIELDS.items()
         }
