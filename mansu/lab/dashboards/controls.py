@@ -129,7 +129,6 @@ def line(label: str, value: str, hint: str) -> widgets.Text:
         value=value,
         description=label,
         tooltip=hint,
-        placeholder=hint,
         continuous_update=False,
         style=_STYLE,
         layout={"width": "620px", "max_width": "100%"},
