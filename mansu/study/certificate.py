@@ -186,7 +186,7 @@ def _tried(cards: Sequence[Scorecard]) -> str:
             f"formats {', '.join(forms)}",
             f"seeds {seeds}" if len(cards) > 1 else f"seed {seeds}",
             f"prompts {', '.join(views)}" if views else "no prompts",
-            f"attacks {', '.join(attacks)}" if attacks else "no attack",
+            f"attacks {', '.join(attacks)}" if attacks else "not attacked",
         ]
     )
 

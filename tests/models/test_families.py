@@ -14,6 +14,7 @@ from mansu.study.folders import Folders
 from mansu.study.pipeline import run_study
 from mansu.study.run import Run
 from tests.models.real_configs import REAL, real_config, save_shrunk
+from tests.study.small_sets import hurry
 
 SETTINGS = {
     "top_k": 2,
@@ -39,7 +40,10 @@ def few_facts(tmp_path_factory, tiny) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("name", REAL)
-def test_a_real_configuration_shrunk_goes_from_localize_to_cad(name, few_facts, tiny, tmp_path):
+def test_a_real_configuration_shrunk_goes_from_localize_to_cad(
+    name, few_facts, tiny, tmp_path, monkeypatch
+):
+    hurry(monkeypatch)
     model = save_shrunk(name, tiny.tokenizer, tmp_path / "model")
     config = make_config({"model": str(model), **few_facts, **SETTINGS})
     card = run_study(Run(config, Folders(tmp_path / "run", tmp_path / "shared")))

@@ -80,6 +80,7 @@ def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     text = utility_text()[:400]
     for module, name, value in (
         ("mansu.study.stages.measure", "utility_text", lambda: text),
+        ("mansu.metrics.speech", "TOKENS", 2),
         ("mansu.study.cache.stage", "release_memory", lambda: None),
     ):
         monkeypatch.setattr(importlib.import_module(module), name, value)

@@ -76,7 +76,7 @@ def test_the_worst_of_the_attacks_is_named_with_its_setting() -> None:
 def test_what_was_not_tried_has_no_cell_and_is_not_on_the_list() -> None:
     found = certify([card()])
     assert not {"forget, attacked", "recovered share"} & set(found.cells)
-    assert (found.word, found.basis) == ("permanent", f"tried: {TRIED}no attack")
+    assert (found.word, found.basis) == ("permanent", f"tried: {TRIED}not attacked")
 
 
 def asked(**accuracies: float) -> Rows:
@@ -138,7 +138,7 @@ def test_an_attack_that_cannot_tell_decides_nothing_and_is_not_on_the_list() -> 
     certificate = certify([card(*attack_rows(plug("quiet", "mute"), found))])
     assert certificate.basis == f"tried: {TRIED}attacks prompts quiet"
     untaught = certify([card(*relearning_rows(attacks(taught=0.5)))])
-    assert untaught.basis == f"tried: {TRIED}no attack"
+    assert untaught.basis == f"tried: {TRIED}not attacked"
 
 
 def test_prompts_whose_answers_can_be_guessed_are_not_on_the_list() -> None:
@@ -148,7 +148,7 @@ def test_prompts_whose_answers_can_be_guessed_are_not_on_the_list() -> None:
 
 def test_only_what_every_seed_knows_is_on_the_list_and_all_of_it_counts() -> None:
     found = certify([card(*asked(quiet=0.2)), card(*shouted(), seed=4), card(seed=5)])
-    assert "no attack" in found.basis
+    assert "not attacked" in found.basis
     assert found.cells["forget, attacked"].seed == 4
     assert "prompts loud is undecided in NF4 (seed 4)" in found.basis
 

@@ -19,6 +19,7 @@ from mansu.study.stages import (
 )
 from mansu.study.stages.faithfulness import measure_faithfulness
 from tests.study.cache.calls import CALLS, title
+from tests.study.small_sets import hurry
 
 
 class Watch:
@@ -65,6 +66,7 @@ class Watch:
 def test_every_stage_reads_only_what_its_key_and_those_before_it_know(
     tiny_config: StudyConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    hurry(monkeypatch)
     watch = Watch(tiny_config)
     for stage in {stage for stage, _ in CALLS}:
         for part in ("_compute", "_depends", "write"):

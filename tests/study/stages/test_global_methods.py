@@ -6,7 +6,6 @@ import torch
 from mansu.cli import main
 from mansu.study.config import SETS, defaults, make_config
 from mansu.study.folders import Folders, variant
-from mansu.study.pipeline import run_study
 from mansu.study.run import Run
 from mansu.study.stages import floor, train
 from mansu.study.stages.fisher import trainable_weights
@@ -23,7 +22,7 @@ def finished(request, finished_run, tmp_path_factory) -> Run:
     values = {**QUICK, "method": request.param, "settings": own}
     folder = tmp_path_factory.mktemp(request.param)
     run = Run(make_config(values), Folders(folder, finished_run.shared), model=finished_run.model)
-    run_study(run)
+    floor(run)
     return run
 
 
