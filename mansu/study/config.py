@@ -10,7 +10,8 @@ from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, TypeAda
 from pydantic import ValidationError as Invalid
 from pydantic.dataclasses import dataclass
 
-from mansu.data.facts import locate_fact_set, several
+from mansu.collections import locate_set
+from mansu.data.facts import several
 from mansu.errors import InputError, enumerate_some, quote
 from mansu.models.recipes import locate_model
 from mansu.registry import plugs, suggest
@@ -162,8 +163,8 @@ def make_config(values: dict[str, Any]) -> StudyConfig:
     if told:
         raise InputError(f"{enumerate_some(told)}. See mansu run --help.")
     require_fitting(config)
-    sets = {name: locate_fact_set(getattr(config, name)) for name in SETS if name != "retain"}
-    sets["retain"] = ",".join(map(locate_fact_set, several(config.retain))) or config.retain
+    sets = {name: locate_set(getattr(config, name)) for name in SETS if name != "retain"}
+    sets["retain"] = ",".join(map(locate_set, several(config.retain))) or config.retain
     with suppress(OSError):  # no folder can have such a name, so it names something else
         sets["model"] = locate_model(config.model)
     return dataclasses.replace(config, **sets)  # pyright: ignore
