@@ -49,8 +49,9 @@ def load_set(name: str) -> FactSet:
         found = plug.load(part)
     except InputError as error:
         raise InputError(str(error) if collection == FACTS else f"{name}: {error}") from None
-    except Exception as error:  # whatever a user's file raises
-        raise InputError(f"{name}: it cannot be loaded ({first_line(error)}).") from error
+    except Exception as error:  # whatever a user's file raises, which may quote what it read
+        told = type(error).__name__ if plug.masked else first_line(error)
+        raise InputError(f"{name}: it cannot be loaded ({told}).") from error
     if not isinstance(found, FactSet):
         raise InputError(f"{name}: {plugs(__name__)[collection]} must load a FactSet.")
     if collection != FACTS:

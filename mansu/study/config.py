@@ -89,12 +89,15 @@ class StudyConfig:
     """
 
     model: Name = setting("smollm2-135m", "packaged or tiny model, local folder, or hub id")
-    forget: Name = setting("capitals", "fact set to unlearn: a built-in name or a JSON Lines file")
+    forget: Name = setting(
+        "capitals",
+        "set to unlearn: a fact set's name or file, or a collection's such as wmdp:bio",
+    )
     retain: Name = setting(
         "us_cities,continents",
-        "fact sets to keep, commas between; train facts steer training",
+        "sets to keep, commas between; train facts steer training",
     )
-    utility: Name = setting("elements", "fact set that is only ever measured")
+    utility: Name = setting("elements", "set that is only ever measured")
     method: MethodName = setting("mansu", "unlearning method")
     seed: Annotated[Whole, Field(ge=0, lt=2**31)] = setting(0, "order of the training examples")
 
