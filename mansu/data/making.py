@@ -7,7 +7,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from mansu.data.facts import FactSet, side_of
+from mansu.data.schema import TemplateRecord
 from mansu.data.templates import Fact, Template
 from mansu.errors import InputError
 
@@ -65,7 +68,8 @@ def make_set(
         license: The source's licence.
 
     Raises:
-        InputError: There is no fact or no template that training sees, or an id is used twice.
+        InputError: There is no fact or no template that training sees, an id is used twice, or a
+            template is none that a file could hold.
     """
     if not facts:
         raise InputError("The set has no facts; a set needs one at least.")
@@ -75,10 +79,23 @@ def make_set(
         (name, uses), *_ = Counter(one.id for one in ids).most_common(1)
         if uses > 1:
             raise InputError(f"The set uses the {what} id {name!r} twice; an id names one.")
+    for template in templates:
+        _require_whole(template)
     asked = tuple(template for template in templates if template.role in ("seen", "held_out"))
     probes = tuple(template for template in templates if template.role in ("far", "reverse"))
     made = FactSet("", description, source, license, asked, tuple(facts), "", Path(), probes)
     return replace(made, fingerprint=_fingerprint(made))
+
+
+def _require_whole(template: Template) -> None:
+    """Refuses what no file could hold; a template of another class words its facts itself."""
+    if type(template) is not Template:
+        return
+    try:
+        TemplateRecord(id=template.id, kind=template.kind, role=template.role, text=template.text)
+    except ValidationError as error:
+        words = error.errors(include_url=False)[0]["msg"].removeprefix("Value error, ")
+        raise InputError(f"The template {template.id!r} is none: {words}.") from None
 
 
 def _fingerprint(facts: FactSet) -> str:
