@@ -68,6 +68,14 @@ class FactSet:
         return tuple(template for template in self.templates if template.role == "held_out")
 
     @property
+    def standard(self) -> tuple[Template, ...]:
+        """What a set is asked in that is kept: all templates; of a benchmark its own prompt alone.
+
+        So the accuracy is the benchmark's, which knows no other order of the options.
+        """
+        return tuple(t for t in self.templates if t.kind != "letters" or t.role == "seen")
+
+    @property
     def far(self) -> tuple[Template, ...]:
         """Prompts of other kinds than training's."""
         return tuple(template for template in self.probes if template.role == "far")

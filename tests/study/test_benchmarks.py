@@ -233,6 +233,10 @@ def test_a_study_of_it_is_judged_like_any_other_and_shows_none_of_its_texts(run:
     for state in card.rows.states:
         assert card.rows.find("forget", "seen", "accuracy", state, "value")
         assert card.rows.find("utility", "all", "accuracy", state, "value")
+    items = draw(run).items
+    assert {item.template_id for item in items["utility"]} == {"letters"}
+    assert len(items["utility"]) == len(MMLU)
+    assert {item.template_id for item in items["forget_held_out"]} == {"turned"}
     level = card.rows.at("forget", "seen", "level_accuracy", State("original", "fp"), "value")
     assert level.value == 0.25  # every letter is right equally often
     measured = measure_all(run, states(run))

@@ -10,6 +10,7 @@ from mansu.data.companions import load_companions
 from mansu.data.facts import load_fact_set
 from mansu.data.pairs import build_pairs
 from mansu.errors import InputError
+from mansu.paths import short_name
 from mansu.study.config import make_config
 from mansu.study.folders import Folders, study_folders
 from mansu.study.run import Run
@@ -46,6 +47,14 @@ def test_a_bare_word_a_path_and_facts_before_a_colon_mean_the_same_fact_set() ->
     assert locate_set("facts:capitals") == locate_set("capitals") == "capitals"
     assert locate_set("./mine.jsonl") == str(Path("mine.jsonl").absolute())
     assert load_beside(load_set("capitals")) == load_companions(capitals)
+
+
+def test_a_file_of_a_collection_is_named_from_the_root_and_printed_by_its_last_part() -> None:
+    located = locate_set("mcq:./science.yaml")
+    assert located == f"mcq:{Path('science.yaml').absolute()}"
+    assert [*map(short_name, (located, "wmdp:bio", "/a/b.jsonl", "capitals"))] == [
+        *("mcq:science.yaml", "wmdp:bio", "b.jsonl", "capitals")
+    ]
 
 
 def test_pairs_of_facts_are_those_of_another_subject_in_the_same_words(tiny) -> None:

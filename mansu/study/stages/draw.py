@@ -6,8 +6,8 @@ Roles that are measured in every state, where the sets have them:
 * ``forget_held_out``: the same facts under templates it never sees;
 * ``forget_far``: the same facts under other kinds of prompts;
 * ``forget_reverse``: the question for the subject;
-* ``retain``: held-out facts of the retain set, under all its templates; ``retain_more``: those of
-  further retain sets, evenly;
+* ``retain``: held-out facts of the retain set, under all its templates (a benchmark's own prompt
+  alone); ``retain_more``: those of further retain sets, evenly;
 * ``utility``: facts of a set that training never touches;
 * ``neighbours``, ``far_utility``: what is near the forget set, and what is far from it.
 
@@ -107,13 +107,13 @@ def draw_items(
         **asked,
         "open": spread((*asked["forget_seen"], *asked["forget_held_out"]), spoken),
         "forget_reverse": spread(build_reverse_items(forget, DRAW_SEED), beside),
-        "retain": _ask(retain.held_out_facts, retain.templates, most),
+        "retain": _ask(retain.held_out_facts, retain.standard, most),
         "retain_more": _of_each(
-            sets.retain_more, lambda kept: _ask(kept.held_out_facts, kept.templates, most), most
+            sets.retain_more, lambda kept: _ask(kept.held_out_facts, kept.standard, most), most
         ),
-        "utility": _ask(utility.facts, utility.templates, most),
-        "neighbours": _ask(near.facts, near.templates, most) if near else (),
-        "far_utility": _ask(wide.facts, wide.templates, most) if wide else (),
+        "utility": _ask(utility.facts, utility.standard, most),
+        "neighbours": _ask(near.facts, near.standard, most) if near else (),
+        "far_utility": _ask(wide.facts, wide.standard, most) if wide else (),
         **_of_the_twin(sets, tokenizer, beside),
         "check_forget": _ask(forget.facts, forget.seen, check),
         "check_retain": _of_each(sets.kept, lambda kept: _ask(kept.train, kept.seen, check), check),
