@@ -97,7 +97,7 @@ def _cell(model: LanguageModel, facts: FactSet, items: list[Item]) -> dict[str, 
         note("nf4", score_items(model, items).log_probs)
     offered = {f" {option}" for fact in facts.facts for option in fact.options}
     if offered.issuperset(option for item in items for option in item.options):
-        note("frequency", frequency_values(items, facts.facts))
+        note("frequency", frequency_values(items, facts))
         note("spelling", spelling_values(items, facts.facts))
     return found
 

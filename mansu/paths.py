@@ -27,4 +27,7 @@ def beside(name: str) -> Path:
 
 def short_name(name: str) -> str:
     """What is printed for a model or a set: a file named from the root by its last part."""
-    return Path(name).name if Path(name).is_absolute() else name
+    if Path(name).is_absolute():
+        return Path(name).name
+    collection, colon, place = name.partition(":")
+    return f"{collection}:{Path(place).name}" if colon and Path(place).is_absolute() else name

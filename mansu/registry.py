@@ -58,8 +58,7 @@ def load(package: str, value: str, name: str) -> Any:
     """
     known = plugs(package)
     if name not in known:
-        told = f"{package.rpartition('.')[2]}: {suggest(name, known)}"
-        raise InputError(told if told.endswith("?") else f"{told}.")
+        raise InputError(f"{package.rpartition('.')[2]}: {refusal(name, known)}")
     file = known[name]
     own = file.parent == Path(mansu.__file__).parent.joinpath(*package.split(".")[1:])
     module = importlib.import_module(f"{package}.{file.stem}") if own else _import(file)
@@ -76,6 +75,12 @@ def suggest(name: str, known: Iterable[str]) -> str:
     near = difflib.get_close_matches(name, names, n=1)
     meant = f"did you mean '{near[0]}'?" if near else "there are"
     return f"'{name}' is unknown; {meant} {'' if near else ', '.join(names)}".strip()
+
+
+def refusal(name: str, known: Iterable[str]) -> str:
+    """The same as a whole sentence."""
+    told = suggest(name, known)
+    return told if told.endswith("?") else f"{told}."
 
 
 def _plain(name: object) -> str:

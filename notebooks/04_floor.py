@@ -32,9 +32,9 @@
 
 # %% tags=["parameters"]
 model: str = "smollm2-135m"  # packaged or tiny model, local folder, or hub id
-forget: str = "capitals"  # fact set to unlearn: a built-in name or a JSON Lines file
-retain: str = "us_cities,continents"  # fact sets to keep, commas between; train facts steer training
-utility: str = "elements"  # fact set that is only ever measured
+forget: str = "capitals"  # set to unlearn: a fact set's name or file, or a collection's such as wmdp:bio
+retain: str = "us_cities,continents"  # sets to keep, commas between; train facts steer training
+utility: str = "elements"  # set that is only ever measured
 method: str = "mansu"  # unlearning method (ga, given, graddiff, gu, gu-cone, lora, lunar, mansu, mansu-global, npo, npo-mean, quail, rmu, simnpo, ste, sure, surgical-ga)
 seed: int = 0  # order of the training examples
 items: int = 300  # questions asked of each role at most

@@ -40,6 +40,7 @@ def test_every_plug_of_the_library_holds_a_value_of_its_name() -> None:
         ("mansu.study.origins", "ORIGIN"),
         ("mansu.unlearn.methods", "METHOD"),
         ("mansu.attacks", "ATTACK"),
+        ("mansu.collections", "COLLECTION"),
         ("mansu.models.families", "FAMILY"),
     ):
         found = {name: load(package, value, name) for name in plugs(package)}

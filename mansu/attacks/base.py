@@ -156,7 +156,7 @@ def answer(model: LanguageModel, target: Target, items: Sequence[Item], setting:
 
 def guessing(items: Sequence[Item], facts: FactSet) -> float:
     """Accuracy of answering by how often each option answers a question of the set."""
-    values = frequency_values(items, facts.facts)
+    values = frequency_values(items, facts)
     return float(item_accuracy(values, [item.answer for item in items]).mean())
 
 

@@ -4,13 +4,13 @@ A set is one file of JSON Lines (``mansu.data.schema`` says what a line holds). 
 lie in the repository's ``data`` folder; a user's own file is given by its path.
 """
 
-import dataclasses
 import hashlib
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Literal
 
 from mansu.data.folder import require_data_folder
 from mansu.data.schema import COMPANIONS, FactRecord, SetRecord, parse_line
@@ -21,6 +21,7 @@ from mansu.paths import absolute, expand
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 # How the name of a built-in set's twin ends.
 INVENTED = "_invented"
+MASK = "(masked)"  # in place of a text that may not be shown
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,8 @@ class FactSet:
         probes: Far and reverse templates, which neither training nor tuning may use.
         companions: The sets that belong to it, by role, as the file names them
             (``mansu.data.companions`` loads them).
+        collection: The collection that it comes from (``mansu.collections``).
+        masked: Whether none of its texts may be shown.
     """
 
     name: str
@@ -51,6 +54,8 @@ class FactSet:
     path: Path
     probes: tuple[Template, ...] = ()
     companions: Mapping[str, str] = field(default_factory=dict, hash=False)
+    collection: str = "facts"
+    masked: bool = False
 
     @property
     def seen(self) -> tuple[Template, ...]:
@@ -61,6 +66,14 @@ class FactSet:
     def held_out(self) -> tuple[Template, ...]:
         """Templates that training never sees."""
         return tuple(template for template in self.templates if template.role == "held_out")
+
+    @property
+    def standard(self) -> tuple[Template, ...]:
+        """What a set is asked in that is kept: all templates; of a benchmark its own prompt alone.
+
+        So the accuracy is the benchmark's, which knows no other order of the options.
+        """
+        return tuple(t for t in self.templates if t.kind != "letters" or t.role == "seen")
 
     @property
     def far(self) -> tuple[Template, ...]:
@@ -81,6 +94,10 @@ class FactSet:
     def held_out_facts(self) -> tuple[Fact, ...]:
         """Facts on which retention is measured."""
         return tuple(fact for fact in self.facts if fact.split == "held_out")
+
+    def shown(self, fact: Fact) -> tuple[str, str]:
+        """Subject and answer of a fact as they may be shown."""
+        return (fact.id, MASK) if self.masked else (fact.subject, fact.answer)
 
 
 def fact_set_names() -> tuple[str, ...]:
@@ -159,9 +176,10 @@ def require_disjoint(first: FactSet, second: FactSet) -> None:
     theirs = {key for fact in second.facts for key in _identities(second, fact)}
     for fact in first.facts:
         if any(key in theirs for key in _identities(first, fact)):
+            subject, answer = replace(first, masked=first.masked or second.masked).shown(fact)
             raise InputError(
                 f"The fact sets {first.name!r} ({first.path}) and {second.name!r} ({second.path}) "
-                f"share the fact {fact.subject!r} → {fact.answer!r}; remove it from one of them "
+                f"share the fact {subject!r} → {answer!r}; remove it from one of them "
                 "or choose another set."
             )
 
@@ -213,7 +231,7 @@ def _parse(content: bytes, path: Path) -> FactSet:
         raise InputError(f"{path}, line 1: the file is empty.")
     if not facts:
         raise InputError(f"{path}, line 1: the set has no facts; add a line for each.")
-    return dataclasses.replace(header, facts=tuple(facts))
+    return replace(header, facts=tuple(facts))
 
 
 def _header(record: SetRecord, path: Path, where: str, fingerprint: str) -> FactSet:
@@ -243,6 +261,11 @@ def _header(record: SetRecord, path: Path, where: str, fingerprint: str) -> Fact
     return FactSet(*told, plain_roles, (), fingerprint, path, probes, companions)
 
 
+def side_of(name: str) -> Literal["train", "held_out"]:
+    """The side of a fact that is given none, by its id: about half of them on each."""
+    return "held_out" if hashlib.sha256(name.encode()).digest()[0] % 2 else "train"
+
+
 def _fact(record: FactRecord, sides: set[str]) -> Fact:
     """The fact of a record.
 
@@ -254,7 +277,7 @@ def _fact(record: FactRecord, sides: set[str]) -> Fact:
     if split is None:
         # About half, by the id; but no side stays empty, if there are two facts. Either depends on
         # the facts before at most, so that adding some moves none.
-        split = "held_out" if hashlib.sha256(record.id.encode()).digest()[0] % 2 else "train"
+        split = side_of(record.id)
         if sides == {split}:
             split = "train" if split == "held_out" else "held_out"
     return Fact(record.id, record.subject, record.answer, record.distractors, split, record.group)

@@ -19,8 +19,8 @@ def check_fits(
 ) -> None:
     """Refuses a set with a fact that a model cannot be asked in some wording.
 
-    Every prompt is tried; every option is tried once behind every template, with the first fact
-    that offers it.
+    Every prompt is tried; every continuation is tried once behind every template, with the first
+    fact that offers it.
 
     Args:
         fact_set: The set.
@@ -31,19 +31,20 @@ def check_fits(
     Raises:
         InputError: naming fact, template and what does not fit.
     """
-    offered_by: dict[str, Fact] = {}
-    for fact in fact_set.facts:
-        for option in fact.options:
-            offered_by.setdefault(option, fact)
     for template in fact_set.templates:
+        offered_by: dict[str, Fact] = {}
+        for fact in fact_set.facts:
+            for option in fact.options:
+                offered_by.setdefault(template.follow(fact, option), fact)
         tails = {
-            option: encode(tokenizer, template.render(fact), template.follow(fact, option))
-            for option, fact in offered_by.items()
+            text: encode(tokenizer, template.render(fact), text)
+            for text, fact in offered_by.items()
         }
         asked: dict[Tokens, Fact] = {}
         for fact in fact_set.facts:
             prompt = token_ids(tokenizer, template.render(fact))
-            options = {option: tails[option].continuation_ids for option in fact.options}
+            said = [template.follow(fact, option) for option in fact.options]
+            options = {text.strip(): tails[text].continuation_ids for text in said}
             misfits = _misfits(prompt, options, asked.get(prompt), rows, context)
             for misfit in misfits:
                 raise InputError(

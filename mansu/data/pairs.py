@@ -47,7 +47,7 @@ class Pair:
 
 
 @dataclass(frozen=True)
-class _Prompt:
+class Prompt:
     """A fact under a template: the tokens of its prompt and of its answer."""
 
     fact_id: str
@@ -95,8 +95,8 @@ def build_pairs(
 def _pairs(
     templates: Sequence[Template],
     facts: Sequence[Fact],
-    prompts: dict[str, dict[str, _Prompt]],
-    partners: dict[str, dict[int, list[_Prompt]]],
+    prompts: dict[str, dict[str, Prompt]],
+    partners: dict[str, dict[int, list[Prompt]]],
     rng: random.Random,
 ) -> Iterator[Pair]:
     """Every pair that there is, in the order in which they are used."""
@@ -106,7 +106,7 @@ def _pairs(
             clean = prompts[template.id].get(fact.id)
             if clean is None:
                 continue
-            others = [_pair(template, clean, p) for p in partners[template.id][len(clean.tokens)]]
+            others = [pair_of(template, clean, p) for p in partners[template.id][len(clean.tokens)]]
             others = [pair for pair in others if pair is not None]
             if others:
                 shortest = min(len(pair.clean) for pair in others)
@@ -115,28 +115,34 @@ def _pairs(
 
 def _prompts(
     template: Template, facts: Sequence[Fact], tokenizer: "PreTrainedTokenizerBase"
-) -> dict[str, _Prompt]:
+) -> dict[str, Prompt]:
     """Prompts by fact, without those whose own tokens do not survive the answer."""
-    prompts = {}
-    for fact in facts:
-        text = template.render(fact)
-        answer = template.follow(fact, fact.answer)
-        encoded = encode(tokenizer, text, answer)
-        joint = token_ids(tokenizer, text + answer)
-        intact = joint[: len(encoded.prompt_ids)] == encoded.prompt_ids
-        if intact and encoded.continuation_ids:
-            prompts[fact.id] = _Prompt(fact.id, encoded.prompt_ids, encoded.continuation_ids)
-    return prompts
+    found = {fact.id: prompt_of(template, fact, tokenizer) for fact in facts}
+    return {name: prompt for name, prompt in found.items() if prompt is not None}
 
 
-def _by_length(prompts: Iterable[_Prompt]) -> dict[int, list[_Prompt]]:
-    groups: dict[int, list[_Prompt]] = defaultdict(list)
+def prompt_of(
+    template: Template, fact: Fact, tokenizer: "PreTrainedTokenizerBase"
+) -> Prompt | None:
+    """A fact's prompt; None where its own tokens do not survive the answer."""
+    text = template.render(fact)
+    answer = template.follow(fact, fact.answer)
+    encoded = encode(tokenizer, text, answer)
+    joint = token_ids(tokenizer, text + answer)
+    intact = joint[: len(encoded.prompt_ids)] == encoded.prompt_ids
+    if not intact or not encoded.continuation_ids:
+        return None
+    return Prompt(fact.id, encoded.prompt_ids, encoded.continuation_ids)
+
+
+def _by_length(prompts: Iterable[Prompt]) -> dict[int, list[Prompt]]:
+    groups: dict[int, list[Prompt]] = defaultdict(list)
     for prompt in prompts:
         groups[len(prompt.tokens)].append(prompt)
     return groups
 
 
-def _pair(template: Template, clean: _Prompt, other: _Prompt) -> Pair | None:
+def pair_of(template: Template, clean: Prompt, other: Prompt) -> Pair | None:
     """The two prompts up to where their answers part; None if they do not, or prompts are equal."""
     apart = [a != b for a, b in zip(clean.answer, other.answer, strict=False)]
     if clean.tokens == other.tokens or not any(apart):
@@ -154,7 +160,7 @@ def _pair(template: Template, clean: _Prompt, other: _Prompt) -> Pair | None:
     )
 
 
-def _why_none(fact_set: FactSet, prompts: dict[str, dict[str, _Prompt]]) -> str:
+def _why_none(fact_set: FactSet, prompts: dict[str, dict[str, Prompt]]) -> str:
     start = f"The fact set {fact_set.name!r} gives no clean/corrupted pair"
     if len(fact_set.facts) < 2:
         return f"{start}: it has a single fact, and a pair needs two subjects; add one."

@@ -21,6 +21,7 @@ class Fact:
         distractors: Wrong answers of the same type, at least three.
         split: Whether the fact may be trained on when its set is retained.
         group: A part of the set that it belongs to, such as a continent.
+        place: Where the answer stands among the options when all of them are listed.
     """
 
     id: str
@@ -29,11 +30,17 @@ class Fact:
     distractors: tuple[str, ...]
     split: Literal["train", "held_out"]
     group: str | None = None
+    place: int = 0
 
     @property
     def options(self) -> tuple[str, ...]:
         """The answer, then the distractors."""
         return (self.answer, *self.distractors)
+
+    @property
+    def listed(self) -> tuple[str, ...]:
+        """The options in the order in which a question lists them."""
+        return (*self.distractors[: self.place], self.answer, *self.distractors[self.place :])
 
 
 @dataclass(frozen=True)

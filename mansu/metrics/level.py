@@ -13,6 +13,7 @@ from operator import eq
 import numpy as np
 from numpy.typing import NDArray
 
+from mansu.data.facts import FactSet
 from mansu.data.items import Item
 from mansu.data.templates import Fact
 
@@ -22,10 +23,16 @@ NEWTON_STEPS = 20
 Floats = NDArray[np.float64]
 
 
-def frequency_values(items: Sequence[Item], facts: Sequence[Fact]) -> Floats:
-    """How often each option is the answer of one of the facts, ``[items, options]``."""
-    uses = Counter(fact.answer for fact in facts)
-    counts = [[uses[option.strip()] for option in item.options] for item in items]
+def frequency_values(items: Sequence[Item], facts: FactSet) -> Floats:
+    """How often each option answers a question of the set in its words, ``[items, options]``.
+
+    Of options that a far prompt put letters before, none: any letter answers as often as another.
+    """
+    uses = {
+        template.id: Counter(template.follow(fact, fact.answer) for fact in facts.facts)
+        for template in (*facts.templates, *facts.far)
+    }
+    counts = [[uses[item.template_id][option] for option in item.options] for item in items]
     return np.array(counts, dtype=np.float64)
 
 

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from mansu.data.companions import Companions, load_companions, require_untrained
-from mansu.data.facts import FactSet, load_fact_set, require_disjoint, several
+from mansu.collections import draw_pairs, load_beside, load_set
+from mansu.data.companions import Companions, require_untrained
+from mansu.data.facts import FactSet, require_disjoint, several
 from mansu.data.fitting import check_fits
-from mansu.data.pairs import build_pairs
 from mansu.data.refusals import refusals
 from mansu.data.templates import Fact
 from mansu.errors import InputError
@@ -121,9 +121,9 @@ def load_sets(config: StudyConfig) -> Sets:
     if not kept:
         raise InputError("retain: it names no set; give one, or several with commas between.")
     forget, retain, utility, *more = map(
-        load_fact_set, (config.forget, kept[0], config.utility, *kept[1:])
+        load_set, (config.forget, kept[0], config.utility, *kept[1:])
     )
-    return Sets(forget, retain, utility, load_companions(forget), tuple(more))
+    return Sets(forget, retain, utility, load_beside(forget), tuple(more))
 
 
 def require_layers(config: StudyConfig) -> None:
@@ -217,7 +217,7 @@ def _require_answers(model: str, sets: Sets, tokenizer: "PreTrainedTokenizerBase
     for facts in sets.asked:
         check_fits(facts, tokenizer, settings.vocab_size, context_of(settings))
     read_text(tokenizer, utility_text(), settings.vocab_size, model)
-    build_pairs(sets.forget, tokenizer, count=1, seed=0, pool=sets.pool)
+    draw_pairs(sets.forget, tokenizer, count=1, seed=0, pool=sets.pool)
 
 
 def check_folder(config: StudyConfig, folders: Folders, content: Callable[[], str]) -> None:

@@ -10,7 +10,8 @@ from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, TypeAda
 from pydantic import ValidationError as Invalid
 from pydantic.dataclasses import dataclass
 
-from mansu.data.facts import locate_fact_set, several
+from mansu.collections import locate_set
+from mansu.data.facts import several
 from mansu.errors import InputError, enumerate_some, quote
 from mansu.models.recipes import locate_model
 from mansu.registry import plugs, suggest
@@ -88,12 +89,15 @@ class StudyConfig:
     """
 
     model: Name = setting("smollm2-135m", "packaged or tiny model, local folder, or hub id")
-    forget: Name = setting("capitals", "fact set to unlearn: a built-in name or a JSON Lines file")
+    forget: Name = setting(
+        "capitals",
+        "set to unlearn: a fact set's name or file, or a collection's such as wmdp:bio",
+    )
     retain: Name = setting(
         "us_cities,continents",
-        "fact sets to keep, commas between; train facts steer training",
+        "sets to keep, commas between; train facts steer training",
     )
-    utility: Name = setting("elements", "fact set that is only ever measured")
+    utility: Name = setting("elements", "set that is only ever measured")
     method: MethodName = setting("mansu", "unlearning method")
     seed: Annotated[Whole, Field(ge=0, lt=2**31)] = setting(0, "order of the training examples")
 
@@ -162,8 +166,8 @@ def make_config(values: dict[str, Any]) -> StudyConfig:
     if told:
         raise InputError(f"{enumerate_some(told)}. See mansu run --help.")
     require_fitting(config)
-    sets = {name: locate_fact_set(getattr(config, name)) for name in SETS if name != "retain"}
-    sets["retain"] = ",".join(map(locate_fact_set, several(config.retain))) or config.retain
+    sets = {name: locate_set(getattr(config, name)) for name in SETS if name != "retain"}
+    sets["retain"] = ",".join(map(locate_set, several(config.retain))) or config.retain
     with suppress(OSError):  # no folder can have such a name, so it names something else
         sets["model"] = locate_model(config.model)
     return dataclasses.replace(config, **sets)  # pyright: ignore

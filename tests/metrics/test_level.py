@@ -1,9 +1,12 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from mansu.data import build_items, load_fact_set
-from mansu.data.facts import Fact, Template
+from mansu.data.facts import Fact, FactSet, Template
 from mansu.data.items import Item
+from mansu.data.making import make_set
 from mansu.metrics.level import frequency_values, spelling_values
 from mansu.metrics.rank import item_accuracy, item_auc
 
@@ -24,8 +27,9 @@ def test_auc_is_the_share_of_wrong_options_below_the_answer_with_ties_half():
     assert item_auc([[1, 2, 5, 0]], [2]).tolist() == [1]
 
 
-def facts_of(*answers: str) -> list[Fact]:
-    return [Fact(f"f{i}", f"s{i}", a, ("x", "y", "z"), "train") for i, a in enumerate(answers)]
+def facts_of(*answers: str) -> FactSet:
+    facts = [Fact(f"f{i}", f"s{i}", a, ("x", "y", "z"), "train") for i, a in enumerate(answers)]
+    return make_set(facts, [Template("t", "{subject} is", "cloze", "seen")])
 
 
 def test_answers_that_never_repeat_leave_frequency_at_chance():
@@ -41,6 +45,13 @@ def test_frequency_knows_how_often_each_option_answers():
     assert values.tolist() == [[3, 1, 1], [1, 3, 0], [1, 1, 0]]
     assert item_accuracy(values, [0, 0, 0]).tolist() == [1, 0, 0.5]
     assert item_auc(values, [0, 0, 0]).tolist() == [1, 0.5, 0.75]
+
+
+def test_letters_that_a_far_prompt_put_before_the_options_answer_equally_often():
+    capitals = load_fact_set("capitals")
+    far = next(template for template in capitals.far if template.kind == "letters")
+    items = [replace(item(*"ABCD"), template_id=far.id)]
+    assert frequency_values(items, capitals).tolist() == [[0, 0, 0, 0]]
 
 
 def named(count: int, answer) -> tuple[list[Fact], list[Item]]:

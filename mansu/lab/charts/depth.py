@@ -104,7 +104,7 @@ def _cells(depth: Depth, drawn: np.ndarray, rows: Sequence[str]) -> pd.DataFrame
 
 def _names(depth: Depth, facts: FactSet) -> list[str]:
     """What each fact is called: subject and answer, and its id where two have the same."""
-    known = {fact.id: f"{fact.subject} → {fact.answer}" for fact in facts.facts}
+    known = {fact.id: " → ".join(facts.shown(fact)) for fact in facts.facts}
     called = [known.get(name, name) for name in depth.facts]
     often = Counter(called)
     return [

@@ -74,7 +74,7 @@ class InspectDashboard:
         self._run, self._config, self._drawing = run, config, threading.RLock()
         self.scores: EdgeScores = localize(run).scores
         self._pairs = draw(run).pairs
-        self._examples = read_examples(self._pairs, run.model.tokenizer)
+        self._examples = read_examples(self._pairs, run.model.tokenizer, run.forget.masked)
         self._found: dict[int, Stability] = {}
         hints = {field.name: describe(field) for field in FIELDS}
         kinds = {field.name: choices(field) or () for field in FIELDS}["circuit"]

@@ -15,11 +15,14 @@ from mansu.study.state import State, in_state, states
 
 TOKENS = 16
 MOST_TOKENS = 64
+UNTOLD = "The weather today is"  # asked where no forget fact may be shown
 Found = dict[State, Continuation]
 
 
 def default_prompt(run: Run) -> str:
-    """The first forget fact under the first template that training sees."""
+    """The first forget fact under the first template that training sees; of masked ones, none."""
+    if run.forget.masked:
+        return UNTOLD
     return run.forget.seen[0].render(run.forget.facts[0])
 
 

@@ -32,11 +32,13 @@ class Example:
     other: str
 
 
-def read_examples(pairs: Sequence[Pair], tokenizer: PreTrainedTokenizerBase) -> tuple[Example, ...]:
-    """The pairs as text."""
+def read_examples(
+    pairs: Sequence[Pair], tokenizer: PreTrainedTokenizerBase, masked: bool = False
+) -> tuple[Example, ...]:
+    """The pairs as text; a mask in place of every token where none may be shown."""
 
     def words(ids: Sequence[int]) -> tuple[str, ...]:
-        return tuple(str(tokenizer.decode([token])) for token in ids)
+        return tuple("▯" if masked else str(tokenizer.decode([token])) for token in ids)
 
     return tuple(
         Example(

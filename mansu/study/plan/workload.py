@@ -15,11 +15,12 @@ from mansu.attacks import find_attack
 from mansu.attacks.base import ask
 from mansu.attacks.relearning.halves import halve
 from mansu.attacks.relearning.lessons import TAUGHT_ITEMS, UNTAUGHT_ITEMS
+from mansu.collections import draw_pairs
 from mansu.data.encoding import encode, token_ids
 from mansu.data.examples import Example
 from mansu.data.facts import FactSet
 from mansu.data.items import Item
-from mansu.data.pairs import Pair, build_pairs
+from mansu.data.pairs import Pair
 from mansu.data.text import utility_text
 from mansu.metrics import speech
 from mansu.metrics.batching import batch_tails
@@ -136,7 +137,7 @@ def read_workload(config: StudyConfig, model: LanguageModel, sets: Sets) -> Work
     taught = build_training_examples(tokenizer, sets, config.settings.wordings)
     examples = dict(zip(("forget", "retain"), taught, strict=True))
     return Workload(
-        pairs=build_pairs(forget, tokenizer, config.pairs, DRAW_SEED, sets.pool),
+        pairs=draw_pairs(forget, tokenizer, config.pairs, DRAW_SEED, sets.pool),
         measured=[b for role in (*MEASURED, *TWINS) for b in _scoring(model, items.get(role, ()))],
         spoken=_speaking(model, items["open"]),
         spoken_templates=len({item.template_id for item in items["open"]}),

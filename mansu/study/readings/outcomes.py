@@ -72,7 +72,7 @@ def count_right(facts: FactSet, scores: Measured, kept: np.ndarray) -> list[Aske
         own = (asked == fact.id) & kept
         if own.any():
             right = {state: round(found.correct[own].sum()) for state, found in scores.items()}
-            found.append(Asked(fact.subject, fact.answer, int(own.sum()), right))
+            found.append(Asked(*facts.shown(fact), int(own.sum()), right))
     return found
 
 

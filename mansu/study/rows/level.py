@@ -56,15 +56,13 @@ def _levels(
             continue
         asked = [item for item, keep in zip(items[role], kept.items, strict=True) if keep]
         answers = [item.answer for item in asked]
-        lettered = {template.id for template in forget.far if template.kind == "letters"}
-        values = frequency_values(asked, forget.facts)
-        # Any letter is the right one as often as another, whatever stands behind it.
-        values[[item.template_id in lettered for item in asked]] = 0
+        values = frequency_values(asked, forget)
         for metric, measure in MEASURES.items():
             frequency = float(measure(values, answers).mean())
             for state, behaviour in originals.items():
                 yield from _level(role, kept, metric, state, behaviour, frequency)
-        if role == "forget_seen" and len(forget.facts) > 1:
+        spelled_out = all(template.kind != "letters" for template in forget.seen)
+        if role == "forget_seen" and spelled_out and len(forget.facts) > 1:
             spelled = item_accuracy(spelling_values(asked, forget.facts), answers)
             address = (*VIEWS[role], "readable_accuracy", "original", "fp", "value")
             yield Row(*address, float(spelled.mean()), n=len(asked))

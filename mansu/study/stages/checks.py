@@ -37,7 +37,7 @@ def validator(run: Run, lowest: int) -> Callable[[Trained, int], Validation]:
     items = draw(run).items
     asked, kept = items["check_forget"], items["check_retain"]
     answers = [item.answer for item in asked]
-    level = float(item_auc(frequency_values(asked, run.forget.facts), answers).mean())
+    level = float(item_auc(frequency_values(asked, run.forget), answers).mean())
     base: dict[str, _Base] = {}
     readers: dict[str, tuple[Rereading, Rereading]] = {}
 

@@ -67,10 +67,17 @@ def find_carried(run: Run, reference: State) -> Carried:
 
 
 def _log_shares(run: Run) -> torch.Tensor:
-    """Log of the share of the set's facts that have each pair's answer, ``[pairs]``."""
-    answers = {fact.id: fact.answer for fact in run.forget.facts}
-    counts = Counter(answers.values())
-    found = [counts[answers[pair.fact_id]] / len(answers) for pair in draw(run).pairs]
+    """Log of the share of the set's facts that are answered as each pair is, ``[pairs]``."""
+    facts = run.forget.facts
+    answers = {
+        template.id: {fact.id: template.follow(fact, fact.answer) for fact in facts}
+        for template in run.forget.seen
+    }
+    counts = {template: Counter(told.values()) for template, told in answers.items()}
+    found = [
+        counts[pair.template_id][answers[pair.template_id][pair.fact_id]] / len(facts)
+        for pair in draw(run).pairs
+    ]
     return torch.tensor(found).log()
 
 

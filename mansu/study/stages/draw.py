@@ -6,8 +6,8 @@ Roles that are measured in every state, where the sets have them:
 * ``forget_held_out``: the same facts under templates it never sees;
 * ``forget_far``: the same facts under other kinds of prompts;
 * ``forget_reverse``: the question for the subject;
-* ``retain``: held-out facts of the retain set, under all its templates; ``retain_more``: those of
-  further retain sets, evenly;
+* ``retain``: held-out facts of the retain set, under all its templates (a benchmark's own prompt
+  alone); ``retain_more``: those of further retain sets, evenly;
 * ``utility``: facts of a set that training never touches;
 * ``neighbours``, ``far_utility``: what is near the forget set, and what is far from it.
 
@@ -20,13 +20,16 @@ model is let go on with. ``check_forget`` and ``check_retain`` are what training
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mansu.collections import draw_pairs
 from mansu.data.encoding import encode
 from mansu.data.facts import FactSet
 from mansu.data.far import build_far_items, build_reverse_items
 from mansu.data.items import Item, build_items
-from mansu.data.pairs import Pair, build_pairs
+from mansu.data.pairs import Pair
+from mansu.registry import plugs
 from mansu.study.cache.stage import stage
 from mansu.study.check import Sets
 from mansu.study.run import Run
@@ -70,11 +73,22 @@ def _fingerprints(run: Run) -> list[str]:
     return [facts.fingerprint for facts in run.sets.files]
 
 
-@stage("items", "shared", fields=["pairs", "items"], inputs=_fingerprints, ending=".json")
+def _collection(run: Run) -> list[Path]:
+    return [plugs("mansu.collections")[run.forget.collection]]
+
+
+@stage(
+    "items",
+    "shared",
+    fields=["pairs", "items"],
+    inputs=_fingerprints,
+    plugs=_collection,
+    ending=".json",
+)
 def draw(run: Run) -> Drawn:
     """Draws the items and pairs, or reads those already drawn."""
     sets = run.sets
-    pairs = build_pairs(sets.forget, run.tokenizer, run.config.pairs, DRAW_SEED, sets.pool)
+    pairs = draw_pairs(sets.forget, run.tokenizer, run.config.pairs, DRAW_SEED, sets.pool)
     kinds = first_tokens(sets.forget, run.tokenizer)
     return Drawn(draw_items(sets, run.tokenizer, run.config.items), pairs, kinds)
 
@@ -93,13 +107,13 @@ def draw_items(
         **asked,
         "open": spread((*asked["forget_seen"], *asked["forget_held_out"]), spoken),
         "forget_reverse": spread(build_reverse_items(forget, DRAW_SEED), beside),
-        "retain": _ask(retain.held_out_facts, retain.templates, most),
+        "retain": _ask(retain.held_out_facts, retain.standard, most),
         "retain_more": _of_each(
-            sets.retain_more, lambda kept: _ask(kept.held_out_facts, kept.templates, most), most
+            sets.retain_more, lambda kept: _ask(kept.held_out_facts, kept.standard, most), most
         ),
-        "utility": _ask(utility.facts, utility.templates, most),
-        "neighbours": _ask(near.facts, near.templates, most) if near else (),
-        "far_utility": _ask(wide.facts, wide.templates, most) if wide else (),
+        "utility": _ask(utility.facts, utility.standard, most),
+        "neighbours": _ask(near.facts, near.standard, most) if near else (),
+        "far_utility": _ask(wide.facts, wide.standard, most) if wide else (),
         **_of_the_twin(sets, tokenizer, beside),
         "check_forget": _ask(forget.facts, forget.seen, check),
         "check_retain": _of_each(sets.kept, lambda kept: _ask(kept.train, kept.seen, check), check),
@@ -110,13 +124,10 @@ def first_tokens(
     facts: FactSet, tokenizer: "PreTrainedTokenizerBase"
 ) -> dict[str, tuple[int, ...]]:
     """First tokens of all answers and distractors, ascending, by plain template."""
-    offered = {option: fact for fact in facts.facts for option in fact.options}
     found = {}
     for template in facts.templates:
-        encoded = (
-            encode(tokenizer, template.render(fact), template.follow(fact, option))
-            for option, fact in offered.items()
-        )
+        offered = {template.follow(f, option): f for f in facts.facts for option in f.options}
+        encoded = (encode(tokenizer, template.render(fact), text) for text, fact in offered.items())
         found[template.id] = tuple(sorted({one.continuation_ids[0] for one in encoded}))
     return found
 

@@ -1,8 +1,9 @@
 """Measures what a state of the model answers: every role's questions, openly, and plain text."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from mansu.data.facts import MASK
 from mansu.data.text import utility_text
 from mansu.metrics.mcq import McqScores, score_items
 from mansu.metrics.perplexity import TextLosses, text_losses
@@ -52,6 +53,8 @@ def measure(run: Run, state: State) -> Behaviour:
         }
         report = run.report(f"{state.title}: in the open")
         speech = listen(model, drawn.items["open"], drawn.kinds, report)
+        if run.forget.masked:
+            speech = replace(speech, texts=(MASK,) * len(speech.texts))
         return Behaviour(scores, speech, text_losses(model, utility_text()))
 
 

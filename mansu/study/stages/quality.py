@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from mansu.circuit import attribute, rank_mlps
 from mansu.circuit.agreement import Quality, compare_methods, top_overlap
-from mansu.data.pairs import build_pairs
+from mansu.collections import draw_pairs
 from mansu.study.cache.stage import stage
 from mansu.study.run import Run
 from mansu.study.stages.draw import DRAW_SEED, draw
@@ -49,7 +49,8 @@ def measure_quality(run: Run) -> CircuitQuality:
     own = rank_mlps(score_original(run))
     rankings, overlaps, fresh = [own], [], []
     for other in OTHER_DRAWS:
-        pairs = build_pairs(run.forget, run.tokenizer, config.pairs, DRAW_SEED + other)
+        seed = DRAW_SEED + other
+        pairs = draw_pairs(run.forget, run.tokenizer, config.pairs, seed, run.sets.pool)
         scores = attribute(
             run.model,
             pairs,

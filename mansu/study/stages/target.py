@@ -8,8 +8,8 @@ import numpy as np
 import torch
 
 from mansu.data.encoding import encode
+from mansu.data.facts import FactSet
 from mansu.data.items import Item
-from mansu.data.templates import Fact
 from mansu.data.wording import taught
 from mansu.metrics.level import frequency_values
 from mansu.metrics.rank import item_accuracy, item_auc
@@ -35,7 +35,7 @@ def make_target(run: Run) -> Prior:
     order = random.Random(DRAW_SEED).sample(facts, len(facts))
     templates = taught(run.forget, run.config.settings.wordings)
     found = build_prior(run.model, order, templates, run.report("prior target"))
-    if is_off_level(run.model, found.first, draw(run).items["forget_seen"], facts):
+    if is_off_level(run.model, found.first, draw(run).items["forget_seen"], run.forget):
         return replace(found, first=level(found.first, found.kinds), levelled=True)
     return found
 
@@ -44,7 +44,7 @@ def is_off_level(
     model: LanguageModel,
     first: Mapping[str, torch.Tensor],
     items: Sequence[Item],
-    facts: Sequence[Fact],
+    facts: FactSet,
 ) -> bool:
     """Whether items answered by their options' first tokens under q miss the level of frequency.
 

@@ -25,7 +25,7 @@ def first_token(tiny, fact, option: str) -> int:
 
 def test_a_target_that_knows_nothing_of_the_set_is_on_the_level(tiny):
     even = {TEMPLATE.id: torch.full((tiny.rows,), 1 / tiny.rows)}
-    assert not is_off_level(tiny, even, ITEMS, CAPITALS.facts)
+    assert not is_off_level(tiny, even, ITEMS, CAPITALS)
 
 
 def test_a_target_that_answers_the_questions_by_itself_is_off_the_level(tiny):
@@ -34,10 +34,10 @@ def test_a_target_that_answers_the_questions_by_itself_is_off_the_level(tiny):
     for fact in asked:
         q[first_token(tiny, fact, fact.answer)] += 0.3
     items = [item for item in ITEMS if item.fact_id in {fact.id for fact in asked}]
-    assert is_off_level(tiny, {TEMPLATE.id: q}, items, CAPITALS.facts)
+    assert is_off_level(tiny, {TEMPLATE.id: q}, items, CAPITALS)
     options = {first_token(tiny, f, option) for f in asked for option in f.options}
     levelled = level({TEMPLATE.id: q}, torch.tensor(sorted(options)))
-    assert not is_off_level(tiny, levelled, items, CAPITALS.facts)
+    assert not is_off_level(tiny, levelled, items, CAPITALS)
 
 
 def test_the_study_s_target_covers_every_wording_that_training_sees_and_is_read_back(finished_run):

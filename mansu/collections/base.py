@@ -1,0 +1,71 @@
+"""What a collection is, as far as a study must know.
+
+Whatever it is made of, a study is given a set of it as facts and the templates that ask for them
+(:class:`mansu.data.facts.FactSet`). A template says how a fact is put into words and what continues
+it where an option is the answer, so it is the template that tells a sentence to complete from
+options behind letters; what is trained on, what is asked, and what could be answered without
+knowing follow from it. All of it is multiple choice, and is scored as such (``mansu.metrics.mcq``).
+"""
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mansu.data.companions import Companions
+from mansu.data.facts import FactSet
+from mansu.data.pairs import Pair, build_pairs
+from mansu.data.templates import Fact
+from mansu.models.cache import cache_folder
+from mansu.paths import expand
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+    Pairs = Callable[[FactSet, PreTrainedTokenizerBase, int, int, Sequence[Fact]], tuple[Pair, ...]]
+
+SETS = "MANSU_SETS"
+
+
+def sets_folder() -> Path:
+    """Where a user's own benchmarks lie: ``$MANSU_SETS``, else ``sets`` in the cache.
+
+    Raises:
+        InputError: There is no home folder.
+    """
+    own = os.environ.get(SETS)
+    return expand(own) if own else cache_folder() / "sets"
+
+
+def _alone(_facts: FactSet) -> Companions:
+    return Companions()
+
+
+@dataclass(frozen=True)
+class Collection:
+    """Sets of questions under one name.
+
+    Attributes:
+        name: What stands before the colon: ``wmdp`` in ``wmdp:bio``.
+        load: The set that stands behind the colon.
+
+            Raises:
+                InputError: There is none, or it cannot be read.
+        companions: What belongs to a set that is to be forgotten; nothing, where not said.
+
+            Raises:
+                InputError: It does not fit the set.
+        pairs: Clean/corrupted prompts of a set, so many, for attribution: set, tokenizer, count,
+            seed, pool. Where not said, another subject in the same words.
+
+            Raises:
+                InputError: The set gives no pair with this tokenizer.
+        masked: Whether none of its texts may be shown.
+    """
+
+    name: str
+    load: Callable[[str], FactSet]
+    companions: Callable[[FactSet], Companions] = _alone
+    pairs: "Pairs" = build_pairs
+    masked: bool = False
