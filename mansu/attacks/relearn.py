@@ -4,8 +4,10 @@ This attack decides rule 5.
 """
 
 from mansu.attacks.base import Attack, Progress, Relearning, Target
-from mansu.attacks.relearning.lessons import GRID, any_halved, halved
+from mansu.attacks.relearning.lessons import GRID, halved, require_halves
 from mansu.attacks.relearning.tuning import relearn
+from mansu.data.companions import Companions
+from mansu.data.facts import FactSet
 from mansu.models import LanguageModel
 
 
@@ -15,4 +17,10 @@ def strike(model: LanguageModel, target: Target, rate: str, progress: Progress) 
     return relearn(model, lesson, float(rate), target.form, progress=progress)
 
 
-ATTACK = Attack("relearn", "relearning", strike, GRID, any_halved, tunes=True)
+def fitting(facts: FactSet, companions: Companions) -> tuple[str, ...]:
+    """Every rate."""
+    require_halves(facts, companions)
+    return GRID
+
+
+ATTACK = Attack("relearn", "relearning", strike, GRID, fitting, tunes=True)

@@ -14,11 +14,12 @@ from torch import Tensor, nn
 
 from mansu.attacks.base import Progress, Relearning
 from mansu.attacks.relearning.lessons import Lesson
-from mansu.attacks.relearning.tuning import ATTACK_SEED, CHECKS, teach
+from mansu.attacks.relearning.tuning import ATTACK_SEED, teach
 from mansu.models import LanguageModel
 from mansu.quant.deployed import deployed
 
 RANK, ALPHA = 16, 32
+CHECKS = (0, 10, 20, 40, 80)
 
 
 @dataclass(frozen=True)

@@ -52,12 +52,11 @@ def halved(target: Target, tokenizer: "PreTrainedTokenizerBase") -> Lesson:
     )
 
 
-def any_halved(facts: FactSet, companions: Companions) -> tuple[str, ...]:
-    """Every rate, where facts and twin can be halved.
+def require_halves(facts: FactSet, companions: Companions) -> None:
+    """Refuses a set that cannot be halved, or whose twin cannot.
 
     Raises:
-        InputError: One of them cannot.
+        InputError: It is such a set.
     """
     for attacked in (facts, *([companions.twin] if companions.twin else [])):
         halve(attacked)
-    return GRID
