@@ -77,17 +77,8 @@ located = localize(run)
 show(charts.mlp_ranking(located.scores, located.circuit))
 
 # %%
-tokenizer = run.model.tokenizer
 table(
-    [
-        {
-            "clean prompt": tokenizer.decode(pair.clean),
-            "answer": tokenizer.decode([pair.clean_answer]),
-            "corrupted prompt": tokenizer.decode(pair.corrupted),
-            "its answer": tokenizer.decode([pair.corrupted_answer]),
-        }
-        for pair in drawn.pairs[:5]
-    ],
+    charts.pair_table(drawn.pairs[:5], run.tokenizer, run.forget.masked),
     title=f"The first of {len(drawn.pairs)} pairs",
 )
 

@@ -15,7 +15,7 @@ from mansu.cli import main
 from mansu.collections import load_set
 from mansu.data.facts import MASK
 from mansu.errors import InputError
-from mansu.lab.charts import depth_map, fact_table
+from mansu.lab.charts import depth_map, fact_table, pair_table
 from mansu.lab.dashboards.prompting import default_prompt
 from mansu.lab.widgets.details import read_examples
 from mansu.metrics.mcq import score_items
@@ -31,6 +31,7 @@ from mansu.study.stages.draw import draw
 from mansu.study.stages.localize import choose_circuit
 from mansu.study.stages.measure import measure_all
 from mansu.study.state import State, states
+from mansu.sweep.places import repository
 from tests.study.small_sets import FAST, hurry, write_sets
 
 MARK = "quib"  # in every text of the masked set, and nowhere else
@@ -249,6 +250,7 @@ def test_a_study_of_it_is_judged_like_any_other_and_shows_none_of_its_texts(run:
         json.dumps(chart.to_dict()),
         str([behaviour.speech.texts for behaviour in measured.values()]),
         str(read_examples(draw(run).pairs, run.tokenizer, run.forget.masked)),
+        pair_table(draw(run).pairs, run.tokenizer, run.forget.masked).to_json(),
         default_prompt(run),
         (run.folder / "scorecard.json").read_text(encoding="utf-8"),
         (run.folder / "config.json").read_text(encoding="utf-8"),
@@ -269,3 +271,29 @@ def test_its_accuracy_counts_the_likeliest_letter_of_the_harness_s_prompt(run: R
     assert (
         measured.roles["forget_seen"].correct.tolist() == score_items(tiny, items).correct.tolist()
     )
+
+
+def test_a_saved_notebook_names_its_questions_and_holds_none_of_its_texts(
+    run: Run, tmp_path: Path
+) -> None:
+    run_study(run)
+    config, saved = run.config, tmp_path / "05_quantize.ipynb"
+    sets = {name: getattr(config, name) for name in ("model", "forget", "retain", "utility")}
+    values = FAST | sets | {"out": str(run.folder), "shared": str(run.shared)}
+    given = [word for name, value in values.items() for word in ("-p", name, str(value))]
+    ended = subprocess.run(
+        [
+            *(sys.executable, "-m", "papermill", saved.name, str(saved), *given),
+            *("-y", "attacks: [prompts]"),
+        ],
+        cwd=repository() / "notebooks",
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr
+    told = saved.read_text(encoding="utf-8")
+    assert "row 1" in told
+    assert MASK in told
+    assert MARK not in told

@@ -21,6 +21,7 @@ from mansu.lab.charts.graph import kept_share as kept_share
 from mansu.lab.charts.localize import faithfulness as faithfulness
 from mansu.lab.charts.localize import mass_map as mass_map
 from mansu.lab.charts.localize import mlp_ranking as mlp_ranking
+from mansu.lab.charts.localize import pair_table as pair_table
 from mansu.lab.charts.permanence import changed_map as changed_map
 from mansu.lab.charts.permanence import crossings as crossings
 from mansu.lab.charts.permanence import fates as fates

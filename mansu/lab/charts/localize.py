@@ -6,9 +6,12 @@ import altair as alt
 import numpy as np
 import pandas as pd
 from altair.typing import ChartType
+from transformers import PreTrainedTokenizerBase
 
 from mansu.circuit import Circuit, EdgeScores, Faithfulness, attribution_mass, rank_mlps
 from mansu.circuit.graph import ReaderKind, SourceKind
+from mansu.data.facts import MASK
+from mansu.data.pairs import Pair
 from mansu.lab.theme import BLUE, GREY, PALE, VERMILION, WIDTH, heading
 from mansu.metrics.significance import cluster_bootstrap
 
@@ -180,3 +183,24 @@ def _kept(point: Faithfulness, facts: Sequence[str]) -> list[dict]:
         numbers = dict(zip(_NUMBERS, (found.value, found.low, found.high), strict=True))
         rows.append({"size": len(point.layers), "kept": kept, **numbers})
     return rows
+
+
+def pair_table(
+    pairs: Sequence[Pair], tokenizer: PreTrainedTokenizerBase, masked: bool
+) -> pd.DataFrame:
+    """Both prompts of each pair and their answers' first tokens; of masked ones the fact alone."""
+
+    def words(ids: Sequence[int]) -> str:
+        return MASK if masked else str(tokenizer.decode(list(ids)))
+
+    told = [
+        {
+            "fact": pair.fact_id,
+            "clean prompt": words(pair.clean),
+            "answer": words([pair.clean_answer]),
+            "corrupted prompt": words(pair.corrupted),
+            "its answer": words([pair.corrupted_answer]),
+        }
+        for pair in pairs
+    ]
+    return pd.DataFrame(told)
