@@ -10,7 +10,8 @@ from typing import Any
 
 from mansu.attacks import find_attack
 from mansu.circuit import EdgeScores, attribute, select
-from mansu.data.pairs import Pair, build_pairs
+from mansu.collections import draw_pairs
+from mansu.data.pairs import Pair
 from mansu.errors import InputError
 from mansu.metrics.position import Group, circuit_position
 from mansu.models import LanguageModel
@@ -79,7 +80,7 @@ def compare_known(run: Run, form: str) -> Compared:
     with in_state(run, State("original", form)) as model:
         known, name = _known_group(run, model)
         pairs = draw(run).pairs
-        made_up = build_pairs(twin, run.tokenizer, run.config.pairs, DRAW_SEED)
+        made_up = draw_pairs(twin, run.tokenizer, run.config.pairs, DRAW_SEED)
         groups = (known, _group(run, model, pairs), _group(run, model, made_up))
     return Compared(
         tuple(group.scores for group in groups), tuple(tuple(g.facts) for g in groups), name
@@ -90,11 +91,11 @@ def _known_group(run: Run, model: LanguageModel) -> tuple[Group, str]:
     pool = run.sets.companions.pool
     if pool is not None:
         alike = dataclasses.replace(pool, templates=run.forget.templates)
-        pairs = build_pairs(alike, run.tokenizer, run.config.pairs, DRAW_SEED)
+        pairs = draw_pairs(alike, run.tokenizer, run.config.pairs, DRAW_SEED)
         group = _group(run, model, pairs)
         if float((group.scores.metric > 0).double().mean()) >= KNOWN:
             return group, pool.name
-    pairs = build_pairs(run.retain, run.tokenizer, run.config.pairs, DRAW_SEED)
+    pairs = draw_pairs(run.retain, run.tokenizer, run.config.pairs, DRAW_SEED)
     return _group(run, model, pairs), run.retain.name
 
 
