@@ -1,9 +1,11 @@
 """The command ``mansu audit``: the verdict on a model that any tool unlearned."""
 
 import argparse
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from mansu.bars import Bars
+from mansu.data.facts import several
 from mansu.errors import InputError
 from mansu.options import add_field, read_options
 from mansu.paths import expand
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
 
 STUDY = "audit"
 GIVEN = "given"  # the method whose update is somebody's checkpoint
+UTILITIES = (StudyConfig().utility, "capitals", "cities", "opposites")
 _NOT_AUDITED = {"model", "method", "seed", "settings", "floor"}
 
 
@@ -64,6 +67,8 @@ def _audit(options: argparse.Namespace) -> int:
     alone = "model" not in named and not options.config
     if alone:  # the model stands by itself; no method has a part in it
         options.model, options.method = named.pop("checkpoint"), StudyConfig().method
+    if "utility" not in named and not options.config:
+        options.utility = free_utility(named)
     config = read_options(options)
     from mansu.study.audit import report_alone, report_pair, rules_asked, write_json, write_junit
 
@@ -77,6 +82,13 @@ def _audit(options: argparse.Namespace) -> int:
     if options.junit:
         write_junit(options.junit, report)
     return report.exit_code
+
+
+def free_utility(named: Mapping[str, Any]) -> str:
+    """The default utility set, or another one where the audit names that for something else."""
+    usual = StudyConfig()
+    taken = {str(named.get("forget", usual.forget)), *several(named.get("retain", usual.retain))}
+    return next((name for name in UTILITIES if name not in taken), UTILITIES[0])
 
 
 def _judge_alone(config: StudyConfig, options: argparse.Namespace) -> "Alone":

@@ -13,6 +13,7 @@ import torch
 from peft import LoraConfig, get_peft_model
 from transformers import AutoModelForCausalLM
 
+from mansu.auditing import free_utility
 from mansu.cli import main
 from mansu.errors import InputError
 from mansu.models import LanguageModel, load_model
@@ -301,6 +302,19 @@ def test_a_missing_model_and_an_unknown_rule_are_told_before_anything_is_opened(
     assert "durable" not in rules_asked(config, None)
     assert "durable" in rules_asked(make_config({"method": "given", "attacks": "relearn"}), None)
     assert rules_asked(config, "retain") == ("retain",)
+
+
+@pytest.mark.parametrize(
+    ("named", "utility"),
+    [
+        ({}, "elements"),
+        ({"forget": "elements"}, "capitals"),
+        ({"forget": "elements", "retain": "capitals"}, "cities"),
+        ({"retain": "continents, elements"}, "cities"),
+    ],
+)
+def test_the_utility_set_is_one_that_the_audit_asks_nothing_else_of(named: dict, utility: str):
+    assert free_utility(named) == utility
 
 
 @pytest.mark.parametrize(
