@@ -19,13 +19,13 @@ from statistics import median
 
 from mansu.models.knowing import KNOWN, knowing_folder
 from mansu.models.recipes import TINY
+from mansu.study.alone import judge_alone
 from mansu.study.card_text import columns
 from mansu.study.config import make_config
 from mansu.study.folders import Folders
 from mansu.study.pipeline import run_study
 from mansu.study.run import Run
 from mansu.study.scorecard import Kind, Rows
-from mansu.study.stages.alone import judge_alone
 from mansu.study.state import State
 
 SETS = {"forget": KNOWN, "retain": "capitals", "utility": "cities"}

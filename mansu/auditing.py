@@ -13,7 +13,7 @@ from mansu.running import folders_of, judge
 from mansu.study.config import FIELDS, StudyConfig, default_of
 
 if TYPE_CHECKING:
-    from mansu.study.stages.alone import Alone
+    from mansu.study.alone import Alone
 
 STUDY = "audit"
 GIVEN = "given"  # the method whose update is somebody's checkpoint
@@ -98,8 +98,8 @@ def _judge_alone(config: StudyConfig, options: argparse.Namespace) -> "Alone":
     folders = folders_of(config, options, STUDY)
     with Bars() as bars:
         run = Run(config, folders, bars.show)
+        from mansu.study.alone import judge_alone
         from mansu.study.card_text import verdict_lines
-        from mansu.study.stages.alone import judge_alone
 
         found = judge_alone(run)
     print(f"{config.model} by itself: no original was named (--original)\n")

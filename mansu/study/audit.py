@@ -19,7 +19,7 @@ from mansu.study.rules.verdict import RULE_NAMES
 from mansu.study.scorecard import RULES_VERSION, Row, Scorecard, Verdict
 
 if TYPE_CHECKING:
-    from mansu.study.stages.alone import Alone
+    from mansu.study.alone import Alone
 
 HOLD, FAIL, OPEN = 0, 3, 4  # exit codes; 1 and 2 are errors, as everywhere
 _DURABLE = "durable"  # which only the attack relearn can decide

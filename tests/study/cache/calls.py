@@ -17,6 +17,7 @@ from mansu.study.stages import (
     train,
 )
 from mansu.study.stages.attack import attack, find_aim
+from mansu.study.stages.compare import compare_known
 from mansu.study.stages.depth import find_carried, measure_depth
 from mansu.study.stages.faithfulness import measure_faithfulness
 from mansu.study.stages.fisher import measure_fisher
@@ -41,7 +42,7 @@ CALLS: list[tuple[Stage, tuple]] = [
     *((stage, ()) for stage in ALONE),
     *((stage, (state,)) for stage in (measure, attribute, measure_depth) for state in STATES),
     *((find_carried, (state,)) for state in STATES[:2]),
-    *((find_aim, (form,)) for form in FORMS),
+    *((stage, (form,)) for stage in (find_aim, compare_known) for form in FORMS),
     *((attack, setting) for setting in SETTINGS),
 ]
 

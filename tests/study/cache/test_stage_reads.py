@@ -17,6 +17,7 @@ from mansu.study.stages import (
     measure_guarantees,
     measure_quality,
 )
+from mansu.study.stages.compare import compare_known
 from mansu.study.stages.faithfulness import measure_faithfulness
 from tests.study.cache.calls import CALLS, title
 from tests.study.small_sets import hurry
@@ -81,6 +82,8 @@ def test_every_stage_reads_only_what_its_key_and_those_before_it_know(
     run_study(run)
     for extra in (measure_guarantees, measure_quality, measure_faithfulness):
         extra(run)
+    for form in ("fp", "nf4"):
+        compare_known(run, form)
 
     def known(stage: Stage, *given: Any) -> set[str]:
         found = set(watch.reads["_depends", title(stage, given)])

@@ -9,40 +9,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from mansu.attacks import find_attack
-from mansu.circuit import EdgeScores, attribute, select
-from mansu.collections import draw_pairs
-from mansu.data.pairs import Pair
+from mansu.circuit import select
 from mansu.errors import InputError
 from mansu.metrics.position import Group, circuit_position
-from mansu.models import LanguageModel
 from mansu.study.attacked import attack_rows
-from mansu.study.cache.stage import stage
 from mansu.study.rows import behaviour_rows, level_rows, speech_rows
 from mansu.study.rules.alone import judge_alone_rows
 from mansu.study.run import Run
 from mansu.study.scorecard import Row, Rows, Verdict
 from mansu.study.stages.attack import attack, attack_calls
-from mansu.study.stages.draw import DRAW_SEED, draw
-from mansu.study.stages.localize import SCORED
+from mansu.study.stages.compare import compare_known
+from mansu.study.stages.draw import draw
 from mansu.study.stages.measure import measure_all
-from mansu.study.state import FP, State, files_of, in_state
-
-KNOWN = 0.75  # share of pairs whose right answer is likelier than the corrupted prompt's
-
-
-@dataclass(frozen=True)
-class Compared:
-    """A state's attribution on known, questioned and made-up facts.
-
-    Attributes:
-        scores: Edge scores of each, in this order.
-        facts: Each pair's fact.
-        known: What the known facts are of.
-    """
-
-    scores: tuple[EdgeScores, ...]
-    facts: tuple[tuple[str, ...], ...]
-    known: str
+from mansu.study.state import FP, State
 
 
 @dataclass(frozen=True)
@@ -58,59 +37,6 @@ class Alone:
     config: dict[str, Any]
     numbers: tuple[Row, ...]
     verdicts: tuple[Verdict, ...]
-
-
-@stage(
-    "compared",
-    "shared",
-    fields=("pairs", *SCORED),
-    after=[draw],
-    inputs=lambda run, form: [facts.fingerprint for facts in run.sets.files],
-    plugs=lambda run, form: files_of(run, State("original", form)),
-)
-def compare_known(run: Run, form: str) -> Compared:
-    """Attributes the model on the three kinds of facts in a format, or reads what was found.
-
-    The known facts are of the forget set's own form (its pool) where the model knows those, or else
-    of the retain set: circuits of other relations share less.
-    """
-    twin = run.sets.companions.twin
-    if twin is None:
-        raise ValueError("a set without an invented twin has nothing to compare with")
-    with in_state(run, State("original", form)) as model:
-        known, name = _known_group(run, model)
-        pairs = draw(run).pairs
-        made_up = draw_pairs(twin, run.tokenizer, run.config.pairs, DRAW_SEED)
-        groups = (known, _group(run, model, pairs), _group(run, model, made_up))
-    return Compared(
-        tuple(group.scores for group in groups), tuple(tuple(g.facts) for g in groups), name
-    )
-
-
-def _known_group(run: Run, model: LanguageModel) -> tuple[Group, str]:
-    pool = run.sets.companions.pool
-    if pool is not None:
-        alike = dataclasses.replace(pool, templates=run.forget.templates)
-        pairs = draw_pairs(alike, run.tokenizer, run.config.pairs, DRAW_SEED)
-        group = _group(run, model, pairs)
-        if float((group.scores.metric > 0).double().mean()) >= KNOWN:
-            return group, pool.name
-    pairs = draw_pairs(run.retain, run.tokenizer, run.config.pairs, DRAW_SEED)
-    return _group(run, model, pairs), run.retain.name
-
-
-def _group(run: Run, model: LanguageModel, pairs: tuple[Pair, ...]) -> Group:
-    config = run.config
-    scores = attribute(
-        model,
-        pairs,
-        method=config.attribution,
-        steps=config.ig_steps,
-        grid=config.alpha_grid,
-        memory_mb=config.memory_mb,
-        progress=run.report("attribution, known, asked and made-up facts"),
-    )
-    return Group(scores, tuple(pair.fact_id for pair in pairs))
 
 
 def judge_alone(run: Run) -> Alone:
