@@ -1,9 +1,12 @@
 """Notebook 8 in a real browser: two models by keyboard, and the verdict below the form."""
 
+import shutil
+
 import pytest
 
 from mansu.study.stages import judge
 from mansu.study.stages.floor import unlearned_model
+from tests.conftest import run_in
 
 NAME = "08_audit"
 
@@ -18,8 +21,10 @@ def checkpoint(finished_run, tmp_path_factory) -> str:
 
 
 @pytest.fixture(scope="module")
-def lab(opened, finished_run):
-    with opened(NAME, finished_run) as lab:
+def lab(opened, finished_run, tmp_path_factory):
+    place = tmp_path_factory.mktemp("audits") / "study"  # the form writes into its folder
+    shutil.copytree(finished_run.folder.parent, place)
+    with opened(NAME, run_in(place, finished_run.config)) as lab:
         lab.run_all()
         yield lab
 

@@ -34,7 +34,7 @@ from mansu.study.run import Run
 from mansu.study.scorecard import Outcome, Scorecard, Verdict, read_scorecard
 from mansu.study.stages import judge
 from mansu.study.stages.floor import floor, unlearned_model
-from tests.conftest import TINY_SETTINGS, numbers
+from tests.conftest import TINY_SETTINGS, numbers, run_in
 
 SHARED = ("forget", "retain", "utility", "items", "top_k", "pairs")
 ASKED = [
@@ -55,10 +55,18 @@ def card_in(folder: Path) -> Scorecard:
 
 
 @pytest.fixture(scope="module")
-def exported(finished_run: Run, tmp_path_factory) -> Path:
+def theirs(finished_run: Run, tmp_path_factory) -> Run:
+    """A copy of the finished run: audits write into its shared folder."""
+    place = tmp_path_factory.mktemp("theirs") / "study"
+    shutil.copytree(finished_run.folder.parent, place)
+    return run_in(place, finished_run.config)
+
+
+@pytest.fixture(scope="module")
+def exported(theirs: Run, tmp_path_factory) -> Path:
     """The run's unlearned model, as plain transformers code saves it."""
     folder = tmp_path_factory.mktemp("exported") / "model"
-    with unlearned_model(finished_run) as model:
+    with unlearned_model(theirs) as model:
         model.module.save_pretrained(folder)
         model.tokenizer.save_pretrained(folder)
     return folder
@@ -79,12 +87,12 @@ def scaled(model: LanguageModel) -> None:
 
 
 def test_an_audit_of_a_run_s_own_export_finds_the_run_s_own_numbers(
-    finished_run: Run, exported: Path, tmp_path: Path, capsys
+    theirs: Run, exported: Path, tmp_path: Path, capsys
 ) -> None:
     files = [tmp_path / "report.json", tmp_path / "report.xml"]
     reports = ["--json", str(files[0]), "--junit", str(files[1])]
-    code = audit(finished_run, exported, tmp_path / "out", *reports)
-    mine, theirs = judge(finished_run), card_in(tmp_path / "out")
+    code = audit(theirs, exported, tmp_path / "out", *reports)
+    mine, theirs = judge(theirs), card_in(tmp_path / "out")
     assert numbers(theirs).numbers == tuple(
         row if row.metric != "excluded" else dataclasses.replace(row, value=0)  # no floor was used
         for row in mine.numbers
@@ -102,21 +110,21 @@ def test_an_audit_of_a_run_s_own_export_finds_the_run_s_own_numbers(
 
 
 def test_a_gguf_file_of_the_same_model_is_judged_alike(
-    finished_run: Run, tmp_path: Path, monkeypatch
+    theirs: Run, tmp_path: Path, monkeypatch
 ) -> None:
     file = tmp_path / "model.gguf"
-    assert main(["export", str(finished_run.folder), "--to", str(file)]) == 0
-    original = finished_run.model
+    assert main(["export", str(theirs.folder), "--to", str(file)]) == 0
+    original = theirs.model
     with monkeypatch.context() as patched:
         patched.setenv("MANSU_CACHE", str(tmp_path / "cache"))  # where the file is converted
         weights = read_weights(str(file), original)
-    with unlearned_model(finished_run) as model:
+    with unlearned_model(theirs) as model:
         for name, weight in model.module.named_parameters():
             assert torch.equal(weights[name], weight), name
 
 
 def test_shards_of_another_dtype_are_read_and_their_rounding_counts(
-    finished_run: Run, tmp_path: Path
+    theirs: Run, tmp_path: Path
 ) -> None:
     def halve(model: LanguageModel) -> None:
         scaled(model)
@@ -124,32 +132,32 @@ def test_shards_of_another_dtype_are_read_and_their_rounding_counts(
 
     folder = altered(tmp_path / "model", halve, max_shard_size="200KB")
     assert len([*folder.glob("*.safetensors")]) > 2
-    code = audit(finished_run, folder, tmp_path / "out", "--formats", "nf4,fp4")
+    code = audit(theirs, folder, tmp_path / "out", "--formats", "nf4,fp4")
     assert code in (FAIL, OPEN)
     card = card_in(tmp_path / "out")
     assert card.rows.formats == ("fp", "nf4", "fp4")
-    weights = read_weights(str(folder), finished_run.model)
-    same = finished_run.model.module.get_parameter("model.layers.0.mlp.down_proj.weight")
+    weights = read_weights(str(folder), theirs.model)
+    same = theirs.model.module.get_parameter("model.layers.0.mlp.down_proj.weight")
     expected = (same * 1.01).to(torch.bfloat16).float()
     assert torch.equal(weights["model.layers.0.mlp.down_proj.weight"], expected)
 
 
-def test_an_adapter_is_merged_as_peft_merges_it(finished_run: Run, tmp_path: Path) -> None:
+def test_an_adapter_is_merged_as_peft_merges_it(theirs: Run, tmp_path: Path) -> None:
     base = load_model("tiny-llama").module
     tuned = get_peft_model(base, LoraConfig(r=2, lora_alpha=8, target_modules=["down_proj"]))
     for name, weight in tuned.named_parameters():
         if "lora_" in name:
             torch.nn.init.normal_(weight, std=0.1, generator=torch.Generator().manual_seed(0))
     tuned.save_pretrained(tmp_path / "adapter")
-    weights = read_weights(str(tmp_path / "adapter"), finished_run.model)
+    weights = read_weights(str(tmp_path / "adapter"), theirs.model)
     inner = tuned.base_model.model.model.layers[1].mlp.down_proj
     product = inner.lora_B["default"].weight @ inner.lora_A["default"].weight
     name = "model.layers.1.mlp.down_proj.weight"
-    before = finished_run.model.module.get_parameter(name)
+    before = theirs.model.module.get_parameter(name)
     torch.testing.assert_close(weights[name], before + 4 * product)
     untouched = "model.layers.1.mlp.up_proj.weight"
-    assert torch.equal(weights[untouched], finished_run.model.module.get_parameter(untouched))
-    assert audit(finished_run, tmp_path / "adapter", tmp_path / "out") in (FAIL, OPEN)
+    assert torch.equal(weights[untouched], theirs.model.module.get_parameter(untouched))
+    assert audit(theirs, tmp_path / "adapter", tmp_path / "out") in (FAIL, OPEN)
     changed = {
         entry.name
         for entry in floor(given(tmp_path / "adapter", tmp_path / "out")).account.matrices
@@ -165,15 +173,15 @@ def given(checkpoint: Path, out: Path) -> Run:
 
 
 def test_a_head_that_is_stored_beside_the_embedding_may_equal_it_and_nothing_else(
-    finished_run: Run, tmp_path: Path
+    theirs: Run, tmp_path: Path
 ) -> None:
     folder = altered(tmp_path / "model", scaled)
     untie(folder, times=1.0)
-    weights = read_weights(str(folder), finished_run.model)
-    assert set(weights) == {name for name, _ in finished_run.model.module.named_parameters()}
+    weights = read_weights(str(folder), theirs.model)
+    assert set(weights) == {name for name, _ in theirs.model.module.named_parameters()}
     untie(folder, times=2.0)
     with pytest.raises(InputError, match="has an output head of its own"):
-        read_weights(str(folder), finished_run.model)
+        read_weights(str(folder), theirs.model)
 
 
 def untie(folder: Path, times: float) -> None:
@@ -269,11 +277,11 @@ WRONG: dict[str, tuple[Callable[[Path], object], str]] = {
 
 @pytest.mark.parametrize("kind", WRONG)
 def test_a_checkpoint_that_is_no_update_of_the_original_is_refused_in_one_sentence(
-    kind: str, tmp_path: Path, model_folder: Path, finished_run: Run, capsys
+    kind: str, tmp_path: Path, model_folder: Path, theirs: Run, capsys
 ) -> None:
     spoil, told = WRONG[kind]
     spoil(model_folder)
-    assert audit(finished_run, model_folder, tmp_path / "out") == 2
+    assert audit(theirs, model_folder, tmp_path / "out") == 2
     said = capsys.readouterr().err
     assert said.count("\n") == 1
     assert re.search(told, said)
@@ -332,13 +340,13 @@ def test_the_exit_code_is_the_worst_of_what_was_asked(outcomes: list[Outcome], c
     assert exit_code(verdicts) == code
 
 
-def test_a_report_is_whole_xml_whatever_a_reason_says(finished_run: Run, tmp_path: Path) -> None:
+def test_a_report_is_whole_xml_whatever_a_reason_says(theirs: Run, tmp_path: Path) -> None:
     strange = "a \x00 <b> & \ud800 ]]> \x1b[0m"
     verdicts = (
         Verdict("forgotten", "fails", "rule", strange),
         Verdict("retain", "undecided", "rule", strange),
     )
-    card = dataclasses.replace(judge(finished_run), verdicts=verdicts)
+    card = dataclasses.replace(judge(theirs), verdicts=verdicts)
     card.config["settings"]["checkpoint"] = "somewhere"
     write_junit(tmp_path / "report.xml", report_pair(card, ("forgotten", "retain")))
     suite = ET.parse(tmp_path / "report.xml").getroot()  # noqa: S314 (our own file)
@@ -371,7 +379,7 @@ def test_a_model_by_itself_is_shown_to_know_or_nothing_is_decided(
 
 
 def test_an_attack_that_takes_the_original_is_refused_without_one(
-    exported: Path, finished_run: Run, tmp_path: Path, capsys
+    exported: Path, theirs: Run, tmp_path: Path, capsys
 ) -> None:
     given = ["--unlearned", str(exported), *ASKED, "--out", str(tmp_path / "out")]
     assert main(["audit", *given, "--attacks", "relearn"]) == 2
