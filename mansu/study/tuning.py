@@ -26,6 +26,7 @@ from mansu.study.config_file import read_config
 from mansu.unlearn.checkpoint import Validation, kept_of
 from mansu.unlearn.methods.base import Method
 
+ROOT = "methods"  # the key of all of it in the file
 MOST = 8
 RATES = 4  # that are tried one stride apart
 STRIDE = 3.0
@@ -108,6 +109,18 @@ def _trade_off(check: Validation, allowed: bool) -> float:
     return check.off_level + max(0.0, check.retain_drop) + max(0.0, check.fall) / 10
 
 
+def read_entries(path: Path) -> dict[str, Any]:
+    """What a search wrote, by method.
+
+    Raises:
+        InputError: The file is none that `mansu tune` wrote.
+    """
+    values = read_config(path).get(ROOT)
+    if not isinstance(values, dict):
+        raise InputError(f"{path} holds no tuned settings; mansu tune writes them.")
+    return values
+
+
 def read_tuned(path: Path) -> dict[str, dict[str, Any]]:
     """The settings chosen, by method.
 
@@ -115,7 +128,7 @@ def read_tuned(path: Path) -> dict[str, dict[str, Any]]:
         InputError: The file is none that `mansu tune` wrote, or the search is not finished:
             settings chosen from a part of it would not be the same chance for all.
     """
-    values = read_config(path)
+    values = read_entries(path)
     try:
         found = {name: dict(entry["chosen"]) for name, entry in values.items()}
         begun = [name for name, entry in values.items() if not entry["finished"]]

@@ -16,9 +16,16 @@ from mansu.errors import InputError, RunError
 from mansu.study.cache.records import write_text
 from mansu.study.card_text import columns
 from mansu.study.config import StudyConfig, make_config
-from mansu.study.config_file import read_config
 from mansu.study.folders import study_folders
-from mansu.study.tuning import PATIENCE, Tried, choose, judge_checks, search
+from mansu.study.tuning import (
+    PATIENCE,
+    ROOT,
+    Tried,
+    choose,
+    judge_checks,
+    read_entries,
+    search,
+)
 from mansu.sweep.grid import Study, read_study, shared_fields
 from mansu.sweep.places import repository
 from mansu.unlearn.methods import find_method
@@ -53,7 +60,7 @@ def tune(path: Path, budget: str | None = None, out: Path | None = None) -> tupl
     end = time.monotonic() + _seconds(budget) if budget else float("inf")
     root = repository() / "papermill_runs" / study.study
     file = out or root / "tuned.yaml"
-    before = read_config(file) if file.is_file() else {}
+    before = read_entries(file) if file.is_file() else {}
     found: dict[str, _Search] = {}
     for name in study.methods:
         _config(study, name, {})  # bad input ends it here
@@ -73,7 +80,7 @@ def tuned_table(file: Path) -> str:
     if not file.is_file():
         return "No setting is finished yet."
     rows = [["method", "settings", "AUC", "level", "retain", "wrong options", "step", "s", ""]]
-    for name, entry in read_config(file).items():
+    for name, entry in read_entries(file).items():
         for tried in entry["tried"]:
             settings = ", ".join(f"{n} {v:g}" for n, v in tried["settings"].items()) or "defaults"
             chosen = "chosen" if tried["settings"] == entry["chosen"] else ""
@@ -191,7 +198,7 @@ def _write(file: Path, found: dict[str, _Search]) -> None:
     }
     if entries:
         file.parent.mkdir(parents=True, exist_ok=True)
-        write_text(file, yaml.safe_dump(entries, sort_keys=False))
+        write_text(file, yaml.safe_dump({ROOT: entries}, sort_keys=False))
 
 
 def _seconds(budget: str) -> int:

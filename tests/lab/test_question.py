@@ -90,7 +90,7 @@ def test_a_weight_that_becomes_the_largest_moves_the_scale_of_the_others(weights
 def test_in_a_batch_the_block_is_shown_with_a_small_and_a_large_push(weights, monkeypatch):
     pictures = []
     monkeypatch.setattr("mansu.lab.show.display", lambda data, **_: pictures.append(data))
-    matrices = {"up": weights.repeat(2).view(2, -1)}
+    matrices = {"model.layers.0.mlp.up_proj.weight": weights.repeat(2).view(2, -1)}
     monkeypatch.setattr("mansu.lab.dashboards.playground.trainable_weights", lambda run: matrices)
     block(SimpleNamespace(codebook=NF4))  # pyright: ignore
     assert len(pictures) == 2

@@ -63,8 +63,8 @@ class FloorDashboard:
         config = run.config
         self._run, self._config, self._drawing = run, config, threading.RLock()
         every = trainable_weights(run)
-        originals = binned(run, every)
-        trained = binned(run, train(run).matrices(every))
+        originals = binned(every)
+        trained = binned(train(run).matrices(every))
         self._updates = Updates(originals, trained, run.codebook)
         hints = {field.name: describe(field) for field in FIELDS}
         self.kind = choice("floor", config.floor, floors(config.method), hints["floor"])

@@ -24,7 +24,7 @@ def block(run: Run) -> None:
     Args:
         run: The notebook's run.
     """
-    first = next(iter(binned(run, trainable_weights(run)).values()))
+    first = next(iter(binned(trainable_weights(run)).values()))
     weights = first.flatten()[:BLOCK].float().cpu()
     if is_live():
         display(BlockDashboard(weights, run.codebook).box)

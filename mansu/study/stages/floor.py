@@ -14,6 +14,7 @@ import torch
 
 from mansu.errors import InputError
 from mansu.models import LanguageModel
+from mansu.models.names import find_layer
 from mansu.models.swap import swapped
 from mansu.quant.permanence import Account, account, to_frame
 from mansu.study.cache.codec import unpack
@@ -75,14 +76,17 @@ def floor(run: Run) -> Unlearned:
         for name, weight in originals.items()
     }
     values = {name: updated[name].flatten()[i] for name, i in index.items()}
-    found = account(binned(run, originals), binned(run, updated), run.codebook)
+    found = account(binned(originals), binned(updated), run.codebook)
     return Unlearned(index, values, found, excluded, pinned, run.fingerprint)
 
 
-def binned(run: Run, weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Those of some weights that lie in bins: what a deployment quantizes."""
-    names = set(run.model.family.linear_weight_names(run.model.module))
-    return {name: weight for name, weight in weights.items() if name in names}
+def binned(weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Those of some weights that lie in bins: a deployment quantizes the blocks' matrices."""
+    return {
+        name: weight
+        for name, weight in weights.items()
+        if weight.ndim == 2 and find_layer(name) is not None
+    }
 
 
 def read_checkpoint(folder: Path, model: LanguageModel) -> Unlearned | None:

@@ -89,8 +89,8 @@ def measure_guarantees(run: Run) -> Guarantees:
     trained, unlearned = train(run), floor(run)
     every = trainable_weights(run)
     both = {"before": trained.matrices(every), "after": unlearned.matrices(every)}
-    originals = binned(run, every)  # the claims speak of what has bins
-    found = {name: binned(run, matrices) for name, matrices in both.items()}
+    originals = binned(every)  # the claims speak of what has bins
+    found = {name: binned(matrices) for name, matrices in both.items()}
     movable = {name: trained.index.get(name) for name in trained.values if name in originals}
     changed = {name: index for name, index in unlearned.index.items() if name in originals}
     return _measure(run, originals, found, movable, changed)
