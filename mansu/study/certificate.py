@@ -7,7 +7,8 @@ worst of many is larger than it would be again: the certificate errs on that sid
 
 *Permanent* is said where, on every seed, rules 1a, 1b and 3 hold, and no setting of any attack
 brings answers further than half of the way from a model that never knew to the original, at its
-interval's upper end; and never without the list of what was tried on every seed. On that list
+interval's upper end; never where nothing was attacked, nor without the list of what was tried on
+every seed. On that list
 stands only what can tell: where the original itself hardly answers more than a model that never
 knew, nothing was tried.
 """
@@ -22,6 +23,7 @@ from mansu.study.rules.forgotten import VIEWS
 from mansu.study.scorecard import Outcome, Row, Rows, Scorecard
 from mansu.study.state import State
 
+UNATTACKED = "no attack that could tell was tried on every seed"
 NEEDED = ("forgotten", "not silenced", "permanence")
 WORDS: dict[Outcome, str] = {
     "holds": "permanent",
@@ -96,7 +98,10 @@ def certify(cards: Sequence[Scorecard]) -> Certificate:
     if outcome != "fails" and "not testable" in {part.outcome for part in ruled}:
         outcome, struck = "not testable", []
     decisive = [part.text for part in (*ruled, *struck) if part.outcome == outcome]
-    why = () if outcome == "holds" else tuple(dict.fromkeys(decisive))
+    if outcome == "holds":
+        attacked = _common(cards, _attacks)
+        outcome, decisive = ("holds", []) if attacked else ("undecided", [UNATTACKED])
+    why = tuple(dict.fromkeys(decisive))
     return Certificate(_worst_cells(cards), outcome, why, _tried(cards))
 
 

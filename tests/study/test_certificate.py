@@ -8,7 +8,7 @@ import pytest
 
 from mansu.study.attacked import attack_rows
 from mansu.study.card_text import scorecard_table
-from mansu.study.certificate import NEEDED, certify
+from mansu.study.certificate import NEEDED, UNATTACKED, certify
 from mansu.study.relearned import relearning_rows
 from mansu.study.scorecard import Outcome, Row, Rows, Scorecard
 from mansu.study.table_files import to_csv, to_markdown, to_text
@@ -76,7 +76,8 @@ def test_the_worst_of_the_attacks_is_named_with_its_setting() -> None:
 def test_what_was_not_tried_has_no_cell_and_is_not_on_the_list() -> None:
     found = certify([card()])
     assert not {"forget, attacked", "recovered share"} & set(found.cells)
-    assert (found.word, found.basis) == ("permanent", f"tried: {TRIED}not attacked")
+    assert found.word == "undecided"
+    assert found.basis == f"{UNATTACKED}; tried: {TRIED}not attacked"
 
 
 def asked(**accuracies: float) -> Rows:
@@ -97,11 +98,12 @@ def shared(share: float, high: float) -> Rows:
 @pytest.mark.parametrize(
     ("rows", "outcomes", "word", "why"),
     [
-        ((), {}, "permanent", ""),
+        ((), {}, "undecided", UNATTACKED),
         ((), {"permanence": "fails"}, "not permanent", "rule permanence FAILS (seed 3)"),
         ((), {"forgotten": "undecided"}, "undecided", "rule forgotten undecided (seed 3)"),
         ((), {"permanence": "not testable"}, "not testable", "rule permanence not testable"),
-        ((), {"retain": "fails", "durable": "fails"}, "permanent", ""),  # told by their own lines
+        # Told by their own lines.
+        (asked(quiet=0.2), {"retain": "fails", "durable": "fails"}, "permanent", ""),
         (asked(quiet=0.2), {}, "permanent", ""),
         (asked(quiet=0.2, loud=0.95), {}, "not permanent", "prompts loud brings it back in FP"),
         (asked(quiet=0.5), {}, "undecided", "prompts quiet is undecided in NF4"),
@@ -138,7 +140,7 @@ def test_an_attack_that_cannot_tell_decides_nothing_and_is_not_on_the_list() -> 
     certificate = certify([card(*attack_rows(plug("quiet", "mute"), found))])
     assert certificate.basis == f"tried: {TRIED}attacks prompts quiet"
     untaught = certify([card(*relearning_rows(attacks(taught=0.5)))])
-    assert untaught.basis == f"tried: {TRIED}not attacked"
+    assert untaught.basis == f"{UNATTACKED}; tried: {TRIED}not attacked"
 
 
 def test_prompts_whose_answers_can_be_guessed_are_not_on_the_list() -> None:
@@ -171,7 +173,7 @@ def test_the_table_has_a_line_a_cell_and_the_word_with_its_list() -> None:
     other = dataclasses.replace(other, config={**other.config, "method": "ga", "floor": "none"})
     frame = table.build([card(), card(held=0.42, seed=7), other])
     assert frame["certificate"].tolist() == [
-        *("forget, asked", "retain, change", "utility, change", "permanent"),
+        *("forget, asked", "retain, change", "utility, change", "undecided"),
         *("forget, asked", "retain, change", "utility, change", "not permanent"),
     ]
     assert frame["where"][0] == "held-out prompts, NF4, seed 7"
@@ -182,7 +184,8 @@ def test_the_table_has_a_line_a_cell_and_the_word_with_its_list() -> None:
 
 
 def test_permanent_is_nowhere_printed_without_the_list() -> None:
-    table, cards = find_table("certificate"), [card(), card(*asked(quiet=0.2), seed=4)]
+    table, rows = find_table("certificate"), asked(quiet=0.2)
+    cards = [card(*rows), card(*rows, seed=4)]
     texts = [write(table, table.build(cards)) for write in (to_text, to_markdown, to_csv)]
     lines = [line for text in texts for line in text.splitlines() if line != table.note]
     said = [line for line in lines if "permanent" in line]

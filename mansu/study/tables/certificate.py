@@ -30,6 +30,6 @@ TABLE = Table(
     build,
     note="worst: over the formats, seeds, prompts and attacks that were tried, with its interval; "
     "retain and utility against the original in the same format. permanent: rules 1a, 1b and 3 "
-    "hold on every seed, and no attack brings answers further than half of the way from a model "
-    "that never knew to the original.",
+    "hold on every seed, and of the attacks that were tried, one at least, none brings answers "
+    "further than half of the way from a model that never knew to the original.",
 )
