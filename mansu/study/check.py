@@ -15,7 +15,6 @@ from mansu.collections import draw_pairs, load_beside, load_set
 from mansu.data.companions import Companions, require_untrained
 from mansu.data.facts import FactSet, require_disjoint, several
 from mansu.data.fitting import check_fits
-from mansu.data.refusals import refusals
 from mansu.data.templates import Fact
 from mansu.errors import InputError
 from mansu.models.layers import count_layers
@@ -92,7 +91,6 @@ def check(config: StudyConfig, tokenizer: "Callable[[], PreTrainedTokenizerBase 
     """
     require_fitting(config)
     require_effect(config)
-    _require_needs(config)
     sets = load_sets(config)
     require_disjoint(sets.forget, sets.utility)
     for kept in sets.kept:
@@ -162,12 +160,6 @@ def require_device(name: str, here: bool = False) -> None:
             torch.ones(1, device=name).item()
     except Exception as error:  # every backend that is missing has its own way to say so
         raise InputError(f"device: '{name}' is not available here; give another.") from error
-
-
-def _require_needs(config: StudyConfig) -> None:
-    """Refuses a method for which the data lack what it asks for."""
-    if "refusals" in find_method(config.method).needs(config.settings):
-        refusals()
 
 
 def _require_plugs(config: StudyConfig, sets: Sets) -> None:

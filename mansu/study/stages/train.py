@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from mansu.data.refusals import refusals
 from mansu.models.names import layer_of
 from mansu.registry import plugs
 from mansu.study.cache.codec import pack, unpack
@@ -144,10 +143,8 @@ def _before(run: Run) -> list[Upstream]:
 
 def _inputs(run: Run) -> list[str]:
     through = "through" if _runs_through_the_quantizer(run) else "plain"
-    needs = find_method(run.config.method).needs(run.config.settings)
     read = find_method(run.config.method).reads(run.config.settings)
-    refused = [hash_json([*map(vars, refusals())]) for _ in needs & {"refusals"}]
-    return [through, *refused, *([read] if read else [])]
+    return [through, *([hash_json(read)] if read else [])]
 
 
 def _plugs(run: Run) -> list[Path]:

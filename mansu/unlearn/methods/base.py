@@ -83,8 +83,7 @@ class Method:
         unlearn: Unlearns; it gets the task and its settings.
         scope: The matrices it trains, by its settings.
         movable: Which of their weights may move; None: all of them.
-        needs: What it asks the task for, by its settings: "fisher", "prior"; or of the data:
-            "refusals".
+        needs: What it asks the task for, by its settings: "fisher", "prior".
         share: The share of its scope's weights that may move, by its settings and whether it trains
             through the quantizer; None where `mansu plan` does not account for its memory.
         floors: The floors it can have, its default first.
@@ -92,8 +91,9 @@ class Method:
         strength: The setting that says how hard it holds or pushes, which tuning searches beside
             its learning rate, if it has one of that name.
         aims: Whether training reads the target format's codebook whatever the floor.
-        refuse: Refuses settings that a model cannot have, by the model's name; reads no weight.
-        reads: A fingerprint of the files that it reads beside the task, by its settings.
+        refuse: Refuses what a model cannot be given, by its name and the settings: a setting, a
+            file that is missing or damaged; reads no weight.
+        reads: What it reads beside the task, or a fingerprint of that, by its settings; as text.
         colour: On every chart.
     """
 

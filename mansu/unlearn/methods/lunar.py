@@ -72,6 +72,22 @@ def unlearn(task: "Task", settings: LunarSettings) -> "Update":
     return redirect(task, settings, settings.shift * find_direction(task, layer, known))
 
 
+def reads(settings: LunarSettings) -> str:
+    """The questions.
+
+    Raises:
+        InputError: There are none, or they are damaged.
+    """
+    from mansu.data.refusals import refusals
+
+    return repr(refusals())
+
+
+def refuse(model: str, settings: LunarSettings) -> None:
+    """Refuses questions that are missing or damaged."""
+    reads(settings)
+
+
 def idle(settings: LunarSettings, floor: str) -> Mapping[str, str]:
     """Every setting is read."""
     return {}
@@ -84,7 +100,8 @@ METHOD = Method(
     LunarSettings,
     unlearn,
     scope=lambda settings: SCOPE,
-    needs=lambda settings: frozenset({"refusals"}),
+    refuse=refuse,
+    reads=reads,
     idle=idle,
     colour="#882255",
 )
