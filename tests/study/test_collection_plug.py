@@ -1,9 +1,6 @@
 """A collection of one's own, CONTRIBUTING's example: one file, and every entrance knows it."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,9 +8,8 @@ import pytest
 
 from mansu.cli import main
 from mansu.study.scorecard import Scorecard, read_scorecard
-from mansu.sweep.places import repository
 from tests.conftest import TINY_SETTINGS
-from tests.study.examples import example
+from tests.study.examples import example, run_plugged, shown_in
 
 ASKED = TINY_SETTINGS | {"forget": "sums:9"}
 FACTS = 8 * 8  # 2 … 9 plus 2 … 9
@@ -23,7 +19,7 @@ class Ran(NamedTuple):
     """A run of the collection, in a process of its own."""
 
     folder: Path
-    environment: dict[str, str]
+    plugs: Path
     said: str
     card: Scorecard
 
@@ -33,19 +29,11 @@ def ran(tmp_path_factory) -> Ran:
     place, plugs = tmp_path_factory.mktemp("sums"), tmp_path_factory.mktemp("plugs")
     (plugs / "collections").mkdir()
     (plugs / "collections" / "sums.py").write_text(example("COLLECTION"), encoding="utf-8")
-    environment = {**os.environ, "MANSU_PLUGS": str(plugs), "OMP_NUM_THREADS": "1"}
     words = [f"--{name.replace('_', '-')}={value}" for name, value in ASKED.items()]
-    ended = subprocess.run(
-        [*(sys.executable, "-m", "mansu", "run"), *words, "--out", str(place / "run")],
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert ended.returncode == 0, ended.stderr
+    said = run_plugged(plugs, "mansu", "run", *words, "--out", str(place / "run"))
     card = read_scorecard(place / "run" / "scorecard.json")
     assert card is not None
-    return Ran(place, environment, ended.stdout, card)
+    return Ran(place, plugs, said, card)
 
 
 def test_every_state_is_asked_its_questions_in_trained_and_in_other_words(ran: Ran) -> None:
@@ -77,7 +65,7 @@ def test_the_printed_scorecard_and_the_tables_name_it(ran: Ran, monkeypatch, cap
     assert "forget sums:9" in ran.said
     assert main(["tables", str(ran.folder)]) == 2
     assert "collections: 'sums' is unknown" in capsys.readouterr().err
-    monkeypatch.setenv("MANSU_PLUGS", ran.environment["MANSU_PLUGS"])
+    monkeypatch.setenv("MANSU_PLUGS", str(ran.plugs))
     for table in ("summary", "methods"):
         assert main(["tables", str(ran.folder), "--table", table]) == 0
         assert "sums:9" in capsys.readouterr().out
@@ -85,20 +73,9 @@ def test_the_printed_scorecard_and_the_tables_name_it(ran: Ran, monkeypatch, cap
 
 def test_notebook_5_asks_it(ran: Ran, tmp_path: Path) -> None:
     given = [word for name, value in ASKED.items() for word in ("-p", name, str(value))]
-    ended = subprocess.run(
-        [
-            *(sys.executable, "-m", "papermill", "05_quantize.ipynb", str(tmp_path / "out.ipynb")),
-            *(*given, "-p", "out", str(ran.folder / "run")),
-        ],
-        cwd=repository() / "notebooks",
-        env=ran.environment,
-        capture_output=True,
-        text=True,
-        check=False,
+    shown = shown_in(
+        "05_quantize", ran.plugs, tmp_path, *given, "-p", "out", str(ran.folder / "run")
     )
-    assert ended.returncode == 0, ended.stderr
-    cells = json.loads((tmp_path / "out.ipynb").read_text(encoding="utf-8"))["cells"]
-    shown = [json.dumps(cell["outputs"]) for cell in cells if cell.get("outputs")]
     assert any("2 plus 2 is" in output for output in shown)
     assert any("Adding up, {subject} makes" in output for output in shown)
 
@@ -114,7 +91,7 @@ def test_notebook_5_asks_it(ran: Ran, tmp_path: Path) -> None:
 def test_a_part_that_it_does_not_have_is_refused_in_one_sentence(
     ran: Ran, monkeypatch, capsys, tmp_path: Path, part: str, told: str
 ) -> None:
-    monkeypatch.setenv("MANSU_PLUGS", ran.environment["MANSU_PLUGS"])
+    monkeypatch.setenv("MANSU_PLUGS", str(ran.plugs))
     out = tmp_path / "out"
     words = ["run", "--model", "tiny-llama", "--top-k", "2", "--out", str(out)]
     assert main([*words, "--forget", f"sums:{part}"]) == 2

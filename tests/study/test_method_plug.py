@@ -1,10 +1,6 @@
 """A method of one's own, CONTRIBUTING's example: one file, and every entrance knows it."""
 
-import json
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,15 +10,14 @@ import torch
 from mansu.cli import main
 from mansu.study.scorecard import read_scorecard
 from mansu.study.stages.floor import read_checkpoint
-from mansu.sweep.places import repository
-from tests.study.examples import example
+from tests.study.examples import example, run_plugged, shown_in
 
 
 class Ran(NamedTuple):
     """A run of the method, in a process of its own."""
 
     folder: Path
-    environment: dict[str, str]
+    plugs: Path
     said: str
 
 
@@ -31,16 +26,8 @@ def ran(finished_run, tmp_path_factory) -> Ran:
     place, plugs = tmp_path_factory.mktemp("shrunk"), tmp_path_factory.mktemp("plugs")
     (plugs / "methods").mkdir()
     (plugs / "methods" / "shrink.py").write_text(example("METHOD"), encoding="utf-8")
-    environment = {**os.environ, "MANSU_PLUGS": str(plugs), "OMP_NUM_THREADS": "1"}
-    ended = subprocess.run(
-        [*(sys.executable, "-m", "mansu", "run"), *words(place, finished_run)],
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert ended.returncode == 0, ended.stderr
-    return Ran(place, environment, ended.stdout)
+    said = run_plugged(plugs, "mansu", "run", *words(place, finished_run))
+    return Ran(place, plugs, said)
 
 
 def values(place: Path, finished_run) -> dict[str, str]:
@@ -73,7 +60,7 @@ def test_scorecard_and_tables_name_it_with_its_setting(ran: Ran, monkeypatch, ca
     assert card is not None
     assert card.config["settings"]["left"] == 0.8
     assert "shrink" in ran.said
-    monkeypatch.setenv("MANSU_PLUGS", ran.environment["MANSU_PLUGS"])
+    monkeypatch.setenv("MANSU_PLUGS", str(ran.plugs))
     for table in ("summary", "methods"):
         assert main(["tables", str(ran.folder), "--table", table]) == 0
         assert re.search(r"shrink\S*-left=0\.8", capsys.readouterr().out)
@@ -82,7 +69,7 @@ def test_scorecard_and_tables_name_it_with_its_setting(ran: Ran, monkeypatch, ca
 def test_its_help_lists_its_own_settings_and_a_wrong_one_is_refused(
     ran: Ran, monkeypatch, capsys
 ) -> None:
-    monkeypatch.setenv("MANSU_PLUGS", ran.environment["MANSU_PLUGS"])
+    monkeypatch.setenv("MANSU_PLUGS", str(ran.plugs))
     with pytest.raises(SystemExit):
         main(["run", "--method", "shrink", "--help"])
     assert "what is left of the matrix (default: 0.5)" in " ".join(capsys.readouterr().out.split())
@@ -97,18 +84,5 @@ def test_its_help_lists_its_own_settings_and_a_wrong_one_is_refused(
 @pytest.mark.parametrize("notebook", ["03_train", "05_quantize"])
 def test_the_notebooks_show_it(ran: Ran, finished_run, tmp_path: Path, notebook: str) -> None:
     given = [w for n, v in values(ran.folder, finished_run).items() for w in ("-p", n, v)]
-    ended = subprocess.run(
-        [
-            *(sys.executable, "-m", "papermill", f"{notebook}.ipynb"),
-            *(str(tmp_path / "out.ipynb"), *given),
-        ],
-        cwd=repository() / "notebooks",
-        env=ran.environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert ended.returncode == 0, ended.stderr
-    cells = json.loads((tmp_path / "out.ipynb").read_text(encoding="utf-8"))["cells"]
-    shown = [json.dumps(cell["outputs"]) for cell in cells if cell.get("outputs")]
+    shown = shown_in(notebook, ran.plugs, tmp_path, *given)
     assert sum("image/svg+xml" in output or "vega" in output for output in shown) >= 1

@@ -1,10 +1,7 @@
 """A format, an origin and an attack of one's own: a file each, and they are judged and shown."""
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -15,10 +12,9 @@ from mansu.cli import main
 from mansu.study.run import Run
 from mansu.study.scorecard import Scorecard, read_scorecard
 from mansu.study.state import State
-from mansu.sweep.places import repository
 from tests.conftest import TINY_SETTINGS
 from tests.faults.harness import OPTIONS
-from tests.study.examples import example
+from tests.study.examples import example, run_plugged, shown_in
 
 FORMAT = '''"""Weights rounded to float8."""
 
@@ -78,20 +74,11 @@ def run_with(
         (own / name).parent.mkdir(exist_ok=True)
         (own / name).write_text(text, encoding="utf-8")
     before = modified(place)
-    ended = subprocess.run(
-        [
-            *(sys.executable, "-m", "mansu", "run", *OPTIONS, *words),
-            *("--out", str(place / "run"), "--shared", str(place / "shared")),
-        ],
-        env={**os.environ, "MANSU_PLUGS": str(own), "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert ended.returncode == 0, ended.stderr
+    to = ("--out", str(place / "run"), "--shared", str(place / "shared"))
+    said = run_plugged(own, "mansu", "run", *OPTIONS, *words, *to)
     card = read_scorecard(place / "run" / "scorecard.json")
     assert card is not None
-    return Ran(place, own, ended.stdout, card, before)
+    return Ran(place, own, said, card, before)
 
 
 @pytest.fixture(scope="module")
@@ -294,21 +281,8 @@ def test_an_unknown_format_is_told_what_may_have_been_meant(refused) -> None:
 def executed(ran: Ran, tmp_path: Path, parameter: str) -> list[str]:
     """What the cells of notebook 5 show of a run."""
     given = [word for name, value in TINY_SETTINGS.items() for word in ("-p", name, str(value))]
-    ended = subprocess.run(
-        [
-            *(sys.executable, "-m", "papermill", "05_quantize.ipynb", str(tmp_path / "out.ipynb")),
-            *(*given, "-y", parameter),
-            *("-p", "out", str(ran.folder / "run"), "-p", "shared", str(ran.folder / "shared")),
-        ],
-        cwd=repository() / "notebooks",
-        env={**os.environ, "MANSU_PLUGS": str(ran.plugs), "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert ended.returncode == 0, ended.stderr
-    cells = json.loads((tmp_path / "out.ipynb").read_text(encoding="utf-8"))["cells"]
-    return [json.dumps(cell["outputs"]) for cell in cells if cell.get("outputs")]
+    places = ("-p", "out", str(ran.folder / "run"), "-p", "shared", str(ran.folder / "shared"))
+    return shown_in("05_quantize", ran.plugs, tmp_path, *given, "-y", parameter, *places)
 
 
 def test_notebook_5_shows_the_new_format_and_the_new_origin(ran: Ran, tmp_path: Path) -> None:
