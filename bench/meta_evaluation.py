@@ -17,9 +17,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
+from scipy.stats import mannwhitneyu
+
 from mansu.models.knowing import KNOWN, knowing_folder
 from mansu.models.recipes import TINY
 from mansu.study.alone import judge_alone
+from mansu.study.cache.records import write_text
 from mansu.study.card_text import columns
 from mansu.study.config import make_config
 from mansu.study.folders import Folders
@@ -104,8 +107,7 @@ def _both(rows: Rows, metric: Metric) -> tuple[float | None, float | None]:
 
 def area(lower: Sequence[float], higher: Sequence[float]) -> float:
     """Share of pairs of which the second is higher; ties count half."""
-    wins = sum((b > a) + (b == a) / 2 for a in lower for b in higher)
-    return wins / (len(lower) * len(higher))
+    return float(mannwhitneyu(higher, lower).statistic) / (len(lower) * len(higher))
 
 
 def rows_of(judged: Sequence[Judged]) -> list[list[str]]:
@@ -172,9 +174,7 @@ def main() -> None:
                         judge(family, original, candidate, knows, options.out, options.pairs)
                     )
                     print(f"{family} {'knows' if knows else 'never knew'} {seed}", flush=True)
-    options.out.mkdir(parents=True, exist_ok=True)
-    found = [{**vars(one)} for one in judged]
-    (options.out / "judged.json").write_text(json.dumps(found, indent=1))
+    write_text(options.out / "judged.json", json.dumps([*map(vars, judged)], indent=1))
     print("\n".join(columns(rows_of(judged), "lrrrrrr")))
 
 

@@ -27,13 +27,9 @@ def judge(
         run = Run(config, folders, bars.show)
         # Only now, because these import the libraries that compute.
         from mansu.study.card_text import scorecard_table
-        from mansu.study.pipeline import run_study
-        from mansu.study.stages import train
+        from mansu.study.pipeline import run_audit, run_study
 
-        if given:  # one that does not fit is told before any work
-            run.open()
-            train(run)
-        card = run_study(run)
+        card = run_audit(run) if given else run_study(run)
     print(scorecard_table(card))
     if is_gguf(config.model):
         print("\nThe model is quantized in GGUF; its dequantized weights stand for full precision.")

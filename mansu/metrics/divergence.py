@@ -62,8 +62,8 @@ def circuit_divergence(
     """
     if original.graph != other.graph or original.mlp_scores.shape != other.mlp_scores.shape:
         raise InputError("CAD compares scores of one model on the same pairs; these differ.")
-    before = _incoming(original, circuit)  # [pairs, edges]
-    after = _incoming(other, circuit)
+    before = incoming(original, circuit)  # [pairs, edges]
+    after = incoming(other, circuit)
     if not before.mean(0).any():
         raise InputError("Every edge into the circuit scores zero; CAD is undefined.")
 
@@ -89,7 +89,7 @@ def circuit_divergence(
     )
 
 
-def _incoming(scores: EdgeScores, circuit: Circuit) -> np.ndarray:
+def incoming(scores: EdgeScores, circuit: Circuit) -> np.ndarray:
     """Each pair's scores of the edges into the circuit, float64, ``[pairs, edges]``."""
     return scores.mlp_scores[:, :, list(circuit.layers)].flatten(1).double().numpy()
 

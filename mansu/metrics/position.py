@@ -20,6 +20,7 @@ import numpy as np
 
 from mansu.circuit import Circuit, EdgeScores
 from mansu.errors import InputError
+from mansu.metrics.divergence import incoming
 from mansu.metrics.significance import SEED, Estimate, cluster_bootstrap
 
 LEAST = 0.1  # separation whose interval must lie above this
@@ -67,7 +68,7 @@ def circuit_position(
         InputError: No edge into the circuit has a score on the known facts.
     """
     groups = (known, asked, made_up)
-    edges = [_incoming(group.scores, circuit) for group in groups]  # [pairs, edges] each
+    edges = [incoming(group.scores, circuit) for group in groups]  # [pairs, edges] each
     if not edges[0].mean(0).any():
         raise InputError("Every edge into the circuit scores zero; the position is undefined.")
     ends = np.cumsum([len(part) for part in edges])[:-1]
@@ -96,7 +97,3 @@ def circuit_position(
         return asked / np.maximum(made_up, LEAST)
 
     return Position(separation, cluster_bootstrap(position, clusters, seed))
-
-
-def _incoming(scores: EdgeScores, circuit: Circuit) -> np.ndarray:
-    return scores.mlp_scores[:, :, list(circuit.layers)].flatten(1).double().numpy()

@@ -4,7 +4,6 @@ The model stands in the place of the original: everything here is measured of it
 """
 
 import dataclasses
-import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,11 +12,12 @@ from mansu.circuit import select
 from mansu.errors import InputError
 from mansu.metrics.position import Group, circuit_position
 from mansu.study.attacked import attack_rows
+from mansu.study.config import plain
 from mansu.study.rows import behaviour_rows, level_rows, speech_rows
 from mansu.study.rules.alone import judge_alone_rows
 from mansu.study.run import Run
 from mansu.study.scorecard import Row, Rows, Verdict
-from mansu.study.stages.attack import attack, attack_calls
+from mansu.study.stages.attack import attack, attack_calls, gather
 from mansu.study.stages.compare import compare_known
 from mansu.study.stages.draw import draw
 from mansu.study.stages.measure import measure_all
@@ -62,9 +62,8 @@ def judge_alone(run: Run) -> Alone:
     # Stages call the model that is given to them the original; it is the one that is judged.
     own = (dataclasses.replace(row, origin="unlearned") for row in measured if _is_own(row))
     rows = Rows([*own, *_attacked_rows(run)])
-    config = json.loads(json.dumps(dataclasses.asdict(run.config)))  # pyright: ignore
     named = {form: compare_known(run, form).known for form in forms if run.sets.companions.twin}
-    return Alone(config, rows, judge_alone_rows(rows, named))
+    return Alone(plain(run.config), rows, judge_alone_rows(rows, named))
 
 
 def _is_own(row: Row) -> bool:
@@ -91,12 +90,13 @@ def _attacked_rows(run: Run) -> Rows:
     """Of the attacks on the model and on the control."""
     rows: list[Row] = []
     for name in run.config.attacks:
-        found: dict[str, dict[str, tuple[Any, ...]]] = {}
-        for _, given in attack_calls(run, name):
-            _, origin, form, _ = given
-            if origin != "unlearned":
-                beside = found.setdefault(form, {})
-                judged = "unlearned" if origin == "original" else origin
-                beside[judged] = (*beside.get(judged, ()), attack(run, *given))
-        rows += attack_rows(find_attack(name), found)
+        results = []
+        for _, (_, origin, form, setting) in attack_calls(run, name):
+            if origin == "unlearned":
+                continue
+            # An attack's rows are about the unlearned model, which is the one that stands alone.
+            judged = "unlearned" if origin == "original" else str(origin)
+            found = attack(run, name, origin, form, setting)
+            results.append(((name, judged, str(form), str(setting)), found))
+        rows += attack_rows(find_attack(name), gather(results))
     return Rows(rows)

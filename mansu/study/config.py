@@ -2,6 +2,7 @@
 ``mansu run``; nothing else steers a run."""
 
 import dataclasses
+import json
 import typing
 from contextlib import suppress
 from typing import Annotated, Any, Literal
@@ -214,6 +215,11 @@ def value(config: StudyConfig, name: str) -> Any:
     if hasattr(config, name):
         return getattr(config, name)
     return getattr(config.settings, name, None)
+
+
+def plain(config: StudyConfig) -> dict[str, Any]:
+    """The configuration as it comes back from JSON."""
+    return json.loads(json.dumps(dataclasses.asdict(config)))  # pyright: ignore
 
 
 def flat(config: StudyConfig) -> dict[str, Any]:

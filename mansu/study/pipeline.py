@@ -21,6 +21,17 @@ def run_study(run: Run) -> Scorecard:
     return judge(run)
 
 
+def run_audit(run: Run) -> Scorecard:
+    """The same for a checkpoint that is given: it is read first.
+
+    Raises:
+        InputError: It is no update of the original; nothing has been measured by then.
+    """
+    run.open()
+    train(run)
+    return run_study(run)
+
+
 def _run_stages(run: Run) -> None:
     asked = states(run)
     for state in asked:

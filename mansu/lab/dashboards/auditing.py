@@ -15,10 +15,9 @@ from mansu.lab.show import is_live, table, table_data
 from mansu.paths import absolute
 from mansu.study.card_text import property_rows, scorecard_table
 from mansu.study.config import FIELDS
-from mansu.study.pipeline import run_study
+from mansu.study.pipeline import run_audit
 from mansu.study.run import Progress
 from mansu.study.scorecard import Scorecard
-from mansu.study.stages import train
 
 STUDY = "audit"  # whose folders hold what it computes
 _FIELDS = {
@@ -79,9 +78,7 @@ def judge_given(values: Mapping[str, Any], tell: Progress | None = None) -> Scor
     """
     run = open_run(**values, method="given")
     with telling(run, tell or run.progress):
-        run.open()
-        train(run)
-        return run_study(run)
+        return run_audit(run)
 
 
 def verdict_table(card: Scorecard) -> pd.DataFrame:

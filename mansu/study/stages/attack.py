@@ -125,17 +125,18 @@ def attack_calls(run: Run, name: str) -> list[Upstream]:
 
 def attack_all(run: Run, name: str) -> Results:
     """Attacks with every setting, or reads those that are stored."""
-    return _gather([(given, attack(run, *given)) for _, given in attack_calls(run, name)])
+    return gather([(given, attack(run, *given)) for _, given in attack_calls(run, name)])
 
 
 def read_relearning(run: Run, name: str = "relearn") -> Found[Relearning] | None:
     """What is stored of an attack that fine-tunes, None where a setting is missing."""
     found = [(given, attack.read(run, *given)) for _, given in attack_calls(run, name)]
     whole = [(given, result) for given, result in found if isinstance(result, Relearning)]
-    return _gather(whole) if len(whole) == len(found) else None
+    return gather(whole) if len(whole) == len(found) else None
 
 
-def _gather(results: list[tuple[tuple[str, ...], K]]) -> Found[K]:
+def gather(results: list[tuple[tuple[str, ...], K]]) -> Found[K]:
+    """Results by format and origin, from what they are about: attack, origin, format, setting."""
     found: Found[K] = {}
     for (_, origin, form, _), result in results:
         beside = found.setdefault(form, {})

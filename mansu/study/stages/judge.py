@@ -1,15 +1,13 @@
 """Proof and verdict: every state measured and attributed, compared, judged: the scorecard."""
 
-import dataclasses
 import importlib.metadata
-import json
 from typing import Any
 
 from mansu.attacks import find_attack
 from mansu.errors import NoResultError
 from mansu.study.attacked import attack_rows
 from mansu.study.cache.stage import Upstream, stage
-from mansu.study.config import StudyConfig
+from mansu.study.config import plain
 from mansu.study.rows import (
     behaviour_rows,
     depth_rows,
@@ -49,18 +47,13 @@ def attacked_rows(run: Run) -> Rows:
     return Rows(row for rows in found for row in rows)
 
 
-def _plain(config: StudyConfig) -> dict[str, Any]:
-    """The configuration as it comes back from JSON."""
-    return json.loads(json.dumps(dataclasses.asdict(config)))  # pyright: ignore
-
-
 def _card(run: Run, **found: Any) -> Scorecard:
     """A scorecard of what was found, with what every one of them says."""
     costs = judge.costs(run)
     return Scorecard(
         schema=SCHEMA,
         rules=RULES_VERSION,
-        config=_plain(run.config),
+        config=plain(run.config),
         versions={name: importlib.metadata.version(name) for name in VERSIONED},
         chance=draw(run).chance,
         facts=len(run.forget.facts),
