@@ -30,7 +30,7 @@ ENTRANCES = {
     "the package": "import mansu, torch",
     "a notebook": "import mansu.lab.open",
     "Python": "from mansu.study import Run; import torch",
-    "the command line": "import runpy; runpy.run_module('mansu.cli'); import torch",
+    "the command line": "import runpy; runpy.run_module('mansu.cli.commands'); import torch",
     "a sweep": "import mansu.sweep.batch, torch",
     "the served pages": "import mansu.lab.server, torch",
 }

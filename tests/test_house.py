@@ -20,7 +20,7 @@ FLOORS = (
     {"study"},
     {"sweep"},
     {"lab"},
-    {"auditing", "bars", "cli", "options", "running", "__main__"},
+    {"cli", "__main__"},
 )
 SHOWN = ("ipywidgets", "altair", "papermill", "anywidget", "IPython")
 MOST_LINES, MOST_LINES_OF_A_FUNCTION = 300, 60

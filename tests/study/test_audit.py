@@ -13,8 +13,8 @@ import torch
 from peft import LoraConfig, get_peft_model
 from transformers import AutoModelForCausalLM
 
-from mansu.auditing import free_utility
 from mansu.cli import main
+from mansu.cli.audit import free_utility
 from mansu.errors import InputError
 from mansu.models import LanguageModel, load_model
 from mansu.models.knowing import KNOWN, knowing_folder

@@ -13,9 +13,9 @@ import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from mansu.auditing import add_audit
+from mansu.cli.audit import add_audit
+from mansu.cli.options import add_config, named_method, read_options
 from mansu.errors import InputError, RunError
-from mansu.options import add_config, named_method, read_options
 from mansu.paths import expand
 
 _NO_SUCH_NAME = {errno.ENAMETOOLONG, errno.ELOOP}  # bad input, not a fault of the disk
@@ -150,7 +150,7 @@ def _plan(options: argparse.Namespace) -> int:
 
 def _run(options: argparse.Namespace) -> int:
     config = read_options(options)
-    from mansu.running import judge
+    from mansu.cli.running import judge
 
     judge(config, options, "default")
     return 0

@@ -4,12 +4,12 @@ import argparse
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from mansu.bars import Bars
+from mansu.cli.bars import Bars
+from mansu.cli.options import add_field, read_options
+from mansu.cli.running import folders_of, judge
 from mansu.data.facts import several
 from mansu.errors import InputError
-from mansu.options import add_field, read_options
 from mansu.paths import expand
-from mansu.running import folders_of, judge
 from mansu.study.config import FIELDS, StudyConfig, default_of
 
 if TYPE_CHECKING:

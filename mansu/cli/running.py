@@ -5,7 +5,7 @@ import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mansu.bars import Bars
+from mansu.cli.bars import Bars
 from mansu.study.config import StudyConfig
 
 if TYPE_CHECKING:

@@ -1,0 +1,3 @@
+"""The command line, and nothing that computes."""
+
+from mansu.cli.commands import main as main
