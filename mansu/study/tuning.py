@@ -45,6 +45,7 @@ class Tried:
         broken: Whether its training ended where one of the two was lost, or diverged.
         seconds: Processor time of its training.
         note: Why there is no check.
+        key: Of the training: what it was made from, code included.
     """
 
     settings: dict[str, Any]
@@ -53,6 +54,7 @@ class Tried:
     broken: bool
     seconds: float
     note: str = ""
+    key: str = ""
 
     @property
     def badness(self) -> tuple[bool, float]:
@@ -65,6 +67,16 @@ class Tried:
         """As it is written down."""
         found = asdict(self)
         return {name: value for name, value in found.items() if value not in (None, "")}
+
+    @classmethod
+    def of_line(cls, line: dict[str, Any]) -> "Tried":
+        """What was written down.
+
+        Raises:
+            TypeError: It is not what was written.
+        """
+        check = Validation(**line["check"]) if "check" in line else None
+        return cls(**{**line, "check": check})
 
 
 def search(method: Method) -> Generator[dict[str, Any], Tried, None]:
@@ -119,6 +131,18 @@ def read_entries(path: Path) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise InputError(f"{path} holds no tuned settings; mansu tune writes them.")
     return values
+
+
+def read_tried(entry: Any, path: Path) -> list[Tried]:
+    """What a method's entry says was tried.
+
+    Raises:
+        InputError: The file is none that `mansu tune` wrote.
+    """
+    try:
+        return [Tried.of_line(line) for line in entry["tried"]]
+    except (TypeError, KeyError) as error:
+        raise InputError(f"{path} holds no tuned settings; mansu tune writes them.") from error
 
 
 def read_tuned(path: Path) -> dict[str, dict[str, Any]]:

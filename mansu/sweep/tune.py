@@ -2,11 +2,13 @@
 
 The file that is written holds, method by method, the settings chosen and all that were tried; a
 study reads it (``tuned: FILE``). A setting that is finished is kept, and one that was cut short
-goes on from its last check, so that a search may be run in slices.
+goes on from its last check, so that a search may be run in slices; on another machine, too, which
+has the file alone: a setting whose training would be the same as the file's is taken from it.
 """
 
 import re
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,7 @@ from mansu.study.tuning import (
     choose,
     judge_checks,
     read_entries,
+    read_tried,
     search,
 )
 from mansu.sweep.grid import Study, read_study, shared_fields
@@ -61,17 +64,18 @@ def tune(path: Path, budget: str | None = None, out: Path | None = None) -> tupl
     root = repository() / "papermill_runs" / study.study
     file = out or root / "tuned.yaml"
     before = read_entries(file) if file.is_file() else {}
+    known = {name: read_tried(entry, file) for name, entry in before.items()}
     found: dict[str, _Search] = {}
     for name in study.methods:
         _config(study, name, {})  # bad input ends it here
     try:
         for name in study.methods:
             found[name] = one = _Search(study, name, root, end)
-            one.go_on(_seconds_of(before.get(name, {})))
+            one.go_on(known.get(name, ()))
     except _OverError:
         return False, file
     finally:
-        _write(file, found)
+        _write(file, before, found)
     return True, file
 
 
@@ -138,55 +142,54 @@ class _Search:
         self._study, self._name, self._root, self._end = study, name, root, end
         self._model: Any = None
 
-    def go_on(self, before: dict[str, float]) -> None:
+    def go_on(self, before: Sequence[Tried]) -> None:
         """Tries one setting after the other.
 
         Args:
-            before: Seconds of the settings that an earlier slice finished; they are only read.
+            before: What earlier slices tried.
 
         Raises:
             _OverError: The slice is over.
         """
+        known = {one.key: one for one in before}
         walk = search(find_method(self._name))
         values = next(walk)
         while sum(one.seconds for one in self.tried) < METHOD_SECONDS:
-            self.tried.append(self._try(values, before.get(str(values))))
+            self.tried.append(self._try(values, known))
             try:
                 values = walk.send(self.tried[-1])
             except StopIteration:
                 break
         self.finished = True
 
-    def _try(self, values: dict[str, Any], known: float | None) -> Tried:
+    def _try(self, values: dict[str, Any], known: dict[str, Tried]) -> Tried:
         from mansu.study.run import Run
         from mansu.study.stages.train import train
 
         config = _config(self._study, self._name, values)
         run = Run(config, study_folders(config, self._root), model=self._model)
+        key = train.key(run)
+        if key in known:
+            return known[key]
         self._watch((), ())
         begun = time.process_time()
         try:
-            update = train(run, watch=self._watch)
+            found = train(run, watch=self._watch).validations
         except RunError as error:
-            spent = time.process_time() - begun if known is None else known
-            return Tried(values, None, False, True, spent, str(error))
+            return Tried(values, None, False, True, time.process_time() - begun, str(error), key)
         finally:
             self._model = run.__dict__.get("model")
-        spent = time.process_time() - begun if known is None else known
-        check, allowed = judge_checks(update.validations)
-        return Tried(values, check, allowed, not update.validations[-1].allowed, spent)
+        spent = time.process_time() - begun
+        check, allowed = judge_checks(found)
+        return Tried(values, check, allowed, not found[-1].allowed, spent, key=key)
 
     def _watch(self, history: Any, validations: Any) -> None:
         if time.monotonic() > self._end:
             raise _OverError
 
 
-def _seconds_of(entry: dict[str, Any]) -> dict[str, float]:
-    """How long each setting took that an earlier slice finished."""
-    return {str(tried["settings"]): tried["seconds"] for tried in entry.get("tried", ())}
-
-
-def _write(file: Path, found: dict[str, _Search]) -> None:
+def _write(file: Path, before: dict[str, Any], found: dict[str, _Search]) -> None:
+    """Writes all that is known: what this slice did not come to stays as it was."""
     entries = {
         name: {
             "chosen": choose(one.tried).settings,
@@ -198,7 +201,7 @@ def _write(file: Path, found: dict[str, _Search]) -> None:
     }
     if entries:
         file.parent.mkdir(parents=True, exist_ok=True)
-        write_text(file, yaml.safe_dump({ROOT: entries}, sort_keys=False))
+        write_text(file, yaml.safe_dump({ROOT: {**before, **entries}}, sort_keys=False))
 
 
 def _seconds(budget: str) -> int:

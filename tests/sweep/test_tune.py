@@ -133,12 +133,52 @@ def test_a_search_in_slices_ends_as_one_in_one_go_and_studies_read_what_it_chose
             assert getattr(config.settings, setting) == value
 
 
-def test_a_training_that_fails_is_a_loser_with_its_reason(study: Path, monkeypatch) -> None:
-    def diverge(run, watch):
-        raise RunError("The loss is not finite at step 2.")
+def test_a_search_goes_on_where_the_file_is_all_there_is_and_only_what_would_be_the_same_is_taken(
+    study: Path, monkeypatch
+) -> None:
+    values = {**STUDY, "methods": ["ga"]}
+    study.write_text(yaml.safe_dump(values), encoding="utf-8")
+    _, file = tuning.tune(study)
+    first = yaml.safe_load(file.read_text(encoding="utf-8"))["methods"]
+    other = study.parent / "another machine"
+    moved = other / "papermill_runs" / "tuning" / "tuned.yaml"
+    moved.parent.mkdir(parents=True)
+    entry = first["ga"]
+    changed = {**entry, "tried": [entry["tried"][0] | {"key": "other code"}, *entry["tried"][1:]]}
+    untouched = {"npo": {**entry, "tried": []}}
+    moved.write_text(yaml.safe_dump({"methods": {"ga": changed, **untouched}}), encoding="utf-8")
+    monkeypatch.setattr(tuning, "repository", lambda: other)
+    trained = []
+    module = sys.modules["mansu.study.stages.train"]
+    whole = module.train
 
+    class Counting:
+        key = staticmethod(whole.key)
+
+        def __call__(self, run, watch):
+            trained.append(run.config.settings.learning_rate)
+            return whole(run, watch=watch)
+
+    monkeypatch.setattr(module, "train", Counting())
+    tuning.tune(study)
+    again = yaml.safe_load(moved.read_text(encoding="utf-8"))["methods"]
+    assert len(trained) == 1
+    assert [one["key"] for one in again["ga"]["tried"]] == [one["key"] for one in entry["tried"]]
+    assert again["ga"]["tried"][1:] == entry["tried"][1:]
+    assert again["npo"] == untouched["npo"]
+
+
+def test_a_training_that_fails_is_a_loser_with_its_reason(study: Path, monkeypatch) -> None:
     # The package's name for the module is the stage.
-    monkeypatch.setattr(sys.modules["mansu.study.stages.train"], "train", diverge)
+    module = sys.modules["mansu.study.stages.train"]
+
+    class Diverging:
+        key = staticmethod(module.train.key)
+
+        def __call__(self, run, watch):
+            raise RunError("The loss is not finite at step 2.")
+
+    monkeypatch.setattr(module, "train", Diverging())
     done, file = tuning.tune(study)
     assert done
     found = yaml.safe_load(file.read_text(encoding="utf-8"))["methods"]
