@@ -78,7 +78,7 @@ student: install  ## notebooks without the solutions of their exercises, into st
 lock: install  ## the newest releases within pyproject's ranges, into requirements.lock
 	$(BIN)/uv pip compile --quiet --universal --upgrade --generate-hashes --no-annotate \
 	    --no-emit-package torch --custom-compile-command 'make lock' \
-	    --extra sweep --extra dev --group models --output-file requirements.lock pyproject.toml
+	    --extra sweep --extra dev --extra benchmarks --group models --output-file requirements.lock pyproject.toml
 
 check-newest:  ## the suite on the newest releases, whatever the ranges: says what broke
 	$(PYTHON) -m venv --clear $(if $(TORCH),,--system-site-packages) .venv-newest

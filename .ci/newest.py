@@ -54,7 +54,8 @@ def main() -> int:
     extras = project["project"]["optional-dependencies"]
     if options.torch:
         _install(*shlex.split(options.torch))
-    _install(*unbounded([*project["project"]["dependencies"], *extras["sweep"], *extras["dev"]]))
+    needed = [*project["project"]["dependencies"], *extras["sweep"], *extras["dev"]]
+    _install(*unbounded([*needed, *extras["benchmarks"]]))
     _install("--no-deps", *project["dependency-groups"]["models"])
     _install("--no-deps", "--no-build-isolation", "--editable", ".")
     command = [sys.executable, "-m", "pytest", "-q", "--maxfail=10", "--tb=short", *for_pytest]
