@@ -10,7 +10,7 @@ term, or what it names). One way for all:
 4. the best of these held four times harder, four times less, and four times harder at three times
    the rate.
 
-Each is trained as in any run, but given up after two broken checks in a row, and judged on check
+Each is trained as in any run, but given up after three broken checks in a row, and judged on check
 items alone, by the rule that chooses checkpoints: among the checks that kept the retain set and
 spoke on, the one nearest to its level; where a setting has none, by how far the least harmful of
 its checks is from both.
@@ -31,7 +31,7 @@ MOST = 8
 RATES = 4  # that are tried one stride apart
 STRIDE = 3.0
 HARDER = 4.0
-PATIENCE = 2  # broken checks in a row
+PATIENCE = 3  # broken checks in a row: some methods harm the retain set first and mend it later
 
 
 @dataclass(frozen=True)
