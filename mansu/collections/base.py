@@ -4,11 +4,12 @@ Whatever it is made of, a study is given a set of it as facts and the templates 
 (:class:`mansu.data.facts.FactSet`). A template says how a fact is put into words and what continues
 it where an option is the answer, so it is the template that tells a sentence to complete from
 options behind letters; what is trained on, what is asked, and what could be answered without
-knowing follow from it. All of it is multiple choice, and is scored as such (``mansu.metrics.mcq``).
+knowing follow from it. All of it is multiple choice, and is scored as such (``mansu.metrics.mcq``);
+what a benchmark measures beside that is made of the same answers, and of what the model writes.
 """
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ from mansu.data.companions import Companions
 from mansu.data.facts import FactSet
 from mansu.data.pairs import Pair, build_pairs
 from mansu.data.templates import Fact
+from mansu.metrics.figures import Asked, Figure, Writing
 from mansu.models.cache import cache_folder
 from mansu.paths import expand
 
@@ -42,6 +44,14 @@ def _alone(_facts: FactSet) -> Companions:
     return Companions()
 
 
+def _no_figures(_asked: Asked) -> Iterable[Figure]:
+    return ()
+
+
+def _nothing_overall(_means: Mapping[tuple[str, str], float]) -> Mapping[str, float]:
+    return {}
+
+
 @dataclass(frozen=True)
 class Collection:
     """Sets of questions under one name.
@@ -62,6 +72,11 @@ class Collection:
             Raises:
                 InputError: The set gives no pair with this tokenizer.
         masked: Whether none of its texts may be shown.
+        every_option: Whether a question offers all options of a fact, as many of each, or four.
+        writing: How a model answers in its own words, where that is measured.
+        figures: The benchmark's own figures of a set, as it was asked.
+        overall: Figures of all sets together, by their names: from the means of the others, by role
+            or part and name; none where one of them is missing.
     """
 
     name: str
@@ -69,3 +84,12 @@ class Collection:
     companions: Callable[[FactSet], Companions] = _alone
     pairs: "Pairs" = build_pairs
     masked: bool = False
+    every_option: bool = False
+    writing: Writing | None = None
+    figures: Callable[[Asked], Iterable[Figure]] = _no_figures
+    overall: Callable[[Mapping[tuple[str, str], float]], Mapping[str, float]] = _nothing_overall
+
+    @property
+    def has_figures(self) -> bool:
+        """Whether the benchmark measures anything in its own way."""
+        return self.figures is not _no_figures

@@ -15,7 +15,11 @@ Tokens = tuple[int, ...]
 
 
 def check_fits(
-    fact_set: FactSet, tokenizer: "PreTrainedTokenizerBase", rows: int, context: int | None
+    fact_set: FactSet,
+    tokenizer: "PreTrainedTokenizerBase",
+    rows: int,
+    context: int | None,
+    written: int = 0,
 ) -> None:
     """Refuses a set with a fact that a model cannot be asked in some wording.
 
@@ -27,6 +31,7 @@ def check_fits(
         tokenizer: The model's tokenizer.
         rows: How many tokens the model has an embedding for.
         context: How many tokens it reads at most; None where nothing limits it.
+        written: How many tokens it is to write behind a prompt.
 
     Raises:
         InputError: naming fact, template and what does not fit.
@@ -45,7 +50,7 @@ def check_fits(
             prompt = token_ids(tokenizer, template.render(fact))
             said = [template.follow(fact, option) for option in fact.options]
             options = {text.strip(): tails[text].continuation_ids for text in said}
-            misfits = _misfits(prompt, options, asked.get(prompt), rows, context)
+            misfits = _misfits(prompt, options, asked.get(prompt), rows, context, written)
             for misfit in misfits:
                 raise InputError(
                     f"{fact_set.path}: the fact {fact.id!r} cannot be asked with template "
@@ -60,6 +65,7 @@ def _misfits(
     same: Fact | None,
     rows: int,
     context: int | None,
+    written: int,
 ) -> Iterator[str]:
     """What does not fit, with the way out."""
     if not prompt:
@@ -82,9 +88,11 @@ def _misfits(
             f"the tokenizer gives token {highest:,}, and the model has embeddings for {rows:,}, so "
             "the two do not belong together; restore the model's own tokenizer files"
         )
-    length = len(prompt) + max(map(len, options.values()))
+    longest = max(map(len, options.values()))
+    length = len(prompt) + max(longest, written)
     if context is not None and length > context:
+        what = "longest option" if longest >= written else "what is to be written"
         yield (
-            f"prompt and longest option have {length:,} tokens, and the model reads {context:,} at "
-            "most; shorten them"
+            f"prompt and {what} have {length:,} tokens, and the model reads {context:,} at most; "
+            "shorten them"
         )

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from mansu.data.templates import Fact, Template
 from mansu.errors import InputError
 
+OPTIONS = 4  # of a question, where nothing else is said
+
 
 @dataclass(frozen=True)
 class Item:
@@ -28,7 +30,7 @@ class Item:
 
 
 def build_items(
-    facts: Sequence[Fact], templates: Sequence[Template], seed: int, options: int = 4
+    facts: Sequence[Fact], templates: Sequence[Template], seed: int, options: int = OPTIONS
 ) -> tuple[Item, ...]:
     """Asks for every fact under every template, fact by fact.
 

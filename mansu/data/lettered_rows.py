@@ -7,6 +7,7 @@ from typing import Any
 from mansu.data.facts import FactSet
 from mansu.data.letters import ABOUT, LETTERS, OPTIONS, lettered
 from mansu.data.making import make_fact, make_set
+from mansu.data.rows import text_at, texts_at, value_at
 from mansu.data.templates import Fact
 from mansu.errors import InputError, quote
 
@@ -71,20 +72,18 @@ def _question(
     row: Mapping[str, Any], columns: Columns, where: str, group: str | None
 ) -> Fact | None:
     """A row's question; None where two of its options are alike."""
-    question = _text(row, columns.question, where)
+    question = text_at(row, columns.question, where)
     if isinstance(columns.choices, str):
-        choices = _at(row, columns.choices, where)
-        if not isinstance(choices, list) or not all(isinstance(c, str) for c in choices):
-            raise InputError(f"{where}: {columns.choices!r} must be a list of texts.")
+        choices = texts_at(row, columns.choices, where)
     else:
-        choices = [_text(row, name, where) for name in columns.choices]
+        choices = [text_at(row, name, where) for name in columns.choices]
     if len(choices) != OPTIONS:
         raise InputError(f"{where}: it has {len(choices)} options, and a question has {OPTIONS}.")
     if not all(choice.strip() for choice in choices):
         raise InputError(f"{where}: an option is blank; give it words or leave the row out.")
     if columns.group is not None:
-        group = _text(row, columns.group, where).replace("_", " ")
-    place = _place(_at(row, columns.answer, where), columns.answer, where)
+        group = text_at(row, columns.group, where).replace("_", " ")
+    place = _place(value_at(row, columns.answer, where), columns.answer, where)
     if len({choice.strip() for choice in choices}) < OPTIONS:
         return None
     wrong = [choice for index, choice in enumerate(choices) if index != place]
@@ -100,21 +99,3 @@ def _place(answer: Any, name: str, where: str) -> int:
             f"{LETTERS[0]} to {LETTERS[-1]}, not {quote(answer)[:20]}."
         )
     return place
-
-
-def _text(row: Mapping[str, Any], name: str, where: str) -> str:
-    text = _at(row, name, where)
-    if not isinstance(text, str) or not text.strip():
-        raise InputError(f"{where}: {name!r} must be a text that is not blank.")
-    return text
-
-
-def _at(row: Mapping[str, Any], name: str, where: str) -> Any:
-    """What stands in a column, or in a field of one."""
-    found: Any = row
-    for part in name.split("."):
-        if not isinstance(found, Mapping) or part not in found:
-            there = ", ".join(map(str, row))
-            raise InputError(f"{where}: there is no column {name!r}; there are {there}.")
-        found = found[part]
-    return found

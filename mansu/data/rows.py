@@ -1,6 +1,7 @@
 """Rows of a benchmark: from a folder on this machine, or from the hub through ``datasets``."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -111,3 +112,47 @@ def _fetch(source: Source) -> Rows:
         reason = f", and the hub does not give them ({type(error).__name__})"
         raise InputError(_missing(source, reason)) from None
     return tuple(dict(row) for row in table)  # pyright: ignore
+
+
+def value_at(row: Mapping[str, Any], name: str, where: str) -> Any:
+    """What stands in a column, or in a field of one (``a.b``).
+
+    Args:
+        row: The row.
+        name: The column.
+        where: What the row is called in an error.
+
+    Raises:
+        InputError: There is no such column.
+    """
+    found: Any = row
+    for part in name.split("."):
+        if not isinstance(found, Mapping) or part not in found:
+            there = ", ".join(map(str, row))
+            raise InputError(f"{where}: there is no column {name!r}; there are {there}.")
+        found = found[part]
+    return found
+
+
+def text_at(row: Mapping[str, Any], name: str, where: str) -> str:
+    """The text in a column.
+
+    Raises:
+        InputError: There is no such column, or no text in it.
+    """
+    text = value_at(row, name, where)
+    if not isinstance(text, str) or not text.strip():
+        raise InputError(f"{where}: {name!r} must be a text that is not blank.")
+    return text
+
+
+def texts_at(row: Mapping[str, Any], name: str, where: str) -> list[str]:
+    """The list of texts in a column.
+
+    Raises:
+        InputError: There is no such column, or no such list in it.
+    """
+    texts = value_at(row, name, where)
+    if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+        raise InputError(f"{where}: {name!r} must be a list of texts.")
+    return texts

@@ -11,16 +11,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from transformers import DynamicCache
 
 from mansu.data.encoding import token_ids
 from mansu.data.items import Item
-from mansu.errors import RunError
-from mansu.metrics.generation import end_tokens
-from mansu.models import LanguageModel, pad
+from mansu.metrics.greedy import batch_alike, go_on
+from mansu.models import LanguageModel
 
 TOKENS = 16
-BATCH_PROMPTS = 32
 
 
 @dataclass(frozen=True)
@@ -100,10 +97,8 @@ def listen(
     allowed = {t: torch.tensor(list(k), device=model.device) for t, k in kinds.items()}
     means = {template: _Means(tokens) for template, tokens in allowed.items()}
     kind, new = np.zeros(len(items)), [[] for _ in items]
-    # Prompts of one length alone, so that no padding stands between a prompt and what follows it.
-    order = sorted(range(len(items)), key=lambda i: len(prompts[i]))
-    for chosen in _batches(order, prompts):
-        first, tokens = _go_on(model, [prompts[i] for i in chosen])
+    for chosen in batch_alike(prompts):
+        first, tokens = go_on(model, [prompts[i] for i in chosen], TOKENS)
         for row, i in enumerate(chosen):
             template = items[i].template_id
             means[template].add(first[row])
@@ -138,43 +133,3 @@ def is_degenerate(tokens: Sequence[int], text: str) -> bool:
         if times > 2 and 2 * len(filled) > len(tokens):
             return True
     return False
-
-
-def _batches(order: Sequence[int], prompts: Sequence[Sequence[int]]) -> list[list[int]]:
-    batches: list[list[int]] = []
-    for index in order:
-        last = batches[-1] if batches else []
-        if last and len(last) < BATCH_PROMPTS and len(prompts[last[0]]) == len(prompts[index]):
-            last.append(index)
-        else:
-            batches.append([index])
-    return batches
-
-
-def _go_on(
-    model: LanguageModel, prompts: Sequence[Sequence[int]]
-) -> tuple[torch.Tensor, list[list[int]]]:
-    """First next-token log-probabilities ``[prompts, vocabulary]``, and the greedy tokens."""
-    cache, batch = DynamicCache(), pad(prompts, model.pad_id, model.device)
-    ends, found = end_tokens(model), torch.empty(len(prompts), 0, dtype=torch.long)
-    first = torch.empty(0)
-    with torch.no_grad():
-        for step in range(TOKENS):
-            log_probs = model.log_probs(model.hidden(batch, cache)[:, -1])
-            if not log_probs.isfinite().all():
-                raise RunError(
-                    "The model's next-token logits are not finite, so it cannot be asked; choose "
-                    "dtype float32 if this is the original model, else a lower learning rate."
-                )
-            first = log_probs if step == 0 else first
-            best = log_probs.argmax(-1)
-            found = torch.cat([found, best[:, None].cpu()], 1)
-            batch = pad(best[:, None].tolist(), model.pad_id, model.device).behind(
-                batch.attention_mask
-            )
-    return first, [_until_end(row, ends) for row in found.tolist()]
-
-
-def _until_end(tokens: list[int], ends: set[int]) -> list[int]:
-    place = next((i for i, token in enumerate(tokens) if token in ends), len(tokens))
-    return tokens[:place]

@@ -9,7 +9,7 @@ from mansu.paths import short_name
 from mansu.study.attacked import attack_notes, attack_table, tuned
 from mansu.study.certificate import Certificate, certify
 from mansu.study.relearned import RELEARN, relearning_lines
-from mansu.study.rows import VIEWS
+from mansu.study.rows import BENCHMARK, VIEWS
 from mansu.study.rules.base import short
 from mansu.study.scorecard import Kind, Row, Rows, Scorecard, Verdict
 from mansu.study.state import FP, State, find_origin
@@ -48,6 +48,7 @@ def scorecard_table(card: Scorecard, width: int = 100) -> str:
         "",
         *columns(speech_table(rows), "ll" + "r" * (others // 2 + 1)),
         "",
+        *_benchmark(rows),
         *columns(permanence_rows(rows), "ll"),
         "",
         *columns(attribution_rows(rows), None),
@@ -74,14 +75,33 @@ def _head(card: Scorecard, width: int) -> list[str]:
 
 def accuracy_rows(rows: Rows) -> list[list[str]]:
     """Accuracies of every role in every state, and perplexities, a heading first."""
-    others = rows.origins[1:]
-    heads = [words for name in others for words in (find_origin(name).title, "change")]
-    table = [["accuracy", "", "n", "original", *heads]]
+    table = [_head_of("accuracy", rows)]
     places = [(_NAMES.get(role, name), name, view) for role, (name, view) in VIEWS.items()]
     for title, name, view in places:
         if rows.where(set=name, view=view, metric="accuracy"):
             table += _lines(title, rows, (name, view, "accuracy"), ".3f")
     return table + _lines("perplexity", rows, ("utility", "text", "perplexity"), ".2f")
+
+
+def benchmark_rows(rows: Rows) -> list[list[str]]:
+    """What benchmarks measure in their own way, a heading first; nothing where none does."""
+    own = rows.where(set=BENCHMARK, kind="value", origin="original", format=FP)
+    table = [_head_of("the benchmark's own", rows)] if own else []
+    for row in own:
+        title = f"{row.view}: {row.metric}".replace("_", " ")
+        table += _lines(title, rows, (row.set, row.view, row.metric), ".3f")
+    return table
+
+
+def _benchmark(rows: Rows) -> list[str]:
+    table = benchmark_rows(rows)
+    return [*columns(table, "llll" + "lr" * (len(rows.origins) - 1)), ""] if table else []
+
+
+def _head_of(what: str, rows: Rows) -> list[str]:
+    """A heading over :func:`_lines`."""
+    others = (find_origin(name).title for name in rows.origins[1:])
+    return [what, "", "n", "original", *(words for title in others for words in (title, "change"))]
 
 
 def _lines(title: str, rows: Rows, place: tuple[str, str, str], digits: str) -> list[list[str]]:

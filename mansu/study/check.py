@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from mansu.collections import draw_pairs, load_beside, load_set
+from mansu.collections import draw_pairs, find_collection, load_beside, load_set
 from mansu.data.companions import Companions, require_untrained
 from mansu.data.facts import FactSet, require_disjoint, several
 from mansu.data.fitting import check_fits
@@ -207,7 +207,9 @@ def _require_answers(model: str, sets: Sets, tokenizer: "PreTrainedTokenizerBase
 
     settings = read_config(find_model(model, weights=False)).get_text_config()
     for facts in sets.asked:
-        check_fits(facts, tokenizer, settings.vocab_size, context_of(settings))
+        writing = find_collection(facts.collection).writing
+        written = writing.tokens if writing else 0
+        check_fits(facts, tokenizer, settings.vocab_size, context_of(settings), written)
     read_text(tokenizer, utility_text(), settings.vocab_size, model)
     draw_pairs(sets.forget, tokenizer, count=1, seed=0, pool=sets.pool)
 

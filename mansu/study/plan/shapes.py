@@ -11,7 +11,6 @@ from typing import Any
 import torch
 from transformers import AutoModelForCausalLM, PretrainedConfig
 
-from mansu.metrics.speech import TOKENS
 from mansu.models import LanguageModel
 from mansu.models.families import family_of
 from mansu.models.folder import read_config
@@ -212,7 +211,7 @@ class Shapes:
 
         Behind the prompts, their log-probabilities and those of the token before are still there.
         """
-        then = batch.prompts * (batch.length + TOKENS) * self._cached
+        then = batch.prompts * (batch.length + batch.new) * self._cached
         then += 2 * self.kept_log_probs(batch.prompts) + self.log_probs(batch.prompts)
         means = templates * self._config.vocab_size * 8  # in float64
         return means + max(self._reading(batch), then)

@@ -6,7 +6,7 @@ cutting words into short pieces, more of them than the models' tokenizers make.
 
 import re
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from mansu.attacks import find_attack
 from mansu.attacks.base import ask
 from mansu.attacks.relearning.halves import halve
 from mansu.attacks.relearning.lessons import TAUGHT_ITEMS, UNTAUGHT_ITEMS
-from mansu.collections import draw_pairs
+from mansu.collections import draw_pairs, find_collection
 from mansu.data.encoding import encode, token_ids
 from mansu.data.examples import Example
 from mansu.data.facts import FactSet
@@ -24,6 +24,7 @@ from mansu.data.pairs import Pair
 from mansu.data.text import utility_text
 from mansu.metrics import speech
 from mansu.metrics.batching import batch_tails
+from mansu.metrics.greedy import batch_alike
 from mansu.metrics.mcq import prompt_batches
 from mansu.metrics.perplexity import BATCH_WINDOWS, window_length
 from mansu.models import LanguageModel
@@ -32,6 +33,7 @@ from mansu.study.check import Sets
 from mansu.study.config import StudyConfig
 from mansu.study.stages.draw import DRAW_SEED, MEASURED, TWINS, draw_items
 from mansu.study.stages.fisher import build_training_examples, fisher_sample
+from mansu.study.stages.write import asked_sets, written_items
 from mansu.unlearn.prior import contexts_of
 
 # Letters a piece, where no tokenizer is at hand. Tokenizers of 32k words and more average above 4
@@ -49,12 +51,14 @@ class Scoring:
         shared: Tokens that all of them begin with, read once.
         tails: Continuations that are read beyond their first token, in groups that run one after
             the other.
+        new: Tokens that the model goes on with.
     """
 
     prompts: int
     length: int
     shared: int
     tails: tuple["Tails", ...] = ()
+    new: int = 0
 
     @property
     def read(self) -> int:
@@ -139,7 +143,7 @@ def read_workload(config: StudyConfig, model: LanguageModel, sets: Sets) -> Work
     return Workload(
         pairs=draw_pairs(forget, tokenizer, config.pairs, DRAW_SEED, sets.pool),
         measured=[b for role in (*MEASURED, *TWINS) for b in _scoring(model, items.get(role, ()))],
-        spoken=_speaking(model, items["open"]),
+        spoken=[*_speaking(model, items["open"], speech.TOKENS), *_writing(model, sets, items)],
         spoken_templates=len({item.template_id for item in items["open"]}),
         checked=[batch for role in checks for batch in _scoring(model, role)],
         attacked=_attacking(model, forget) if tunes(config) else [],
@@ -178,10 +182,19 @@ def _scoring(model: LanguageModel, items: Sequence[Item]) -> list[Scoring]:
     return batches
 
 
-def _speaking(model: LanguageModel, items: Sequence[Item]) -> list[Scoring]:
-    prompts = sorted((token_ids(model.tokenizer, i.prompt.rstrip()) for i in items), key=len)
-    batches = speech._batches(range(len(prompts)), prompts)
-    return [Scoring(len(chosen), len(prompts[chosen[0]]), 0) for chosen in batches]
+def _speaking(model: LanguageModel, items: Sequence[Item], new: int) -> list[Scoring]:
+    prompts = [token_ids(model.tokenizer, item.prompt.rstrip()) for item in items]
+    batches = batch_alike(prompts)
+    return [Scoring(len(chosen), len(prompts[chosen[0]]), 0, new=new) for chosen in batches]
+
+
+def _writing(
+    model: LanguageModel, sets: Sets, items: Mapping[str, Sequence[Item]]
+) -> Iterator[Scoring]:
+    for role, facts in asked_sets(sets).items():
+        if writing := find_collection(facts.collection).writing:
+            answered = written_items(items, role, writing.template)
+            yield from _speaking(model, answered, writing.tokens)
 
 
 def _attacking(model: LanguageModel, forget: FactSet) -> list[Scoring]:

@@ -23,11 +23,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mansu.collections import draw_pairs
+from mansu.collections import draw_pairs, find_collection
 from mansu.data.encoding import encode
 from mansu.data.facts import FactSet
 from mansu.data.far import build_far_items, build_reverse_items
-from mansu.data.items import Item, build_items
+from mansu.data.items import OPTIONS, Item, build_items
 from mansu.data.pairs import Pair
 from mansu.registry import plugs
 from mansu.study.cache.stage import stage
@@ -107,15 +107,15 @@ def draw_items(
         **asked,
         "open": spread((*asked["forget_seen"], *asked["forget_held_out"]), spoken),
         "forget_reverse": spread(build_reverse_items(forget, DRAW_SEED), beside),
-        "retain": _ask(retain.held_out_facts, retain.standard, most),
+        "retain": _ask(retain.held_out_facts, retain.standard, most, offered(retain)),
         "retain_more": _of_each(
             sets.retain_more, lambda kept: _ask(kept.held_out_facts, kept.standard, most), most
         ),
-        "utility": _ask(utility.facts, utility.standard, most),
+        "utility": _ask(utility.facts, utility.standard, most, offered(utility)),
         "neighbours": _ask(near.facts, near.standard, most) if near else (),
         "far_utility": _ask(wide.facts, wide.standard, most) if wide else (),
         **_of_the_twin(sets, tokenizer, beside),
-        "check_forget": _ask(forget.facts, forget.seen, check),
+        "check_forget": _ask(forget.facts, forget.seen, check, offered(forget)),
         "check_retain": _of_each(sets.kept, lambda kept: _ask(kept.train, kept.seen, check), check),
     }
 
@@ -150,14 +150,22 @@ def _of_a_set(
     """A set under seen, held-out and far templates."""
     far = build_far_items(facts.facts, facts.far, DRAW_SEED, tokenizer, sets.pool)
     return {
-        f"{name}_seen": _ask(facts.facts, facts.seen, most),
-        f"{name}_held_out": _ask(facts.facts, facts.held_out, most),
+        f"{name}_seen": _ask(facts.facts, facts.seen, most, offered(facts)),
+        f"{name}_held_out": _ask(facts.facts, facts.held_out, most, offered(facts)),
         f"{name}_far": spread(far, most_far),
     }
 
 
-def _ask(facts: Sequence, templates: Sequence, most: int) -> tuple[Item, ...]:
-    return spread(build_items(facts, templates, DRAW_SEED), most)
+def offered(facts: FactSet) -> int:
+    """How many options a question of a set offers."""
+    every = find_collection(facts.collection).every_option
+    return min(len(fact.options) for fact in facts.facts) if every else OPTIONS
+
+
+def _ask(
+    facts: Sequence, templates: Sequence, most: int, options: int = OPTIONS
+) -> tuple[Item, ...]:
+    return spread(build_items(facts, templates, DRAW_SEED, options), most)
 
 
 def _of_each(

@@ -4,6 +4,7 @@ import importlib.metadata
 from typing import Any
 
 from mansu.attacks import find_attack
+from mansu.collections import find_collection
 from mansu.errors import NoResultError
 from mansu.study.attacked import attack_rows
 from mansu.study.cache.stage import Upstream, stage
@@ -13,6 +14,8 @@ from mansu.study.rows import (
     depth_rows,
     keep_items,
     level_rows,
+    own_rows,
+    questions_of,
     speech_rows,
     structure_rows,
     weight_rows,
@@ -26,7 +29,8 @@ from mansu.study.stages.depth import measure_depth, measure_depths
 from mansu.study.stages.draw import draw
 from mansu.study.stages.floor import floor
 from mansu.study.stages.localize import choose_circuit
-from mansu.study.stages.measure import measure, measure_all
+from mansu.study.stages.measure import Behaviour, measure, measure_all
+from mansu.study.stages.write import answer, answer_all, asked_sets, questions, writes
 from mansu.study.state import FP, State, states
 
 VERSIONED = ("mansu", "torch", "transformers", "bitsandbytes", "nnsight")
@@ -38,7 +42,8 @@ def _before(run: Run) -> list[Upstream]:
     attributed: list[Upstream] = [(attribute, (state,)) for state in asked]
     deep: list[Upstream] = [(measure_depth, (state,)) for state in asked]
     attacked = [call for name in run.config.attacks for call in attack_calls(run, name)]
-    return [*measured, (floor, ()), *attributed, *deep, *attacked]
+    answered: list[Upstream] = [(answer, (state,)) for state in asked if writes(run)]
+    return [*measured, (floor, ()), *attributed, *deep, *attacked, *answered]
 
 
 def attacked_rows(run: Run) -> Rows:
@@ -70,6 +75,17 @@ def _without_numbers(error: NoResultError, run: Run) -> Scorecard:
     return _card(run, word=error.word, verdicts=verdicts, **nothing)
 
 
+def benchmark_rows(run: Run, behaviours: dict[State, Behaviour]) -> Rows:
+    """What the benchmarks among a run's sets measure in their own way."""
+    figured = {
+        role: questions_of(facts, questions(draw(run).items, role), run.tokenizer)
+        for role, facts in asked_sets(run.sets).items()
+        if find_collection(facts.collection).has_figures
+    }
+    said = answer_all(run, tuple(behaviours))
+    return own_rows(behaviours, {state: found.sets for state, found in said.items()}, figured)
+
+
 @stage("scorecard", "run", after=_before, ending=".json", without=_without_numbers)
 def judge(run: Run) -> Scorecard:
     """Compares all states and decides the rules."""
@@ -91,6 +107,7 @@ def judge(run: Run) -> Scorecard:
                 State("unlearned", run.config.target),
             ),
             *attacked_rows(run),
+            *benchmark_rows(run, behaviours),
         ]
     )
     held_out = behaviours[State("original", FP)].roles.get("forget_held_out")

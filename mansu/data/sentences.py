@@ -1,0 +1,130 @@
+"""Questions that are answered by sentences, and the same answers in other words."""
+
+import random
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from mansu.data.facts import FactSet
+from mansu.data.pairs import Pair, Prompt, pair_of, prompt_of
+from mansu.data.templates import Fact, Template
+from mansu.errors import InputError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+TEXT = "Question: {subject}\nAnswer:"
+ASKED = Template("asked", TEXT, "question", "seen", joint=" ")
+
+
+@dataclass(frozen=True)
+class Paraphrased(Template):
+    """A template whose facts are answered in other words; wrong options stay as they are.
+
+    Attributes:
+        paraphrases: The right answer in other words, by the fact's id.
+    """
+
+    paraphrases: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+    def follow(self, fact: Fact, option: str) -> str:
+        """The option, the right one in other words."""
+        return super().follow(fact, self.paraphrases[fact.id] if option == fact.answer else option)
+
+
+def paraphrased(paraphrases: Mapping[str, str]) -> Paraphrased:
+    """The same question, for answers in other words."""
+    return Paraphrased("paraphrased", TEXT, "question", "held_out", " ", None, paraphrases)
+
+
+def renamed_pairs(
+    facts: FactSet,
+    tokenizer: "PreTrainedTokenizerBase",
+    count: int,
+    seed: int,
+    pool: Sequence[Fact] = (),
+) -> tuple[Pair, ...]:
+    """Draws pairs of a question and the same question about somebody else, each at most once.
+
+    Who a question is about is told by the group: the words, each with a capital, that most of its
+    questions share. The other one is of another group, with a name of as many tokens. The answers
+    part where the right one and a wrong one do. [O]
+
+    Args:
+        facts: The questions.
+        tokenizer: The model's.
+        count: Pairs wanted.
+        seed: Seed of the draw.
+        pool: Further facts, which no pair needs.
+
+    Raises:
+        InputError: ``count`` is not positive, or no question names somebody for whom another
+            group's name could stand.
+    """
+    if count < 1:
+        raise InputError(f"At least 1 attribution pair is needed, not {count}.")
+    rng, names, found = random.Random(seed), find_names(facts.facts), []
+    for fact in rng.sample(facts.facts, len(facts.facts)):
+        pairs = [*_renamed(fact, names, tokenizer, rng)] if len(found) < count else []
+        if pairs:
+            found.append(min(pairs, key=lambda pair: len(pair.clean)))
+    if found:
+        return tuple(found)
+    raise InputError(
+        f"The set {facts.name!r} gives no clean/corrupted pair: no question names somebody for "
+        "whom a name of as many tokens stands in another group; choose another set or model."
+    )
+
+
+def find_names(facts: Sequence[Fact]) -> dict[str, str]:
+    """Whom the questions of each group are about; nobody where no two of them share a name."""
+    groups: dict[str, list[str]] = {}
+    for fact in facts:
+        groups.setdefault(fact.group or "", []).append(fact.subject)
+    everywhere = Counter(n for asked in groups.values() for n in {*_capitals(asked)})
+    found = {}
+    for group, asked in groups.items():
+        shared = Counter(name for name in _capitals(asked) if everywhere[name] == 1)
+        likely = [name for name, times in shared.items() if times > 1]
+        if likely:
+            found[group] = max(likely, key=lambda name: (shared[name], len(name.split())))
+    return found
+
+
+def _capitals(questions: Sequence[str]) -> Iterator[str]:
+    """Every run of capitalised words of each question, once a question; not its first word."""
+    for question in questions:
+        words = [word.strip('?,.;:"()') for word in question.split()]
+        words = [word.removesuffix("'s").removesuffix("’s") for word in words]
+        runs = {
+            " ".join(words[first:end])
+            for first in range(1, len(words))
+            for end in range(first + 1, len(words) + 1)
+            if all(word[:1].isupper() for word in words[first:end])
+        }
+        yield from runs
+
+
+def _renamed(
+    fact: Fact,
+    names: Mapping[str, str],
+    tokenizer: "PreTrainedTokenizerBase",
+    rng: random.Random,
+) -> Iterator[Pair]:
+    own = names.get(fact.group or "")
+    clean = prompt_of(ASKED, fact, tokenizer) if own and own in fact.subject else None
+    if own is None or clean is None:
+        return
+    others = [name for name in names.values() if name != own]
+    for name in rng.sample(others, len(others)):
+        other = prompt_of(ASKED, replace(fact, subject=fact.subject.replace(own, name)), tokenizer)
+        if other is None or len(other.tokens) != len(clean.tokens):
+            continue
+        for wrong in fact.distractors:
+            said = prompt_of(ASKED, replace(fact, answer=wrong), tokenizer)
+            if said is not None and said.tokens == clean.tokens:
+                pair = pair_of(ASKED, clean, Prompt(fact.id, other.tokens, said.answer))
+                if pair is not None:
+                    yield pair
+        return

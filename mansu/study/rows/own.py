@@ -1,0 +1,121 @@
+"""Rows on what a benchmark measures in its own way."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mansu.collections import find_collection
+from mansu.data.encoding import encode
+from mansu.data.facts import FactSet
+from mansu.data.items import Item
+from mansu.metrics.figures import Asked, Figure
+from mansu.metrics.mcq import McqScores
+from mansu.metrics.significance import accuracy_interval
+from mansu.study.rows.kept import references
+from mansu.study.scorecard import Row, Rows
+from mansu.study.state import State
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+    from mansu.metrics.written import Written
+    from mansu.study.stages.measure import Behaviour
+
+BENCHMARK = "benchmark"  # the set of these rows; a view is a set's role, or a part of one
+ALL = "all"
+
+
+@dataclass(frozen=True)
+class Questions:
+    """A set and its drawn questions.
+
+    Attributes:
+        facts: The set.
+        items: Its questions, by the role that they were drawn for.
+        tokens: Tokens of each option, ``[items, options]``.
+    """
+
+    facts: FactSet
+    items: Mapping[str, Sequence[Item]]
+    tokens: np.ndarray
+
+
+def questions_of(
+    facts: FactSet, items: Mapping[str, Sequence[Item]], tokenizer: "PreTrainedTokenizerBase"
+) -> Questions:
+    """A set with its questions, and how long their options are for a model."""
+    tokens = [
+        [len(encode(tokenizer, item.prompt, option).continuation_ids) for option in item.options]
+        for asked in items.values()
+        for item in asked
+    ]
+    return Questions(facts, items, np.array(tokens))
+
+
+def own_rows(
+    measured: "Mapping[State, Behaviour]",
+    written: "Mapping[State, Mapping[str, Written]]",
+    sets: Mapping[str, Questions],
+) -> Rows:
+    """The figures of every set whose collection has any, in every state.
+
+    Args:
+        measured: Behaviour by state.
+        written: What each state wrote, by the set's role.
+        sets: The sets, by role.
+    """
+    rows: list[Row] = []
+    means: dict[State, dict[tuple[str, str], float]] = {state: {} for state in measured}
+    for role, asked in sets.items():
+        found = {
+            state: [*_figures(role, asked, behaviour.roles, written.get(state, {}).get(role))]
+            for state, behaviour in measured.items()
+        }
+        facts = [item.fact_id for items in asked.items.values() for item in items]
+        rows += _rows(role, found, facts)
+        for state, figures in found.items():
+            means[state] |= {(f.part or role, f.name): float(f.values.mean()) for f in figures}
+    return Rows([*rows, *_overall(sets, means)])
+
+
+def _figures(
+    role: str, asked: Questions, scored: Mapping[str, McqScores], said: "Written | None"
+) -> Iterator[Figure]:
+    """A set's figures in one state."""
+    collection = find_collection(asked.facts.collection)
+    parts = [scored[name] for name, items in asked.items.items() if items]
+    values = np.concatenate([scores.log_probs for scores in parts])
+    answers = np.concatenate([scores.answers for scores in parts])
+    groups = {fact.id: fact.group for fact in asked.facts.facts}
+    items = tuple(item for role in asked.items.values() for item in role)
+    named = tuple(groups[item.fact_id] for item in items)
+    yield from collection.figures(Asked(role, items, answers, -values / asked.tokens, named, said))
+
+
+def _rows(
+    role: str, found: Mapping[State, Sequence[Figure]], facts: Sequence[str]
+) -> Iterator[Row]:
+    for state, figures in found.items():
+        for number, figure in enumerate(figures):
+            own = [facts[place] for place in map(int, figure.places)]
+            address = (BENCHMARK, figure.part or role, figure.name, state.origin, state.format)
+            mean = accuracy_interval(figure.values, own)
+            yield Row(*address, "value", mean.value, mean.low, mean.high, mean.n)
+            for kind, other in references(state, found):
+                change = accuracy_interval(figure.values - found[other][number].values, own)
+                yield Row(*address, kind, change.value, change.low, change.high, change.n)
+
+
+def _overall(
+    sets: Mapping[str, Questions], means: Mapping[State, Mapping[tuple[str, str], float]]
+) -> Iterator[Row]:
+    for name in dict.fromkeys(asked.facts.collection for asked in sets.values()):
+        found = {state: find_collection(name).overall(values) for state, values in means.items()}
+        for state, figures in found.items():
+            for figure, value in figures.items():
+                address = (BENCHMARK, ALL, figure, state.origin, state.format)
+                yield Row(*address, "value", value)
+                for kind, other in references(state, found):
+                    yield Row(*address, kind, value - found[other][figure])
