@@ -23,7 +23,7 @@ from mansu.models.knowing import KNOWN, knowing_folder
 from mansu.models.recipes import TINY
 from mansu.study.alone import judge_alone
 from mansu.study.cache.records import write_text
-from mansu.study.card_text import columns
+from mansu.study.cells import columns
 from mansu.study.config import make_config
 from mansu.study.folders import Folders
 from mansu.study.pipeline import run_study

@@ -42,6 +42,7 @@ floor: str = ""  # magnitude floor; not given, the method's own; 'none' is the a
 target: str = "nf4"  # format whose bins in_loop, the floor and the account aim at
 formats: list = ["nf4"]  # deployment formats to measure beside full precision
 attacks: list = []  # attacks after the study, such as relearn,prompts
+retrained: str = ""  # model that was trained without the forget set, measured beside; a folder or a hub id
 device: str = "cpu"  # torch device
 dtype: str = "float32"  # full precision: what weights are held and trained in (float32, bfloat16, float16)
 memory_mb: int = 2048  # memory that attribution may take on top of the model, in MB

@@ -48,6 +48,10 @@ def _no_figures(_asked: Asked) -> Iterable[Figure]:
     return ()
 
 
+def _nothing_against(_now: Asked, _retrained: Asked) -> Mapping[str, float]:
+    return {}
+
+
 def _nothing_overall(_means: Mapping[tuple[str, str], float]) -> Mapping[str, float]:
     return {}
 
@@ -73,8 +77,10 @@ class Collection:
                 InputError: The set gives no pair with this tokenizer.
         masked: Whether none of its texts may be shown.
         every_option: Whether a question offers all options of a fact, as many of each, or four.
-        writing: How a model answers in its own words, where that is measured.
+        writing: How a model answers in its own words, under the templates where that is measured.
         figures: The benchmark's own figures of a set, as it was asked.
+        against: Figures of the forget set beside a model that was trained without it, by name: as
+            the one was asked, and the other.
         overall: Figures of all sets together, by their names: from the means of the others, by role
             or part and name; none where one of them is missing.
     """
@@ -85,8 +91,9 @@ class Collection:
     pairs: "Pairs" = build_pairs
     masked: bool = False
     every_option: bool = False
-    writing: Writing | None = None
+    writing: tuple[Writing, ...] = ()
     figures: Callable[[Asked], Iterable[Figure]] = _no_figures
+    against: Callable[[Asked, Asked], Mapping[str, float]] = _nothing_against
     overall: Callable[[Mapping[tuple[str, str], float]], Mapping[str, float]] = _nothing_overall
 
     @property

@@ -7,7 +7,8 @@ what the benchmark measures retention on; ``tofu:real`` has ``tofu:real_authors`
 Source: Maini et al. 2024 (arXiv 2401.06121); the dataset ``locuslab/TOFU``, configurations
 ``forget10_perturbed`` and so on, whose one split is ``train``. A question offers the answer among
 the wrong ones that the dataset has. Figures (:mod:`mansu.metrics.truth`): probability, ROUGE-L
-recall of at most 128 tokens, truth ratio, of which retain and utility sets give the model utility.
+recall of at most 128 tokens, truth ratio, of which retain and utility sets give the model utility;
+forget quality where a retrained model is given (``--retrained``).
 The authors put questions through each model's own chat form; here all are asked in one [O].
 """
 
@@ -24,7 +25,13 @@ from mansu.data.sentences import ASKED, paraphrased, renamed_pairs
 from mansu.data.templates import Fact
 from mansu.errors import InputError
 from mansu.metrics.figures import Asked, Figure, Writing
-from mansu.metrics.truth import model_utility, normalized_probability, rate_truth, truth_ratio
+from mansu.metrics.truth import (
+    forget_quality,
+    model_utility,
+    normalized_probability,
+    rate_truth,
+    truth_ratio,
+)
 from mansu.registry import refusal
 
 AUTHORS = ("forget01", "forget05", "forget10", "retain")
@@ -92,6 +99,13 @@ def figures(asked: Asked) -> Iterable[Figure]:
         yield Figure("truth_ratio", rate_truth(ratios, better), told, part)
 
 
+def against(now: Asked, retrained: Asked) -> Mapping[str, float]:
+    """Forget quality."""
+    told, models = now.under("paraphrased"), (now, retrained)
+    ratios = (truth_ratio(one.right(told), one.wrong(told), "geometric") for one in models)
+    return {"forget_quality": forget_quality(*ratios)}
+
+
 def overall(means: Mapping[tuple[str, str], float]) -> Mapping[str, float]:
     """Model utility, where all that it is made of was measured."""
     if any(place not in means for place in KEPT):
@@ -104,7 +118,8 @@ COLLECTION = Collection(
     load,
     pairs=renamed_pairs,
     every_option=True,
-    writing=Writing(128, "asked", stemmed=True),
+    writing=(Writing(128, "asked", stemmed=True),),
     figures=figures,
+    against=against,
     overall=overall,
 )

@@ -1,6 +1,7 @@
 """Rows of a benchmark: from a folder on this machine, or from the hub through ``datasets``."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -80,7 +81,9 @@ def read_rows(source: Source) -> Rows:
 def _files(source: Source) -> list[Path]:
     """The files of a split, all of one kind."""
     for ending in _KINDS:
-        found = sorted(source.folder.glob(f"{source.split}*{ending}"))
+        # The split's own: those of forget_qa_icl are none of forget_qa.
+        own = re.compile(rf"{re.escape(source.split)}([-.].*)?{re.escape(ending)}")
+        found = sorted(f for f in source.folder.glob(f"*{ending}") if own.fullmatch(f.name))
         if found:
             return found
     return []

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from mansu.data.facts import FactSet
+from mansu.data.making import FEWEST
 from mansu.data.pairs import Pair, Prompt, pair_of, prompt_of
 from mansu.data.templates import Fact, Template
 from mansu.errors import InputError
@@ -75,6 +76,18 @@ def renamed_pairs(
         f"The set {facts.name!r} gives no clean/corrupted pair: no question names somebody for "
         "whom a name of as many tokens stands in another group; choose another set or model."
     )
+
+
+def others_of(answers: Sequence[str], place: int, count: int = FEWEST) -> list[str]:
+    """Wrong answers where a dataset has none: those of the questions that come next.
+
+    Args:
+        answers: The answers of all questions.
+        place: The question's.
+        count: How many; fewer where there are no more.
+    """
+    later = (*answers[place + 1 :], *answers[:place])
+    return [text for text in dict.fromkeys(later) if text != answers[place]][:count]
 
 
 def find_names(facts: Sequence[Fact]) -> dict[str, str]:

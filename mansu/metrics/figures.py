@@ -19,12 +19,14 @@ class Writing:
         template: The template whose prompts are answered.
         ends: Texts that end an answer, beside the model's own end; they are no part of it.
         stemmed: Whether words are compared by their stems.
+        cut: Whether the right answer is cut to as many tokens, too.
     """
 
     tokens: int
     template: str
     ends: tuple[str, ...] = ()
     stemmed: bool = False
+    cut: bool = False
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""TOFU's figures: probability, truth ratio, model utility, all from losses per token.
+"""TOFU's figures: probability, truth ratio, forget quality, model utility, from losses per token.
 
 Source: Maini et al. 2024 (arXiv 2401.06121), section 3 and the authors' code. An answer's
 probability is its tokens' geometric mean, p(a|q)^(1/|a|) = exp(-loss). The authors' code takes the
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
-from scipy.stats import hmean
+from scipy.stats import hmean, ks_2samp
 
 # mean: of the wrong answers' probabilities. geometric: of their losses.
 Together = Literal["mean", "geometric"]
@@ -52,6 +52,17 @@ def rate_truth(ratios: np.ndarray, better: Better) -> np.ndarray:
         return np.maximum(0, 1 - ratios)
     with np.errstate(divide="ignore"):  # 0 is as far from 1 as can be
         return np.minimum(ratios, 1 / ratios)
+
+
+def forget_quality(unlearned: np.ndarray, retrained: np.ndarray) -> float:
+    """How like two models' truth ratios on the forget set are, as the p-value of a two-sample
+    Kolmogorov-Smirnov test: small where they can be told apart.
+
+    Args:
+        unlearned: Truth ratios (``geometric``) of the unlearned model.
+        retrained: Those of a model that was trained without the forget set.
+    """
+    return float(ks_2samp(unlearned, retrained).pvalue)  # pyright: ignore
 
 
 def model_utility(figures: Sequence[float]) -> float:

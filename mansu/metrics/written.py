@@ -59,7 +59,11 @@ def write(
         done += len(chosen)
         report(done, len(items))
     texts = [_until(str(model.tokenizer.decode(t, skip_special_tokens=True)), writing) for t in new]
-    return compare(texts, [item.options[item.answer].strip() for item in items], writing.stemmed)
+    answers = [item.options[item.answer].strip() for item in items]
+    if writing.cut:
+        ids = (token_ids(model.tokenizer, answer)[: writing.tokens] for answer in answers)
+        answers = [str(model.tokenizer.decode(list(one), skip_special_tokens=True)) for one in ids]
+    return compare(texts, answers, writing.stemmed)
 
 
 def compare(texts: Sequence[str], answers: Sequence[str], stemmed: bool) -> Written:

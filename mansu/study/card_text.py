@@ -7,11 +7,13 @@ from mansu.attacks import find_attack
 from mansu.data.facts import several
 from mansu.paths import short_name
 from mansu.study.attacked import attack_notes, attack_table, tuned
+from mansu.study.benchmark_text import benchmark_text
+from mansu.study.cells import cell, columns, head_of, lines_of, number
 from mansu.study.certificate import Certificate, certify
 from mansu.study.relearned import RELEARN, relearning_lines
-from mansu.study.rows import BENCHMARK, VIEWS
+from mansu.study.rows import VIEWS
 from mansu.study.rules.base import short
-from mansu.study.scorecard import Kind, Row, Rows, Scorecard, Verdict
+from mansu.study.scorecard import Kind, Rows, Scorecard, Verdict
 from mansu.study.state import FP, State, find_origin
 
 _NAMES = {
@@ -48,7 +50,7 @@ def scorecard_table(card: Scorecard, width: int = 100) -> str:
         "",
         *columns(speech_table(rows), "ll" + "r" * (others // 2 + 1)),
         "",
-        *_benchmark(rows),
+        *benchmark_text(rows),
         *columns(permanence_rows(rows), "ll"),
         "",
         *columns(attribution_rows(rows), None),
@@ -75,48 +77,12 @@ def _head(card: Scorecard, width: int) -> list[str]:
 
 def accuracy_rows(rows: Rows) -> list[list[str]]:
     """Accuracies of every role in every state, and perplexities, a heading first."""
-    table = [_head_of("accuracy", rows)]
+    table = [head_of("accuracy", rows)]
     places = [(_NAMES.get(role, name), name, view) for role, (name, view) in VIEWS.items()]
     for title, name, view in places:
         if rows.where(set=name, view=view, metric="accuracy"):
-            table += _lines(title, rows, (name, view, "accuracy"), ".3f")
-    return table + _lines("perplexity", rows, ("utility", "text", "perplexity"), ".2f")
-
-
-def benchmark_rows(rows: Rows) -> list[list[str]]:
-    """What benchmarks measure in their own way, a heading first; nothing where none does."""
-    own = rows.where(set=BENCHMARK, kind="value", origin="original", format=FP)
-    table = [_head_of("the benchmark's own", rows)] if own else []
-    for row in own:
-        title = f"{row.view}: {row.metric}".replace("_", " ")
-        table += _lines(title, rows, (row.set, row.view, row.metric), ".3f")
-    return table
-
-
-def _benchmark(rows: Rows) -> list[str]:
-    table = benchmark_rows(rows)
-    return [*columns(table, "llll" + "lr" * (len(rows.origins) - 1)), ""] if table else []
-
-
-def _head_of(what: str, rows: Rows) -> list[str]:
-    """A heading over :func:`_lines`."""
-    others = (find_origin(name).title for name in rows.origins[1:])
-    return [what, "", "n", "original", *(words for title in others for words in (title, "change"))]
-
-
-def _lines(title: str, rows: Rows, place: tuple[str, str, str], digits: str) -> list[list[str]]:
-    """A metric in every format, one line each: the original, then the others with their change."""
-    lines = []
-    for form in rows.formats:
-        first = rows.at(*place, State("original", form), "value")
-        cells = [_cell(first, digits)]
-        for origin in rows.origins[1:]:
-            state = State(origin, form)
-            cells.append(_cell(rows.at(*place, state, "value"), digits))
-            cells.append(_cell(rows.at(*place, state, "change"), "+" + digits))
-        count = "" if first.n is None else str(first.n)
-        lines.append([title if form == FP else "", short(form), count, *cells])
-    return lines
+            table += lines_of(title, rows, (name, view, "accuracy"), ".3f")
+    return table + lines_of("perplexity", rows, ("utility", "text", "perplexity"), ".2f")
 
 
 def speech_table(rows: Rows) -> list[list[str]]:
@@ -140,7 +106,7 @@ def speech_table(rows: Rows) -> list[list[str]]:
             states = [State(origin, form) for origin in rows.origins]
             found = [rows.find("forget", view, metric, state, kind) for state in states]
             if any(found):
-                cells = [_number(row, digits) for row in found]
+                cells = [number(row, digits) for row in found]
                 table.append([title if form == FP else "", short(form), *cells])
     return table
 
@@ -151,7 +117,7 @@ def permanence_rows(rows: Rows) -> list[list[str]]:
     table = [["permanence", ""]]
     for form in rows.formats[1:]:
         for origin in (*rows.origins[1:], "original"):
-            gap = _cell(rows.at(*place, State(origin, form), "gap"), "+.3f")
+            gap = cell(rows.at(*place, State(origin, form), "gap"), "+.3f")
             own = {
                 "unlearned": f"PTQ gap ({short(form)} - FP)",
                 "original": "  the original's own",
@@ -203,7 +169,7 @@ def attribution_rows(rows: Rows) -> list[list[str]]:
         found = [rows.find("forget", view, metric, state, "change") for state in compared]
         found += [rows.find("forget", view, metric, state, "gap") for state in floors]
         if any(found):
-            table.append([name, *("" if row is None else _cell(row, ".3f") for row in found)])
+            table.append([name, *("" if row is None else cell(row, ".3f") for row in found)])
     return table
 
 
@@ -260,9 +226,9 @@ def verdict_lines(verdicts: Sequence[Verdict], width: int = 100) -> list[str]:
 def certificate_rows(found: Certificate) -> list[list[str]]:
     """The worst of all that was tried and where it was found, a heading first."""
     table = [["certificate", "worst", "where"]]
-    for name, cell in found.cells.items():
-        digits = "+.3f" if cell.row.kind == "change" else ".3f"
-        table.append([name, _cell(cell.row, digits), cell.place])
+    for name, worst in found.cells.items():
+        digits = "+.3f" if worst.row.kind == "change" else ".3f"
+        table.append([name, cell(worst.row, digits), worst.place])
     return table
 
 
@@ -270,27 +236,3 @@ def _certificate(card: Scorecard, width: int) -> list[str]:
     found = certify([card])
     told = textwrap.wrap(f"{found.word}: {found.basis}", width)
     return [*columns(certificate_rows(found), "lrl"), *told]
-
-
-def columns(rows: Sequence[Sequence[str]], sides: str | None) -> list[str]:
-    """Aligned lines, a rule below the first; ``sides`` has ``l`` or ``r`` a column, None all l."""
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    sides = sides or "l" * len(widths)
-    lines = []
-    for row in rows:
-        cells = zip(row, widths, sides, strict=True)
-        padded = [cell.rjust(w) if side == "r" else cell.ljust(w) for cell, w, side in cells]
-        lines.append("  ".join(padded).rstrip())
-    lines.insert(1, "-" * max(map(len, lines)))
-    return lines
-
-
-def _cell(row: Row, digits: str) -> str:
-    """A number with its interval, if it has one."""
-    sign = "+" if digits.startswith("+") else ""
-    ends = "" if row.low is None else f" [{row.low:{sign}.2f},{row.high:{sign}.2f}]"
-    return _number(row, digits) + ends
-
-
-def _number(row: Row | None, digits: str) -> str:
-    return "" if row is None or row.value is None else f"{row.value:{digits}}"

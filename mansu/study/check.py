@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from mansu.collections import draw_pairs, find_collection, load_beside, load_set
+from mansu.collections import draw_pairs, find_writing, load_beside, load_set
 from mansu.data.companions import Companions, require_untrained
 from mansu.data.facts import FactSet, require_disjoint, several
 from mansu.data.fitting import check_fits
@@ -103,6 +103,8 @@ def check(config: StudyConfig, tokenizer: "Callable[[], PreTrainedTokenizerBase 
     find_method(config.method).refuse(config.model, config.settings)
     require_device(config.device)
     _require_plugs(config, sets)
+    if config.retrained:
+        _require_retrained(config)
     found = tokenizer()
     if found is not None:
         _require_answers(config.model, sets, found)
@@ -184,6 +186,15 @@ def _require_plugs(config: StudyConfig, sets: Sets) -> None:
         find_attack(name).usable(sets.forget, sets.companions)
 
 
+def _require_retrained(config: StudyConfig) -> None:
+    from mansu.models.pairing import require_pair
+
+    try:
+        require_pair(config.model, config.retrained)
+    except InputError as error:
+        raise InputError(f"retrained: {error}") from None
+
+
 def _require_sides(retain: FactSet) -> None:
     for side, use in _SIDES.items():
         if not any(fact.split == side for fact in retain.facts):
@@ -207,7 +218,7 @@ def _require_answers(model: str, sets: Sets, tokenizer: "PreTrainedTokenizerBase
 
     settings = read_config(find_model(model, weights=False)).get_text_config()
     for facts in sets.asked:
-        writing = find_collection(facts.collection).writing
+        writing = find_writing(facts)
         written = writing.tokens if writing else 0
         check_fits(facts, tokenizer, settings.vocab_size, context_of(settings), written)
     read_text(tokenizer, utility_text(), settings.vocab_size, model)

@@ -125,6 +125,9 @@ class StudyConfig:
     target: Target = setting("nf4", "format whose bins in_loop, the floor and the account aim at")
     formats: Formats = setting(("nf4",), "deployment formats to measure beside full precision")
     attacks: Attacks = setting((), "attacks after the study, such as relearn,prompts")
+    retrained: str = setting(
+        "", "model that was trained without the forget set, measured beside; a folder or a hub id"
+    )
     device: Name = setting("cpu", "torch device")
     dtype: Literal["float32", "bfloat16", "float16"] = setting(
         "float32", "full precision: what weights are held and trained in"
@@ -171,6 +174,7 @@ def make_config(values: dict[str, Any]) -> StudyConfig:
     sets["retain"] = ",".join(map(locate_set, several(config.retain))) or config.retain
     with suppress(OSError):  # no folder can have such a name, so it names something else
         sets["model"] = locate_model(config.model)
+        sets["retrained"] = config.retrained and locate_model(config.retrained)
     return dataclasses.replace(config, **sets)  # pyright: ignore
 
 

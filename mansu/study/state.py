@@ -4,7 +4,7 @@ Every measurement is addressed by one. An origin is a plug (:mod:`mansu.study.or
 format (:mod:`mansu.quant.formats`).
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
@@ -14,6 +14,7 @@ from mansu.registry import load, plugs
 if TYPE_CHECKING:
     from mansu.models import LanguageModel
     from mansu.study.cache.stage import Upstream
+    from mansu.study.config import StudyConfig
     from mansu.study.run import Run
 
 ORIGINS, FORMATS = "mansu.study.origins", "mansu.quant.formats"
@@ -52,6 +53,8 @@ class Origin:
         place: The folder of what is measured of it: one shared by all methods, or the run's own.
         after: The stages that make the weights, with their arguments.
         look: Its colour and the shape of its points on every chart.
+        asked: Whether a run has it.
+        reads: Fingerprints of what else its weights are read from.
     """
 
     name: str
@@ -60,6 +63,8 @@ class Origin:
     place: Literal["shared", "run"] = "run"
     after: "Callable[[Run], list[Upstream]]" = lambda run: []
     look: tuple[str, str] = ("#56b4e9", "cross")
+    asked: "Callable[[StudyConfig], bool]" = lambda config: True
+    reads: "Callable[[Run], Sequence[str]]" = lambda run: ()
 
 
 def find_origin(name: str) -> Origin:
@@ -83,15 +88,18 @@ def origins() -> tuple[str, ...]:
 
 
 def states(run: "Run") -> tuple[State, ...]:
-    """What is measured of a run: every origin in full precision and in the asked formats."""
+    """What is measured of a run: each of its origins in full precision and the asked formats."""
     asked = (FP, *run.config.formats)
-    return tuple(State(origin, form) for origin in origins() for form in asked)
+    found = (name for name in origins() if find_origin(name).asked(run.config))
+    return tuple(State(origin, form) for origin in found for form in asked)
 
 
 def files_of(run: "Run", state: State) -> list[Any]:
-    """What makes a state: the files of its plugs, and the libraries that its format calls."""
+    """What makes a state: the files of its plugs, the libraries that its format calls, and what
+    its weights are read from."""
     libraries = load(FORMATS, "FORMAT", state.format).libraries
-    return [plugs(ORIGINS)[state.origin], plugs(FORMATS)[state.format], *libraries]
+    files = [plugs(ORIGINS)[state.origin], plugs(FORMATS)[state.format]]
+    return [*files, *libraries, *find_origin(state.origin).reads(run)]
 
 
 @contextmanager

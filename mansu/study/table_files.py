@@ -9,7 +9,7 @@ import pandas as pd
 
 from mansu.errors import InputError, saving
 from mansu.scratch import replacing
-from mansu.study.card_text import columns
+from mansu.study.cells import columns
 from mansu.study.tables.base import HIGH, LOW, Table
 
 _MARKS = {"✓": r"\checkmark", "✗": r"$\times$", "–": "--", "Δ": r"$\Delta$", "−": "$-$"}

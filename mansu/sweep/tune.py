@@ -16,7 +16,7 @@ import yaml
 
 from mansu.errors import InputError, RunError
 from mansu.study.cache.records import write_text
-from mansu.study.card_text import columns
+from mansu.study.cells import columns
 from mansu.study.config import StudyConfig, make_config
 from mansu.study.folders import study_folders
 from mansu.study.tuning import (

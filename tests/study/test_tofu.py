@@ -1,5 +1,7 @@
 """TOFU: rows of the real schema about made-up authors, through a whole run."""
 
+import copy
+import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -7,10 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from scipy.stats import ks_2samp
 
 from mansu.cli import main
 from mansu.collections import load_set
 from mansu.collections.tofu import KEPT
+from mansu.models.swap import swapped
 from mansu.study.card_text import scorecard_table
 from mansu.study.config import make_config
 from mansu.study.folders import Folders
@@ -209,3 +213,50 @@ def test_another_schema_is_refused_in_one_sentence(refused, own: Path) -> None:
     long = [row | {"question": row["question"] * 20} for row in rows]
     write(own, "forget10", long)
     assert "the model reads" in refused("tofu:forget10")
+
+
+def test_beside_a_model_that_never_read_the_set_forget_quality_is_told(
+    run: Run, tiny, tmp_path: Path
+) -> None:
+    apart = copy.deepcopy(tiny.module)
+    with torch.no_grad():
+        for weight in apart.parameters():
+            weight.add_(0.05 * weight.std() * torch.randn_like(weight))
+    folder = tmp_path / "retrained"
+    apart.save_pretrained(folder)
+    tiny.tokenizer.save_pretrained(folder)
+    config = dataclasses.replace(run.config, retrained=str(folder))
+    beside = Run(config, Folders(tmp_path / "b", run.shared), model=tiny)
+    card = run_study(beside)
+    state = State("retrained", "fp")
+    items = draw(beside).items["forget_held_out"]
+
+    def ratios(model) -> list[float]:
+        with swapped(tiny.module, dict(model.named_parameters())):
+            found = []
+            for item in items:
+                each = [loss(tiny, item.prompt, option) for option in item.options]
+                right = each.pop(item.answer)
+                found.append(np.exp(right - np.mean(each)))
+            return found
+
+    quality = card.rows.at("benchmark", "forget", "forget_quality", ORIGINAL, "value").value
+    expected = ks_2samp(ratios(tiny.module), ratios(apart)).pvalue
+    assert quality == pytest.approx(expected)
+    unlearned = State("unlearned", "fp")
+    assert card.rows.find("benchmark", "forget", "forget_quality", unlearned, "change")
+    assert not card.rows.find("benchmark", "forget", "forget_quality", state, "value")
+    assert card.rows.find("forget", "seen", "accuracy", state, "value")
+    text = scorecard_table(card)
+    assert "forget: forget quality" in text
+    assert "--retrained" not in text
+    assert "--retrained" in scorecard_table(run_study(run))
+
+
+def test_a_retrained_model_that_cannot_be_one_is_refused(own: Path, tmp_path: Path, capsys) -> None:
+    words = ["run", "--model", "tiny-llama", "--top-k", "2", "--out", str(tmp_path / "out")]
+    for other in ("tiny-qwen3", "tiny-llama", str(tmp_path / "nowhere")):
+        assert main([*words, "--retrained", other]) == 2
+        said = capsys.readouterr().err
+        assert said.startswith("mansu: retrained: ")
+        assert said.count("\n") == 1

@@ -2,7 +2,7 @@
 
 import textwrap
 
-from mansu.study.card_text import columns
+from mansu.study.cells import columns
 from mansu.study.plan.moments import Kind, Moment
 from mansu.study.plan.plan import Plan, stages_of
 from mansu.study.plan.workload import PIECE

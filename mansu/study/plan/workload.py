@@ -15,7 +15,7 @@ from mansu.attacks import find_attack
 from mansu.attacks.base import ask
 from mansu.attacks.relearning.halves import halve
 from mansu.attacks.relearning.lessons import TAUGHT_ITEMS, UNTAUGHT_ITEMS
-from mansu.collections import draw_pairs, find_collection
+from mansu.collections import draw_pairs, find_writing
 from mansu.data.encoding import encode, token_ids
 from mansu.data.examples import Example
 from mansu.data.facts import FactSet
@@ -192,7 +192,7 @@ def _writing(
     model: LanguageModel, sets: Sets, items: Mapping[str, Sequence[Item]]
 ) -> Iterator[Scoring]:
     for role, facts in asked_sets(sets).items():
-        if writing := find_collection(facts.collection).writing:
+        if writing := find_writing(facts):
             answered = written_items(items, role, writing.template)
             yield from _speaking(model, answered, writing.tokens)
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mansu.collections import find_collection
+from mansu.collections import Collection, find_collection
 from mansu.data.encoding import encode
 from mansu.data.facts import FactSet
 from mansu.data.items import Item
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 BENCHMARK = "benchmark"  # the set of these rows; a view is a set's role, or a part of one
 ALL = "all"
+RETRAINED = "retrained"  # the origin
 
 
 @dataclass(frozen=True)
@@ -69,29 +70,42 @@ def own_rows(
     rows: list[Row] = []
     means: dict[State, dict[tuple[str, str], float]] = {state: {} for state in measured}
     for role, asked in sets.items():
-        found = {
-            state: [*_figures(role, asked, behaviour.roles, written.get(state, {}).get(role))]
+        collection = find_collection(asked.facts.collection)
+        answers = {
+            state: _asked(role, asked, behaviour.roles, written.get(state, {}).get(role))
             for state, behaviour in measured.items()
         }
+        found = {state: [*collection.figures(given)] for state, given in answers.items()}
         facts = [item.fact_id for items in asked.items.values() for item in items]
         rows += _rows(role, found, facts)
         for state, figures in found.items():
             means[state] |= {(f.part or role, f.name): float(f.values.mean()) for f in figures}
+        if role == "forget":
+            rows += _against(answers, collection)
     return Rows([*rows, *_overall(sets, means)])
 
 
-def _figures(
+def _asked(
     role: str, asked: Questions, scored: Mapping[str, McqScores], said: "Written | None"
-) -> Iterator[Figure]:
-    """A set's figures in one state."""
-    collection = find_collection(asked.facts.collection)
+) -> Asked:
+    """A set as one state was asked it."""
     parts = [scored[name] for name, items in asked.items.items() if items]
     values = np.concatenate([scores.log_probs for scores in parts])
     answers = np.concatenate([scores.answers for scores in parts])
     groups = {fact.id: fact.group for fact in asked.facts.facts}
     items = tuple(item for role in asked.items.values() for item in role)
     named = tuple(groups[item.fact_id] for item in items)
-    yield from collection.figures(Asked(role, items, answers, -values / asked.tokens, named, said))
+    return Asked(role, items, answers, -values / asked.tokens, named, said)
+
+
+def _against(answers: Mapping[State, Asked], collection: Collection) -> Iterator[Row]:
+    """What every other state is beside the retrained model in its format, where there is one."""
+    found = {
+        state: collection.against(asked, other)
+        for state, asked in answers.items()
+        if (other := answers.get(State(RETRAINED, state.format))) and state.origin != RETRAINED
+    }
+    return _scalars("forget", found)
 
 
 def _rows(
@@ -112,10 +126,15 @@ def _overall(
     sets: Mapping[str, Questions], means: Mapping[State, Mapping[tuple[str, str], float]]
 ) -> Iterator[Row]:
     for name in dict.fromkeys(asked.facts.collection for asked in sets.values()):
-        found = {state: find_collection(name).overall(values) for state, values in means.items()}
-        for state, figures in found.items():
-            for figure, value in figures.items():
-                address = (BENCHMARK, ALL, figure, state.origin, state.format)
-                yield Row(*address, "value", value)
-                for kind, other in references(state, found):
-                    yield Row(*address, kind, value - found[other][figure])
+        overall = find_collection(name).overall
+        yield from _scalars(ALL, {state: overall(values) for state, values in means.items()})
+
+
+def _scalars(view: str, found: Mapping[State, Mapping[str, float]]) -> Iterator[Row]:
+    """Figures that are no mean over questions, by state."""
+    for state, figures in found.items():
+        for name, value in figures.items():
+            address = (BENCHMARK, view, name, state.origin, state.format)
+            yield Row(*address, "value", value)
+            for kind, other in references(state, found):
+                yield Row(*address, kind, value - found[other][name])

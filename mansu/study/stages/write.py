@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from mansu.collections import find_collection
+from mansu.collections import find_writing
 from mansu.data.facts import MASK, FactSet
 from mansu.data.items import Item
 from mansu.metrics.written import Written, write
@@ -51,7 +51,7 @@ def written_items(
 
 def writes(run: Run) -> bool:
     """Whether anything is written at all."""
-    return any(find_collection(s.collection).writing for s in asked_sets(run.sets).values())
+    return any(find_writing(facts) for facts in asked_sets(run.sets).values())
 
 
 def _before(run: Run, state: State) -> list[Upstream]:
@@ -72,7 +72,7 @@ def answer(run: Run, state: State) -> Answered:
     found = {}
     with in_state(run, state) as model:
         for role, facts in asked_sets(run.sets).items():
-            writing = find_collection(facts.collection).writing
+            writing = find_writing(facts)
             if writing is None:
                 continue
             items = written_items(draw(run).items, role, writing.template)

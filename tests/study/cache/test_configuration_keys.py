@@ -42,6 +42,7 @@ DEPENDENT: dict[str, set[str]] = {
     "target": TRAINED,
     "formats": {"scorecard"},
     "attacks": {"scorecard"},
+    "retrained": {"scorecard"},
     "device": set(),
     "memory_mb": set(),
 }
@@ -59,6 +60,7 @@ OTHER = {
     "target": "fp4",
     "formats": (),
     "attacks": ("relearn",),
+    "retrained": "tiny-llama",
     "device": "cuda",
     "dtype": "bfloat16",
 }

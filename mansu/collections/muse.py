@@ -1,0 +1,108 @@
+"""MUSE: news or books that a model has read, asked about and recited.
+
+``muse:news`` and ``muse:books`` are questions about what is to be forgotten, ``muse:news-retain``
+and ``muse:books-retain`` about what is to be kept; ``muse:news-verbatim`` and
+``muse:books-verbatim`` are passages to be forgotten. The model is one that has been trained on the
+texts.
+
+Source: Shi et al. 2024 (arXiv 2407.06460); the datasets ``muse-bench/MUSE-News`` and
+``muse-bench/MUSE-Books``, configurations ``knowmem`` and ``verbmem``. Figures, as shares and not in
+percent: KnowMem, ROUGE-L F1 of 32 tokens behind the dataset's own examples; VerbMem, ROUGE-L F1 of
+128 tokens against as many of the passage. The dataset has no wrong answers: a question's are those
+of the next questions [O]. PrivLeak is not measured.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from mansu.collections.base import Collection, sets_folder
+from mansu.data.facts import FactSet
+from mansu.data.making import FEWEST, make_fact, make_set
+from mansu.data.pairs import Pair, build_pairs
+from mansu.data.passages import PASSAGE, cut_pairs
+from mansu.data.rows import Source, read_rows, text_at
+from mansu.data.sentences import ASKED, TEXT, others_of
+from mansu.data.templates import Fact, Template
+from mansu.errors import InputError
+from mansu.metrics.figures import Asked, Figure, Writing
+from mansu.registry import refusal
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+HUBS = {"news": "muse-bench/MUSE-News", "books": "muse-bench/MUSE-Books"}
+KINDS = ("", "-retain", "-verbatim")
+ENDS = ("\n\n", "\nQuestion", "Question:")
+
+
+def load(part: str) -> FactSet:
+    """Questions or passages of one corpus."""
+    corpus, _, kind = part.partition("-")
+    if part not in (known := [name + kind for name in HUBS for kind in KINDS]):
+        raise InputError(refusal(part, known))
+    if kind == "verbatim":
+        rows, templates = _rows(corpus, "verbmem", "forget"), [PASSAGE]
+        told = _texts(rows, "prompt", "gt")
+    else:
+        split = f"{kind or 'forget'}_qa"
+        examples = _texts(_rows(corpus, "knowmem", f"{split}_icl"), "question", "answer")
+        told = _texts(_rows(corpus, "knowmem", split), "question", "answer")
+        templates = [_behind(examples)]
+    answers = [answer for _, answer in told]
+    if len(set(answers)) <= FEWEST:
+        raise InputError(f"{len(set(answers))} answers differ, and {FEWEST + 1} are needed.")
+    facts = [
+        make_fact(subject, answer, others_of(answers, place), id=f"row {place}")
+        for place, (subject, answer) in enumerate(told)
+    ]
+    return make_set(facts, templates, source=f"{HUBS[corpus]} (arXiv 2407.06460)")
+
+
+def _rows(corpus: str, name: str, split: str) -> Sequence[dict[str, Any]]:
+    return read_rows(Source(sets_folder() / "muse" / corpus / name, HUBS[corpus], name, split))
+
+
+def _texts(rows: Sequence[dict[str, Any]], *columns: str) -> list[tuple[str, ...]]:
+    """Columns of every row, without white space around them."""
+    return [
+        tuple(text_at(row, column, f"row {number}").strip() for column in columns)
+        for number, row in enumerate(rows)
+    ]
+
+
+def _behind(examples: Sequence[tuple[str, ...]]) -> Template:
+    """The question behind examples."""
+    shown = "".join(f"Question: {asked}\nAnswer: {said}\n\n" for asked, said in examples)
+    if "{subject}" in shown:
+        raise InputError("an example holds the text {subject}; change it.")
+    return Template(ASKED.id, shown + TEXT, "question", "seen", joint=" ")
+
+
+def draw_pairs(
+    facts: FactSet,
+    tokenizer: "PreTrainedTokenizerBase",
+    count: int,
+    seed: int,
+    pool: Sequence[Fact] = (),
+) -> tuple[Pair, ...]:
+    """Passages are cut to one length; questions are paired with others as long."""
+    draw = cut_pairs if facts.seen == (PASSAGE,) else build_pairs
+    return draw(facts, tokenizer, count, seed, pool)
+
+
+def figures(asked: Asked) -> Iterable[Figure]:
+    """KnowMem or VerbMem."""
+    if asked.written is not None:
+        for name, template in (("knowmem", ASKED), ("verbmem", PASSAGE)):
+            places = asked.under(template.id)
+            if len(places):
+                yield Figure(name, asked.written.f1, places)
+
+
+COLLECTION = Collection(
+    "muse",
+    load,
+    pairs=draw_pairs,
+    writing=(Writing(32, ASKED.id, ENDS), Writing(128, PASSAGE.id, cut=True)),
+    figures=figures,
+)

@@ -1,0 +1,59 @@
+"""Passages that a model may know by heart: a beginning, and how it goes on."""
+
+import random
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from mansu.data.facts import FactSet
+from mansu.data.pairs import Pair, Prompt, pair_of, prompt_of
+from mansu.data.templates import Fact, Template
+from mansu.errors import InputError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+PASSAGE = Template("passage", "{subject}", "cloze", "seen", joint=" ")
+LONGEST = 64  # tokens of a passage's beginning in a pair
+
+
+def cut_pairs(
+    facts: FactSet,
+    tokenizer: "PreTrainedTokenizerBase",
+    count: int,
+    seed: int,
+    pool: Sequence[Fact] = (),
+) -> tuple[Pair, ...]:
+    """Draws pairs of two passages' beginnings, the last tokens of each, each clean one once. [O]
+
+    Args:
+        facts: The passages.
+        tokenizer: The model's.
+        count: Pairs wanted.
+        seed: Seed of the draw.
+        pool: Further passages, which no pair needs.
+
+    Raises:
+        InputError: ``count`` is not positive, or no two passages go on differently.
+    """
+    if count < 1:
+        raise InputError(f"At least 1 attribution pair is needed, not {count}.")
+    found = (prompt_of(PASSAGE, fact, tokenizer) for fact in facts.facts)
+    prompts = [prompt for prompt in found if prompt is not None]
+    rng, pairs = random.Random(seed), []
+    for clean in rng.sample(prompts, len(prompts)):
+        others = [other for other in prompts if other.answer[0] != clean.answer[0]]
+        if others and len(pairs) < count:
+            other = rng.choice(others)
+            length = min(len(clean.tokens), len(other.tokens), LONGEST)
+            pair = pair_of(PASSAGE, _last(clean, length), _last(other, length))
+            pairs += [pair] if pair is not None else []
+    if pairs:
+        return tuple(pairs)
+    raise InputError(
+        f"The set {facts.name!r} gives no clean/corrupted pair: no two of its passages go on with "
+        "another token; choose another set or model."
+    )
+
+
+def _last(prompt: Prompt, length: int) -> Prompt:
+    return Prompt(prompt.fact_id, prompt.tokens[-length:], prompt.answer)

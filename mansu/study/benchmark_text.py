@@ -1,0 +1,28 @@
+"""What benchmarks measure in their own way, as aligned plain text."""
+
+from mansu.study.cells import columns, head_of, lines_of
+from mansu.study.rows import BENCHMARK, RETRAINED
+from mansu.study.scorecard import Rows
+from mansu.study.state import FP
+
+_ALONE = "no model trained without the forget set to compare with (mansu run --retrained)"
+
+
+def benchmark_rows(rows: Rows) -> list[list[str]]:
+    """What benchmarks measure in their own way, a heading first; nothing where none does."""
+    own = rows.where(set=BENCHMARK, kind="value", origin="original", format=FP)
+    table = [head_of("the benchmark's own", rows)] if own else []
+    for row in own:
+        title = f"{row.view}: {row.metric}".replace("_", " ")
+        table += lines_of(title, rows, (row.set, row.view, row.metric), ".3f")
+    return table
+
+
+def benchmark_text(rows: Rows) -> list[str]:
+    """The table as lines, with what it lacks; nothing where no set has such figures."""
+    table = benchmark_rows(rows)
+    if not table:
+        return []
+    compared = RETRAINED in rows.origins or not rows.where(set=BENCHMARK, view="forget")
+    sides = "llll" + "lr" * (len(rows.origins) - 1)
+    return [*columns(table, sides), *([] if compared else [_ALONE]), ""]
