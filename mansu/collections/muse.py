@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Any
 
 from mansu.collections.base import Collection, sets_folder
 from mansu.data.facts import FactSet
-from mansu.data.making import FEWEST, make_fact, make_set
+from mansu.data.making import make_set
 from mansu.data.pairs import Pair, build_pairs
 from mansu.data.passages import PASSAGE, cut_pairs
-from mansu.data.rows import Source, read_rows, text_at
-from mansu.data.sentences import ASKED, TEXT, others_of
+from mansu.data.rows import Source, columns_of, read_rows
+from mansu.data.sentences import ASKED, TEXT, open_facts
 from mansu.data.templates import Fact, Template
 from mansu.errors import InputError
 from mansu.metrics.figures import Asked, Figure, Writing
@@ -42,32 +42,18 @@ def load(part: str) -> FactSet:
         raise InputError(refusal(part, known))
     if kind == "verbatim":
         rows, templates = _rows(corpus, "verbmem", "forget"), [PASSAGE]
-        told = _texts(rows, "prompt", "gt")
+        told = columns_of(rows, "prompt", "gt")
     else:
         split = f"{kind or 'forget'}_qa"
-        examples = _texts(_rows(corpus, "knowmem", f"{split}_icl"), "question", "answer")
-        told = _texts(_rows(corpus, "knowmem", split), "question", "answer")
+        examples = columns_of(_rows(corpus, "knowmem", f"{split}_icl"), "question", "answer")
+        told = columns_of(_rows(corpus, "knowmem", split), "question", "answer")
         templates = [_behind(examples)]
-    answers = [answer for _, answer in told]
-    if len(set(answers)) <= FEWEST:
-        raise InputError(f"{len(set(answers))} answers differ, and {FEWEST + 1} are needed.")
-    facts = [
-        make_fact(subject, answer, others_of(answers, place), id=f"row {place}")
-        for place, (subject, answer) in enumerate(told)
-    ]
-    return make_set(facts, templates, source=f"{HUBS[corpus]} (arXiv 2407.06460)")
+    source = f"{HUBS[corpus]} (arXiv 2407.06460)"
+    return make_set(open_facts(told), templates, source=source)
 
 
 def _rows(corpus: str, name: str, split: str) -> Sequence[dict[str, Any]]:
     return read_rows(Source(sets_folder() / "muse" / corpus / name, HUBS[corpus], name, split))
-
-
-def _texts(rows: Sequence[dict[str, Any]], *columns: str) -> list[tuple[str, ...]]:
-    """Columns of every row, without white space around them."""
-    return [
-        tuple(text_at(row, column, f"row {number}").strip() for column in columns)
-        for number, row in enumerate(rows)
-    ]
 
 
 def _behind(examples: Sequence[tuple[str, ...]]) -> Template:

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -159,3 +159,15 @@ def texts_at(row: Mapping[str, Any], name: str, where: str) -> list[str]:
     if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
         raise InputError(f"{where}: {name!r} must be a list of texts.")
     return texts
+
+
+def columns_of(rows: Sequence[Mapping[str, Any]], *columns: str) -> list[tuple[str, ...]]:
+    """Texts of every row, without white space around them.
+
+    Raises:
+        InputError: A row lacks one.
+    """
+    return [
+        tuple(text_at(row, column, f"row {number}").strip() for column in columns)
+        for number, row in enumerate(rows)
+    ]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from mansu.data.facts import FactSet
-from mansu.data.making import FEWEST
+from mansu.data.making import FEWEST, make_fact
 from mansu.data.pairs import Pair, Prompt, pair_of, prompt_of
 from mansu.data.templates import Fact, Template
 from mansu.errors import InputError
@@ -88,6 +88,24 @@ def others_of(answers: Sequence[str], place: int, count: int = FEWEST) -> list[s
     """
     later = (*answers[place + 1 :], *answers[:place])
     return [text for text in dict.fromkeys(later) if text != answers[place]][:count]
+
+
+def open_facts(told: Sequence[tuple[str, ...]]) -> list[Fact]:
+    """Facts of a dataset without wrong answers: each has those of the questions that come next.
+
+    Args:
+        told: Question and answer of each row.
+
+    Raises:
+        InputError: Too few answers differ.
+    """
+    answers = [answer for _, answer in told]
+    if len(set(answers)) <= FEWEST:
+        raise InputError(f"{len(set(answers))} answers differ, and {FEWEST + 1} are needed.")
+    return [
+        make_fact(subject, answer, others_of(answers, place), id=f"row {place}")
+        for place, (subject, answer) in enumerate(told)
+    ]
 
 
 def find_names(facts: Sequence[Fact]) -> dict[str, str]:
