@@ -273,27 +273,32 @@ def test_its_accuracy_counts_the_likeliest_letter_of_the_harness_s_prompt(run: R
     )
 
 
-def test_a_saved_notebook_names_its_questions_and_holds_none_of_its_texts(
-    run: Run, tmp_path: Path
-) -> None:
+# Those that show pairs and questions; 00, 02 to 04, 06 and 07 are as clean, and a minute longer.
+NOTEBOOKS = ("01_localize_circuit", "05_quantize")
+
+
+def test_saved_notebooks_hold_none_of_its_texts(run: Run, tmp_path: Path) -> None:
     run_study(run)
-    config, saved = run.config, tmp_path / "05_quantize.ipynb"
+    config = run.config
     sets = {name: getattr(config, name) for name in ("model", "forget", "retain", "utility")}
     values = FAST | sets | {"out": str(run.folder), "shared": str(run.shared)}
-    given = [word for name, value in values.items() for word in ("-p", name, str(value))]
-    ended = subprocess.run(
-        [
-            *(sys.executable, "-m", "papermill", saved.name, str(saved), *given),
-            *("-y", "attacks: [prompts]"),
-        ],
-        cwd=repository() / "notebooks",
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert ended.returncode == 0, ended.stderr
-    told = saved.read_text(encoding="utf-8")
-    assert "row 1" in told
-    assert MASK in told
-    assert MARK not in told
+    told = {}
+    for name in NOTEBOOKS:
+        saved = tmp_path / f"{name}.ipynb"
+        given = [word for key, value in values.items() for word in ("-p", key, str(value))]
+        ended = subprocess.run(
+            [
+                *(sys.executable, "-m", "papermill", saved.name, str(saved), *given),
+                *("-y", "attacks: [prompts]"),
+            ],
+            cwd=repository() / "notebooks",
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert ended.returncode == 0, ended.stderr
+        told[name] = saved.read_text(encoding="utf-8")
+    assert {name for name, text in told.items() if MARK in text} == set()
+    assert "row 1" in told["05_quantize"]
+    assert MASK in told["05_quantize"]
