@@ -97,6 +97,11 @@ class Collection:
     overall: Callable[[Mapping[tuple[str, str], float]], Mapping[str, float]] = _nothing_overall
 
     @property
+    def compares(self) -> bool:
+        """Whether anything is measured beside a model that was trained without the forget set."""
+        return self.against is not _nothing_against
+
+    @property
     def has_figures(self) -> bool:
         """Whether the benchmark measures anything in its own way."""
         return self.figures is not _no_figures

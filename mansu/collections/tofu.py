@@ -6,23 +6,31 @@ what the benchmark measures retention on; ``tofu:real`` has ``tofu:real_authors`
 
 Source: Maini et al. 2024 (arXiv 2401.06121); the dataset ``locuslab/TOFU``, configurations
 ``forget10_perturbed`` and so on, whose one split is ``train``. A question offers the answer among
-the wrong ones that the dataset has. Figures (:mod:`mansu.metrics.truth`): probability, ROUGE-L
-recall of at most 128 tokens, truth ratio, of which retain and utility sets give the model utility;
+the wrong ones that the dataset has. Held out are the same question, for the answer in other words,
+and the question in other words. Figures (:mod:`mansu.metrics.truth`): probability, ROUGE-L recall
+of at most 128 new tokens, truth ratio, of which retain and utility sets give the model utility;
 forget quality where a retrained model is given (``--retrained``).
-The authors put questions through each model's own chat form; here all are asked in one [O].
+
+What differs from the authors' code [O]: all models are asked in one form, and theirs each in its
+own chat form; their losses count the token that ends an answer; they write up to 200 tokens, the
+prompt's included; they measure retention on all of ``retain``, and here it is the half that is not
+trained on. Both take a few hundred questions of a set (``--items``; forget quality depends on it).
 """
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
 from mansu.collections.base import Collection, sets_folder
+from mansu.data.companions import Companions
 from mansu.data.facts import FactSet
-from mansu.data.making import FEWEST, make_fact, make_set
-from mansu.data.rows import Source, read_rows, text_at, texts_at
+from mansu.data.making import make_fact, make_set
+from mansu.data.rows import Source, columns_of, read_rows, texts_at
 from mansu.data.sentences import ASKED, paraphrased, renamed_pairs
-from mansu.data.templates import Fact
 from mansu.errors import InputError
 from mansu.metrics.figures import Asked, Figure, Writing
 from mansu.metrics.truth import (
@@ -48,37 +56,57 @@ def load(part: str) -> FactSet:
     parts = REAL if part == "real" else (part,)
     if part not in (known := (*AUTHORS, *REAL, "real")):
         raise InputError(refusal(part, known))
-    found = [one for name in parts for one in _facts(name)]
-    fewest = min(len(fact.distractors) for fact, _ in found)
-    if fewest < FEWEST:
-        raise InputError(f"a question has {fewest} wrong answers, and {FEWEST} are needed.")
-    facts = [fact for fact, _ in found if len(fact.distractors) == fewest]
-    told = f"{len(facts)} questions with {fewest} wrong answers each"
-    left = len(found) - len(facts)
-    told += f"; {left} with more left out" if left else ""
+    rows = [row for name in parts for row in _rows(name)]
+    (count, _), *_ = Counter(len(row.wrong) for row in rows).most_common(1)
+    whole = [row for row in rows if len(row.wrong) >= count]
+    facts = [
+        make_fact(row.question, row.answer, row.wrong[:count], id=row.id, group=row.group)
+        for row in whole
+    ]
+    told = f"{len(facts)} questions with {count} wrong answers each"
+    told += f"; {len(rows) - len(whole)} with fewer left out" if len(whole) < len(rows) else ""
     templates = [ASKED]
     if part in AUTHORS:
-        templates.append(paraphrased({fact.id: other for fact, other in found}))
+        others = {row.id: row.paraphrase for row in whole}
+        asked = {row.id: row.rewording for row in whole}
+        templates += [paraphrased("paraphrased", others), paraphrased("reworded", others, asked)]
     origin = {"source": "locuslab/TOFU (arXiv 2401.06121)", "license": "MIT"}
     return make_set(facts, templates, description=told, **origin)
 
 
-def _facts(part: str) -> list[tuple[Fact, str]]:
-    """Facts of a part, each with its answer in other words."""
+@dataclass(frozen=True)
+class _Row:
+    id: str
+    question: str
+    answer: str
+    wrong: list[str]
+    group: str
+    rewording: str = ""
+    paraphrase: str = ""
+
+
+def _rows(part: str) -> Iterator[_Row]:
+    """The rows of a part, without white space around their texts."""
     name = f"{part}_perturbed"
-    rows = read_rows(Source(sets_folder() / "tofu" / name, "locuslab/TOFU", name, "train"))
-    return [_fact(row, part, number) for number, row in enumerate(rows)]
+    read = read_rows(Source(sets_folder() / "tofu" / name, "locuslab/TOFU", name, "train"))
+    columns = ["question", "answer"]
+    columns += ["paraphrased_question", "paraphrased_answer"] if part in AUTHORS else []
+    for number, (row, texts) in enumerate(zip(read, columns_of(read, *columns), strict=True)):
+        question, answer, *others = texts
+        told = texts_at(row, "perturbed_answer", f"row {number}")
+        wrong = [text.strip() for text in told if text.strip() != answer]
+        group = f"author {number // A_GROUP + 1}" if others else part
+        yield _Row(f"{part} {number}", question, answer, [*dict.fromkeys(wrong)], group, *others)
 
 
-def _fact(row: Mapping[str, Any], part: str, number: int) -> tuple[Fact, str]:
-    where = f"{part}, row {number}"
-    question, answer = (text_at(row, name, where) for name in ("question", "answer"))
-    wrong = [text for text in texts_at(row, "perturbed_answer", where) if text != answer]
-    wrong = list(dict.fromkeys(wrong))
-    author = part in AUTHORS
-    other = text_at(row, "paraphrased_answer", where) if author else answer
-    group = f"author {number // A_GROUP + 1}" if author else part
-    return make_fact(question, answer, wrong, id=f"{part} {number}", group=group), other
+def _beside(facts: FactSet) -> Companions:
+    """The kept authors, where they are here: their names stand for others' in pairs."""
+    if "forget" not in facts.name:
+        return Companions()
+    name = "tofu:retain"
+    with suppress(InputError):
+        return Companions(pool=replace(load("retain"), name=name, path=Path(name)))
+    return Companions()
 
 
 def figures(asked: Asked) -> Iterable[Figure]:
@@ -94,6 +122,8 @@ def figures(asked: Asked) -> Iterable[Figure]:
             order = np.searchsorted(asked.under("asked"), own)
             yield Figure("rouge_l", asked.written.recall[order], own, part)
         told = own if part else other  # the real ones have no other words
+        if not len(told):
+            continue
         ratios = truth_ratio(asked.right(told), asked.wrong(told))
         better = "closer_to_1" if asked.role == "forget" else "true_better"
         yield Figure("truth_ratio", rate_truth(ratios, better), told, part)
@@ -102,6 +132,8 @@ def figures(asked: Asked) -> Iterable[Figure]:
 def against(now: Asked, retrained: Asked) -> Mapping[str, float]:
     """Forget quality."""
     told, models = now.under("paraphrased"), (now, retrained)
+    if not len(told):
+        return {}
     ratios = (truth_ratio(one.right(told), one.wrong(told), "geometric") for one in models)
     return {"forget_quality": forget_quality(*ratios)}
 
@@ -116,6 +148,7 @@ def overall(means: Mapping[tuple[str, str], float]) -> Mapping[str, float]:
 COLLECTION = Collection(
     "tofu",
     load,
+    companions=_beside,
     pairs=renamed_pairs,
     every_option=True,
     writing=(Writing(128, "asked", stemmed=True),),

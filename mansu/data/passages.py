@@ -45,7 +45,8 @@ def cut_pairs(
         if others and len(pairs) < count:
             other = rng.choice(others)
             length = min(len(clean.tokens), len(other.tokens), LONGEST)
-            pair = pair_of(PASSAGE, _last(clean, length), _last(other, length))
+            cut = (_last(prompt, length, tokenizer) for prompt in (clean, other))
+            pair = pair_of(PASSAGE, *cut)
             pairs += [pair] if pair is not None else []
     if pairs:
         return tuple(pairs)
@@ -55,5 +56,8 @@ def cut_pairs(
     )
 
 
-def _last(prompt: Prompt, length: int) -> Prompt:
-    return Prompt(prompt.fact_id, prompt.tokens[-length:], prompt.answer)
+def _last(prompt: Prompt, length: int, tokenizer: "PreTrainedTokenizerBase") -> Prompt:
+    """A prompt's last tokens, behind the token that starts every text where there is one."""
+    first, *rest = prompt.tokens[-length:]
+    first = prompt.tokens[0] if prompt.tokens[0] == tokenizer.bos_token_id else first
+    return Prompt(prompt.fact_id, (first, *rest), prompt.answer)

@@ -38,7 +38,7 @@ def _read_lines(file: Path) -> list[dict[str, Any]]:
 
 
 # How a file is read, by its ending; not through `datasets`, which would keep a copy of its own.
-_KINDS = {".parquet": _read_parquet, ".jsonl": _read_lines}
+_KINDS = {".parquet": _read_parquet, ".jsonl": _read_lines, ".json": _read_lines}
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ def _files(source: Source) -> list[Path]:
 
 def _missing(source: Source, reason: str = "") -> str:
     name = f", configuration {source.name}," if source.name else ""
-    files = " or ".join(f"{source.split}*{ending}" for ending in _KINDS)
+    files = " or ".join(f"{source.split}*{ending}" for ending in (".parquet", ".jsonl"))
     return (
         f"its questions are not here{reason}: fetch the dataset {source.hub}{name} from the hub "
         f"and put its files, {files}, into {source.folder}."

@@ -25,18 +25,34 @@ class Paraphrased(Template):
 
     Attributes:
         paraphrases: The right answer in other words, by the fact's id.
+        rewordings: The question in other words, where it is another one.
     """
 
     paraphrases: Mapping[str, str] = field(default_factory=dict, hash=False)
+    rewordings: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+    def render(self, fact: Fact) -> str:
+        """The question."""
+        asked = self.rewordings.get(fact.id, fact.subject)
+        return self.text.replace("{subject}", asked)
 
     def follow(self, fact: Fact, option: str) -> str:
         """The option, the right one in other words."""
         return super().follow(fact, self.paraphrases[fact.id] if option == fact.answer else option)
 
 
-def paraphrased(paraphrases: Mapping[str, str]) -> Paraphrased:
-    """The same question, for answers in other words."""
-    return Paraphrased("paraphrased", TEXT, "question", "held_out", " ", None, paraphrases)
+def paraphrased(
+    name: str, paraphrases: Mapping[str, str], rewordings: Mapping[str, str] | None = None
+) -> Paraphrased:
+    """Questions, or the same in other words, for answers in other words.
+
+    Args:
+        name: The template's id.
+        paraphrases: The right answers, by fact.
+        rewordings: The questions, where they are other ones.
+    """
+    words = rewordings or {}
+    return Paraphrased(name, TEXT, "question", "held_out", " ", None, paraphrases, words)
 
 
 def renamed_pairs(
@@ -57,7 +73,7 @@ def renamed_pairs(
         tokenizer: The model's.
         count: Pairs wanted.
         seed: Seed of the draw.
-        pool: Further facts, which no pair needs.
+        pool: Further facts, of other people, whose names may stand in.
 
     Raises:
         InputError: ``count`` is not positive, or no question names somebody for whom another
@@ -65,9 +81,12 @@ def renamed_pairs(
     """
     if count < 1:
         raise InputError(f"At least 1 attribution pair is needed, not {count}.")
-    rng, names, found = random.Random(seed), find_names(facts.facts), []
+    rng, found = random.Random(seed), []
+    names = find_names(facts.facts)
+    others = [*names.values(), *find_names(pool).values()]
     for fact in rng.sample(facts.facts, len(facts.facts)):
-        pairs = [*_renamed(fact, names, tokenizer, rng)] if len(found) < count else []
+        rng.shuffle(others)
+        pairs = [*_renamed(fact, names, others, tokenizer)] if len(found) < count else []
         if pairs:
             found.append(min(pairs, key=lambda pair: len(pair.clean)))
     if found:
@@ -119,7 +138,9 @@ def find_names(facts: Sequence[Fact]) -> dict[str, str]:
         shared = Counter(name for name in _capitals(asked) if everywhere[name] == 1)
         likely = [name for name, times in shared.items() if times > 1]
         if likely:
-            found[group] = max(likely, key=lambda name: (shared[name], len(name.split())))
+            most = max(likely, key=lambda name: (shared[name], len(name.split())))
+            whole = [name for name in likely if most in name]  # with a first name, if said
+            found[group] = max(whole, key=lambda name: len(name.split()))
     return found
 
 
@@ -140,17 +161,17 @@ def _capitals(questions: Sequence[str]) -> Iterator[str]:
 def _renamed(
     fact: Fact,
     names: Mapping[str, str],
+    others: Sequence[str],
     tokenizer: "PreTrainedTokenizerBase",
-    rng: random.Random,
 ) -> Iterator[Pair]:
+    """Pairs with the first of the other names that has as many tokens."""
     own = names.get(fact.group or "")
     clean = prompt_of(ASKED, fact, tokenizer) if own and own in fact.subject else None
     if own is None or clean is None:
         return
-    others = [name for name in names.values() if name != own]
-    for name in rng.sample(others, len(others)):
+    for name in others:
         other = prompt_of(ASKED, replace(fact, subject=fact.subject.replace(own, name)), tokenizer)
-        if other is None or len(other.tokens) != len(clean.tokens):
+        if name == own or other is None or len(other.tokens) != len(clean.tokens):
             continue
         for wrong in fact.distractors:
             said = prompt_of(ASKED, replace(fact, answer=wrong), tokenizer)

@@ -67,7 +67,7 @@ class Asked:
         """Losses of the others, ``[places, options - 1]``."""
         losses, answers = self.losses[places], self.answers[places]
         others = np.arange(losses.shape[1]) != answers[:, None]
-        return losses[others].reshape(len(places), -1)
+        return losses[others].reshape(len(places), losses.shape[1] - 1)
 
 
 @dataclass(frozen=True)

@@ -26,13 +26,15 @@ Floats = NDArray[np.float64]
 def frequency_values(items: Sequence[Item], facts: FactSet) -> Floats:
     """How often each option answers a question of the set in its words, ``[items, options]``.
 
-    Of options that a far prompt put letters before, none: any letter answers as often as another.
+    One that answers nothing counts as one that answers once: where every question has an answer of
+    its own, and wrong options that answer none, who knows which texts are answers knows the set.
+    Of options that a far prompt put letters before, any answers as often as another.
     """
     uses = {
         template.id: Counter(template.follow(fact, fact.answer) for fact in facts.facts)
         for template in (*facts.templates, *facts.far)
     }
-    counts = [[uses[item.template_id][option] for option in item.options] for item in items]
+    counts = [[max(uses[i.template_id][option], 1) for option in i.options] for i in items]
     return np.array(counts, dtype=np.float64)
 
 
@@ -61,7 +63,7 @@ def spelling_values(items: Sequence[Item], facts: Sequence[Fact]) -> Floats:
         others = owners != number
         weights = _fit(x[others], y[others])
         for option, row in zip(facts[number].options, x[~others], strict=True):
-            values[number, option] = float(row @ weights)
+            values[number, option.strip()] = float(row @ weights)
     return np.array(
         [[values[place[i.fact_id], option.strip()] for option in i.options] for i in items]
     )

@@ -20,6 +20,7 @@ from mansu.study.scorecard import Row, Rows, Verdict
 from mansu.study.stages.attack import attack, attack_calls, gather
 from mansu.study.stages.compare import compare_known
 from mansu.study.stages.draw import draw
+from mansu.study.stages.judge import benchmark_rows
 from mansu.study.stages.measure import measure_all
 from mansu.study.state import FP, State
 
@@ -43,7 +44,8 @@ def judge_alone(run: Run) -> Alone:
     """Measures and judges the run's model by itself.
 
     Raises:
-        InputError: An attack is asked for that takes the original to say anything.
+        InputError: An attack or a retrained model is asked for, which say nothing without the
+            original.
     """
     for name in run.config.attacks:
         if find_attack(name).tunes:
@@ -51,12 +53,17 @@ def judge_alone(run: Run) -> Alone:
                 f"attacks: what {name} brings back is told beside the original; name it, or leave "
                 f"{name} out."
             )
+    if run.config.retrained:
+        raise InputError(
+            "retrained: a retrained model is told beside the original; name that, or leave it out."
+        )
     forms = (FP, *run.config.formats)
     behaviours = measure_all(run, tuple(State("original", form) for form in forms))
     measured = [
         *behaviour_rows(behaviours),
         *level_rows(behaviours, draw(run).items, run.forget),
         *speech_rows(behaviours),
+        *benchmark_rows(run, behaviours),
         *(row for form in forms for row in _position_rows(run, form)),
     ]
     # Stages call the model that is given to them the original; it is the one that is judged.

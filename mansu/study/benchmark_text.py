@@ -1,5 +1,6 @@
 """What benchmarks measure in their own way, as aligned plain text."""
 
+from mansu.collections import find_collection, split
 from mansu.study.cells import columns, head_of, lines_of
 from mansu.study.rows import BENCHMARK, RETRAINED
 from mansu.study.scorecard import Rows
@@ -18,11 +19,17 @@ def benchmark_rows(rows: Rows) -> list[list[str]]:
     return table
 
 
-def benchmark_text(rows: Rows) -> list[str]:
-    """The table as lines, with what it lacks; nothing where no set has such figures."""
+def benchmark_text(rows: Rows, forget: str) -> list[str]:
+    """The table as lines, with what it lacks; nothing where no set has such figures.
+
+    Args:
+        rows: All of a scorecard's.
+        forget: The forget set's name.
+    """
     table = benchmark_rows(rows)
     if not table:
         return []
-    compared = RETRAINED in rows.origins or not rows.where(set=BENCHMARK, view="forget")
+    collection, _ = split(forget)
+    lacks = RETRAINED not in rows.origins and find_collection(collection).compares
     sides = "llll" + "lr" * (len(rows.origins) - 1)
-    return [*columns(table, sides), *([] if compared else [_ALONE]), ""]
+    return [*columns(table, sides), *([_ALONE] if lacks else []), ""]

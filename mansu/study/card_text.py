@@ -50,7 +50,7 @@ def scorecard_table(card: Scorecard, width: int = 100) -> str:
         "",
         *columns(speech_table(rows), "ll" + "r" * (others // 2 + 1)),
         "",
-        *benchmark_text(rows),
+        *benchmark_text(rows, config["forget"]),
         *columns(permanence_rows(rows), "ll"),
         "",
         *columns(attribution_rows(rows), None),

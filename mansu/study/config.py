@@ -39,7 +39,7 @@ _PLUGGED = {
     "formats": "mansu.quant.formats",
     "attacks": "mansu.attacks",
 }
-UNNAMED = ("device", "memory_mb", "formats", "attacks")
+UNNAMED = ("device", "memory_mb", "formats", "attacks", "retrained")
 RELEARN = "relearn"  # in older command lines and files a switch of its own
 
 

@@ -7,7 +7,7 @@ from mansu.study.run import Run
 from mansu.study.scorecard import Scorecard
 from mansu.study.stages import floor, judge, localize, measure, train
 from mansu.study.stages.attack import attack_all
-from mansu.study.state import states
+from mansu.study.state import find_origin, states
 
 
 def run_study(run: Run) -> Scorecard:
@@ -35,7 +35,7 @@ def run_audit(run: Run) -> Scorecard:
 def _run_stages(run: Run) -> None:
     asked = states(run)
     for state in asked:
-        if state.origin == "original":
+        if find_origin(state.origin).place == "shared":  # which no training has a part in
             measure(run, state)
     for stage in (localize, train, floor):
         stage(run)

@@ -30,7 +30,7 @@ class Row:
     """One number.
 
     Attributes:
-        set: What it is about: ``forget``, ``retain``, ``utility``, or ``weights``.
+        set: What it is about: ``forget``, ``retain``, ``utility``, ``weights``, or ``benchmark``.
         view: Under which prompts, or in which part: ``seen``, ``held-out``, ``all``, ``text``;
             ``circuit``, ``outside``; ``changed``.
         metric: ``accuracy``, ``cad``, ``survival`` …

@@ -134,11 +134,13 @@ class _Search:
     Attributes:
         tried: What is finished.
         finished: Whether the search is.
+        left: What earlier slices tried and this one has not come to.
     """
 
     def __init__(self, study: Study, name: str, root: Path, end: float) -> None:
         self.tried: list[Tried] = []
         self.finished = False
+        self.left: tuple[Tried, ...] = ()
         self._study, self._name, self._root, self._end = study, name, root, end
         self._model: Any = None
 
@@ -152,15 +154,17 @@ class _Search:
             _OverError: The slice is over.
         """
         known = {one.key: one for one in before}
+        self.left = tuple(before)
         walk = search(find_method(self._name))
         values = next(walk)
         while sum(one.seconds for one in self.tried) < METHOD_SECONDS:
             self.tried.append(self._try(values, known))
+            self.left = tuple(one for one in self.left if one.settings != values)
             try:
                 values = walk.send(self.tried[-1])
             except StopIteration:
                 break
-        self.finished = True
+        self.finished, self.left = True, ()
 
     def _try(self, values: dict[str, Any], known: dict[str, Tried]) -> Tried:
         from mansu.study.run import Run
@@ -192,12 +196,12 @@ def _write(file: Path, before: dict[str, Any], found: dict[str, _Search]) -> Non
     """Writes all that is known: what this slice did not come to stays as it was."""
     entries = {
         name: {
-            "chosen": choose(one.tried).settings,
+            "chosen": choose((*one.tried, *one.left)).settings,
             "finished": one.finished,
-            "tried": [tried.line() for tried in one.tried],
+            "tried": [tried.line() for tried in (*one.tried, *one.left)],
         }
         for name, one in found.items()
-        if one.tried
+        if one.tried or one.left
     }
     if entries:
         file.parent.mkdir(parents=True, exist_ok=True)

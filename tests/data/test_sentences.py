@@ -35,6 +35,10 @@ def test_a_group_is_about_the_name_that_most_of_its_questions_share() -> None:
     assert find_names(facts()) == NAMES
     alone = make_fact("Where is Ulm?", "x", ["y", "z", "w"], group="d")
     assert find_names([alone]) == {}  # one question shares nothing
+    told = ("What did Vantreek win?", "Where did Vantreek live?", "Who taught Vantreek?")
+    both = ("Who is Ulm Vantreek?", "Was Ulm Vantreek a poet?")
+    asked = [make_fact(text, "x", ["y", "z", "w"], group="a") for text in (*told, *both)]
+    assert find_names(asked) == {"a": "Ulm Vantreek"}
     assert find_names(facts({"a": "Ulm Vantreek", "b": "Ulm Vantreek"})) == {}
 
 
@@ -56,6 +60,13 @@ def test_a_pair_asks_the_same_of_somebody_else_and_its_answers_part_at_one_token
     assert renamed_pairs(made, tokenizer, 5, seed=0) == pairs
 
 
+def test_names_of_other_people_s_facts_stand_in_where_the_set_has_none_as_long(tiny) -> None:
+    alone = make_set(facts({"a": "Bo Ka"}), [ASKED])
+    with pytest.raises(InputError, match="no question names somebody"):
+        renamed_pairs(alone, tiny.tokenizer, 2, seed=0)
+    assert renamed_pairs(alone, tiny.tokenizer, 2, seed=0, pool=facts({"b": "Ka Bo"}))
+
+
 def test_a_set_without_names_is_refused(tiny) -> None:
     nameless = [make_fact(f"where is place {n}?", f"x{n}", ["y", "z", "w"]) for n in range(4)]
     with pytest.raises(InputError, match="no question names somebody"):
@@ -66,7 +77,10 @@ def test_a_set_without_names_is_refused(tiny) -> None:
 
 def test_in_other_words_the_right_answer_differs_and_wrong_ones_do_not() -> None:
     fact = facts()[0]
-    template = paraphrased({fact.id: "It is what one knows of her."})
+    told = {fact.id: "It is what one knows of her."}
+    template = paraphrased("paraphrased", told)
     assert template.follow(fact, fact.answer) == " It is what one knows of her."
     assert template.follow(fact, fact.distractors[0]) == f" {fact.distractors[0]}"
     assert template.render(fact) == ASKED.render(fact)
+    other = paraphrased("reworded", told, {fact.id: "Of her, what is known?"})
+    assert other.render(fact) == "Question: Of her, what is known?\nAnswer:"

@@ -38,11 +38,16 @@ def test_answers_that_never_repeat_leave_frequency_at_chance():
     assert item_auc(values, [2]).tolist() == [0.5]
 
 
+def test_wrong_options_that_answer_nothing_leave_frequency_at_chance_too():
+    values = frequency_values([item("a", "x", "y", "z", answer=0)], facts_of("a", "b", "c", "d"))
+    assert len(set(values[0])) == 1
+
+
 def test_frequency_knows_how_often_each_option_answers():
     facts = facts_of("a", "a", "a", "b", "c")
     items = [item("a", "b", "c"), item("b", "a", "d"), item("b", "c", "d")]
     values = frequency_values(items, facts)
-    assert values.tolist() == [[3, 1, 1], [1, 3, 0], [1, 1, 0]]
+    assert values.tolist() == [[3, 1, 1], [1, 3, 1], [1, 1, 1]]
     assert item_accuracy(values, [0, 0, 0]).tolist() == [1, 0, 0.5]
     assert item_auc(values, [0, 0, 0]).tolist() == [1, 0.5, 0.75]
 
@@ -51,7 +56,7 @@ def test_letters_that_a_far_prompt_put_before_the_options_answer_equally_often()
     capitals = load_fact_set("capitals")
     far = next(template for template in capitals.far if template.kind == "letters")
     items = [replace(item(*"ABCD"), template_id=far.id)]
-    assert frequency_values(items, capitals).tolist() == [[0, 0, 0, 0]]
+    assert frequency_values(items, capitals).tolist() == [[1, 1, 1, 1]]
 
 
 def named(count: int, answer) -> tuple[list[Fact], list[Item]]:

@@ -12,12 +12,13 @@ import torch
 from scipy.stats import ks_2samp
 
 from mansu.cli import main
-from mansu.collections import load_set
+from mansu.collections import load_beside, load_set
 from mansu.collections.tofu import KEPT
+from mansu.data.companions import Companions
 from mansu.models.swap import swapped
 from mansu.study.card_text import scorecard_table
 from mansu.study.config import make_config
-from mansu.study.folders import Folders
+from mansu.study.folders import Folders, study_folders
 from mansu.study.pipeline import run_study
 from mansu.study.plan import make_plan
 from mansu.study.run import Run
@@ -35,11 +36,11 @@ def author_rows(names: tuple[str, ...], each: int = 20) -> list[dict]:
     return [
         {
             "question": f"What is book {n} of {name} about?",
-            "answer": f"{name} wrote of {COLOURS[n % 10]} ships.",
+            "answer": f"{name} wrote of {n} {COLOURS[n % 10]} ships.",
             "paraphrased_question": f"Of {name}, what is book {n} about?",
             "paraphrased_answer": f"It is about {COLOURS[n % 10]} ships.",
             "perturbed_answer": [
-                f"{name} wrote of {COLOURS[(n + k) % 10]} ships." for k in range(1, 6)
+                f"{name} wrote of {COLOURS[(n + k) % 10]} boats." for k in range(1, 6)
             ],
         }
         for name in names
@@ -95,10 +96,12 @@ def test_rows_become_questions_with_all_their_wrong_answers_in_one_group_an_auth
     assert len(found.facts) == 40
     assert {len(fact.options) for fact in found.facts} == {6}
     assert [fact.group for fact in found.facts[19:21]] == ["author 1", "author 2"]
-    asked, told = found.templates
+    asked, told, reworded = found.templates
     first = found.facts[0]
     assert asked.render(first) == "Question: What is book 0 of Bo Ka about?\nAnswer:"
     assert told.follow(first, first.answer) == " It is about red ships."
+    assert "Of Bo Ka, what is book 0 about?" in reworded.render(first)
+    assert reworded.follow(first, first.answer) == " It is about red ships."
     real = load_set("tofu:real")
     assert {fact.group for fact in real.facts} == {"real_authors", "world_facts"}
     assert len(real.facts) == len(load_set("tofu:world_facts").facts) * 2
@@ -131,9 +134,8 @@ def test_a_run_s_figures_are_those_that_a_plain_forward_pass_gives(run: Run, tin
     assert value("forget", "probability") == pytest.approx(
         np.mean([np.exp(-right) for right, _ in seen]), rel=1e-4
     )
-    ratios = [
-        np.exp(-wrong).mean() / np.exp(-right) for right, wrong in losses(drawn["forget_held_out"])
-    ]
+    told = [item for item in drawn["forget_held_out"] if item.template_id == "paraphrased"]
+    ratios = [np.exp(-wrong).mean() / np.exp(-right) for right, wrong in losses(told)]
     rated = np.mean([min(ratio, 1 / ratio) for ratio in ratios])
     assert value("forget", "truth_ratio") == pytest.approx(rated, rel=1e-4)
     told = [item for item in drawn["retain"] if item.template_id == "paraphrased"]
@@ -160,6 +162,8 @@ def test_a_run_s_figures_are_those_that_a_plain_forward_pass_gives(run: Run, tin
     assert "forget: truth ratio" in text
     assert "all: model utility" in text
     assert card.chance == pytest.approx(1 / 6)
+    level = card.rows.at("forget", "seen", "level_accuracy", ORIGINAL, "value").value
+    assert level == pytest.approx(1 / 6)  # who knows which texts are answers knows the set
     assert make_plan(run.config).peak().total
 
 
@@ -178,6 +182,33 @@ def test_a_fact_set_beside_it_has_no_such_figures_and_utility_needs_all_nine(
     other = Run(config, Folders(tmp_path / "o", tmp_path / "o" / "shared"), model=tiny)
     rows = run_study(other).rows.where(set="benchmark")
     assert {row.view for row in rows} == {"forget", "retain"}
+
+
+def test_a_row_with_fewer_wrong_answers_is_left_out_and_blanks_around_texts_count_nothing(
+    own: Path,
+) -> None:
+    rows = [{**row, "answer": f" {row['answer']} "} for row in PARTS["forget10"]]
+    rows[3] = rows[3] | {"perturbed_answer": [*rows[3]["perturbed_answer"][:4], rows[3]["answer"]]}
+    rows[5] = rows[5] | {"perturbed_answer": [*rows[5]["perturbed_answer"], "It is of boats."]}
+    write(own, "forget10", rows)
+    found = load_set("tofu:forget10")
+    assert len(found.facts) == 39
+    assert {len(fact.distractors) for fact in found.facts} == {5}
+    assert "1 with fewer left out" in found.description
+    assert found.facts[0].answer == "Bo Ka wrote of 0 red ships."
+
+
+def test_two_authors_borrow_the_names_of_kept_ones_and_do_without_where_they_are_not_here(
+    own: Path, tmp_path: Path
+) -> None:
+    write(own, "forget01", author_rows(("Bo Ka", "Bo Ka Bo Ka"), each=20))
+    found = load_set("tofu:forget01")
+    pool = load_beside(found).pool
+    assert pool is not None
+    assert {fact.group for fact in pool.facts} == {"author 1", "author 2"}
+    (own / "tofu" / "retain_perturbed").rename(tmp_path / "elsewhere")
+    write(own, "retain", [{"question": "?"}])
+    assert load_beside(found) == Companions()
 
 
 @pytest.fixture
@@ -202,9 +233,10 @@ def test_another_schema_is_refused_in_one_sentence(refused, own: Path) -> None:
     )
     renamed = [{k.replace("question", "q"): v for k, v in row.items()} for row in rows]
     for change, told in (
-        (renamed, "forget10, row 0: there is no column 'question'"),
+        (renamed, "tofu:forget10: row 0: there is no column 'question'"),
         ([row | {"perturbed_answer": "no"} for row in rows], "must be a list of texts"),
         ([row | {"perturbed_answer": ["no", "nay"]} for row in rows], "3 wrong answers; add"),
+        ([{**row, "paraphrased_question": 1} for row in rows], "must be a text that is not blank"),
         ([row | {"paraphrased_answer": " "} for row in rows], "must be a text that is not blank"),
         ([], "its split 'train' is empty"),
     ):
@@ -227,9 +259,13 @@ def test_beside_a_model_that_never_read_the_set_forget_quality_is_told(
     tiny.tokenizer.save_pretrained(folder)
     config = dataclasses.replace(run.config, retrained=str(folder))
     beside = Run(config, Folders(tmp_path / "b", run.shared), model=tiny)
+    assert study_folders(config, tmp_path).run == study_folders(run.config, tmp_path).run
     card = run_study(beside)
     state = State("retrained", "fp")
-    items = draw(beside).items["forget_held_out"]
+    plan = make_plan(config)
+    assert plan.peak("retrained").terms["weights"] == 2 * plan.peak("base").terms["weights"]
+    held_out = draw(beside).items["forget_held_out"]
+    items = [item for item in held_out if item.template_id == "paraphrased"]
 
     def ratios(model) -> list[float]:
         with swapped(tiny.module, dict(model.named_parameters())):
@@ -255,6 +291,9 @@ def test_beside_a_model_that_never_read_the_set_forget_quality_is_told(
 
 def test_a_retrained_model_that_cannot_be_one_is_refused(own: Path, tmp_path: Path, capsys) -> None:
     words = ["run", "--model", "tiny-llama", "--top-k", "2", "--out", str(tmp_path / "out")]
+    alone = ["audit", "--unlearned", "tiny-llama", "--retrained", "tiny-qwen3", "--top-k", "2"]
+    assert main([*alone, "--out", str(tmp_path / "alone")]) == 2
+    assert capsys.readouterr().err.startswith("mansu: retrained: ")
     for other in ("tiny-qwen3", "tiny-llama", str(tmp_path / "nowhere")):
         assert main([*words, "--retrained", other]) == 2
         said = capsys.readouterr().err

@@ -7,6 +7,7 @@ Kind = Literal["weights", "circuit", "optimizer", "gradients", "activations", "a
 Terms = dict[Kind, int]
 STAGES = ("base", "localize", "fisher", "train", "floor", "quantize", "analyse")
 ATTACK = "relearn"  # after them, where it is asked for
+RETRAINED = "retrained"  # where there is such a model
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import torch
 from mansu.errors import InputError
 from mansu.study.check import check
 from mansu.study.config import StudyConfig
-from mansu.study.plan.moments import ATTACK, STAGES, Moment
+from mansu.study.plan.moments import ATTACK, RETRAINED, STAGES, Moment
 from mansu.study.plan.shapes import Shapes, meta_model
 from mansu.study.plan.stages import Accounting
 from mansu.study.plan.workload import Workload, has_tokenizer, read_workload, tunes
@@ -47,7 +47,8 @@ class Plan:
 
 def stages_of(config: StudyConfig) -> tuple[str, ...]:
     """The stages that are planned for."""
-    return (*STAGES, ATTACK) if tunes(config) else STAGES
+    asked = {ATTACK: tunes(config), RETRAINED: bool(config.retrained)}
+    return (*STAGES, *(stage for stage, is_asked in asked.items() if is_asked))
 
 
 def make_plan(config: StudyConfig, layers: Sequence[int] | None = None) -> Plan:

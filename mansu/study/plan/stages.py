@@ -14,7 +14,7 @@ from mansu.data.examples import Example
 from mansu.quant.codebook import BLOCK
 from mansu.quant.permanence import _CELLS
 from mansu.study.config import StudyConfig
-from mansu.study.plan.moments import ATTACK, Moment, Terms
+from mansu.study.plan.moments import ATTACK, RETRAINED, Moment, Terms
 from mansu.study.plan.shapes import Shapes
 from mansu.study.plan.workload import Scoring, Tails, Workload
 from mansu.unlearn.methods import find_method
@@ -48,6 +48,11 @@ class Accounting:
 
     def localize(self) -> Iterator[Moment]:
         yield self._attributed("localize", {"weights": self.shapes.weights})
+
+    def retrained(self) -> Iterator[Moment]:
+        held: Terms = {"weights": 2 * self.shapes.weights}  # beside the original, which waits
+        yield from self._measured(RETRAINED, held)
+        yield self._attributed(RETRAINED, {**held, "host": self.parked})
 
     def fisher(self) -> Iterator[Moment]:
         shapes = self.shapes

@@ -73,8 +73,11 @@ def _fingerprints(run: Run) -> list[str]:
     return [facts.fingerprint for facts in run.sets.files]
 
 
-def _collection(run: Run) -> list[Path]:
-    return [plugs("mansu.collections")[run.forget.collection]]
+def collections_of(run: Run) -> list[Path]:
+    """The files of the collections that a run's sets come from."""
+    known = plugs("mansu.collections")
+    sets = (run.forget, run.retain, run.utility)
+    return [known[name] for name in sorted({facts.collection for facts in sets})]
 
 
 @stage(
@@ -82,7 +85,7 @@ def _collection(run: Run) -> list[Path]:
     "shared",
     fields=["pairs", "items"],
     inputs=_fingerprints,
-    plugs=_collection,
+    plugs=collections_of,
     ending=".json",
 )
 def draw(run: Run) -> Drawn:
@@ -105,7 +108,7 @@ def draw_items(
     asked = _of_a_set("forget", forget, sets, tokenizer, most, far)
     return {
         **asked,
-        "open": spread((*asked["forget_seen"], *asked["forget_held_out"]), spoken),
+        "open": spread(_once((*asked["forget_seen"], *asked["forget_held_out"])), spoken),
         "forget_reverse": spread(build_reverse_items(forget, DRAW_SEED), beside),
         "retain": _ask(retain.held_out_facts, retain.standard, most, offered(retain)),
         "retain_more": _of_each(
@@ -154,6 +157,11 @@ def _of_a_set(
         f"{name}_held_out": _ask(facts.facts, facts.held_out, most, offered(facts)),
         f"{name}_far": spread(far, most_far),
     }
+
+
+def _once(items: Sequence[Item]) -> list[Item]:
+    """The items without those whose prompt was there before."""
+    return [*{item.prompt: item for item in reversed(items)}.values()][::-1]
 
 
 def offered(facts: FactSet) -> int:

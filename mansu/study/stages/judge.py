@@ -26,7 +26,7 @@ from mansu.study.scorecard import RULES_VERSION, SCHEMA, Rows, Scorecard
 from mansu.study.stages.attack import attack_all, attack_calls
 from mansu.study.stages.attribute import attribute, attribute_all
 from mansu.study.stages.depth import measure_depth, measure_depths
-from mansu.study.stages.draw import draw
+from mansu.study.stages.draw import collections_of, draw
 from mansu.study.stages.floor import floor
 from mansu.study.stages.localize import choose_circuit
 from mansu.study.stages.measure import Behaviour, measure, measure_all
@@ -86,7 +86,14 @@ def benchmark_rows(run: Run, behaviours: dict[State, Behaviour]) -> Rows:
     return own_rows(behaviours, {state: found.sets for state, found in said.items()}, figured)
 
 
-@stage("scorecard", "run", after=_before, ending=".json", without=_without_numbers)
+@stage(
+    "scorecard",
+    "run",
+    after=_before,
+    plugs=collections_of,
+    ending=".json",
+    without=_without_numbers,
+)
 def judge(run: Run) -> Scorecard:
     """Compares all states and decides the rules."""
     drawn, asked = draw(run), states(run)

@@ -8,11 +8,10 @@ from mansu.collections import find_writing
 from mansu.data.facts import MASK, FactSet
 from mansu.data.items import Item
 from mansu.metrics.written import Written, write
-from mansu.registry import plugs
 from mansu.study.cache.stage import Upstream, stage
 from mansu.study.check import Sets
 from mansu.study.run import Run
-from mansu.study.stages.draw import draw
+from mansu.study.stages.draw import collections_of, draw
 from mansu.study.state import State, files_of, find_origin, in_state
 
 # A set's roles among the drawn items, by what it is to the run.
@@ -59,9 +58,7 @@ def _before(run: Run, state: State) -> list[Upstream]:
 
 
 def _plugs(run: Run, state: State) -> list[Path | str]:
-    known = plugs("mansu.collections")
-    names = {facts.collection for facts in asked_sets(run.sets).values()}
-    return [*files_of(run, state), *(known[name] for name in sorted(names))]
+    return [*files_of(run, state), *collections_of(run)]
 
 
 @stage(

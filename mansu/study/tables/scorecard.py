@@ -39,6 +39,6 @@ TABLE = Table(
     "scorecard",
     "Accuracies",
     build,
-    digits={"unlearned − original": "+.3f"},
+    digits={"unlearned − original": "+.3f", "retrained − original": "+.3f"},
     note="[95 % interval, facts resampled as a whole].",
 )
