@@ -49,7 +49,7 @@ def test_frequency_knows_how_often_each_option_answers():
     values = frequency_values(items, facts)
     assert values.tolist() == [[3, 1, 1], [1, 3, 1], [1, 1, 1]]
     assert item_accuracy(values, [0, 0, 0]).tolist() == pytest.approx([1, 0, 1 / 3])
-    assert item_auc(values, [0, 0, 0]).tolist() == [1, 0.5, 0.75]
+    assert item_auc(values, [0, 0, 0]).tolist() == [1, 0.25, 0.5]
 
 
 def test_letters_that_a_far_prompt_put_before_the_options_answer_equally_often():
