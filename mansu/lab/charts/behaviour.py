@@ -133,7 +133,9 @@ def _slope(
         .mark_rule(strokeDash=[4, 3], color=GREY)
         .encode(y="y:Q")
     )
-    lines = base.mark_line().encode(y=y)
+    # From the original to what was made of it; a further origin comes after neither.
+    made = alt.FieldOneOfPredicate("origin", places[:2])
+    lines = base.mark_line().encode(y=y).transform_filter(made)
     ends = base.mark_point(filled=True, size=50, opacity=1).encode(y=y, tooltip=tooltip)
     bars = base.mark_rule(strokeWidth=1.5, opacity=0.7).encode(y=alt.Y("low:Q"), y2="high:Q")
     text = alt.Text("accuracy:Q", format=".2f")
