@@ -19,12 +19,13 @@ from mansu.data.pairs import Pair
 from mansu.data.templates import Fact as Fact
 from mansu.data.templates import Template as Template
 from mansu.errors import InputError, first_line
-from mansu.metrics.figures import Writing
 from mansu.paths import absolute
 from mansu.registry import load, plugs, refusal
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
+
+    from mansu.metrics.figures import Writing
 
 FACTS = "facts"
 
@@ -84,7 +85,7 @@ def draw_pairs(
     return find_collection(facts.collection).pairs(facts, tokenizer, count, seed, pool)
 
 
-def find_writing(facts: FactSet) -> Writing | None:
+def find_writing(facts: FactSet) -> "Writing | None":
     """How a set's questions are answered in a model's own words; None where they are not."""
     known = {writing.template: writing for writing in find_collection(facts.collection).writing}
     return next((known[t.id] for t in facts.templates if t.id in known), None)

@@ -18,12 +18,13 @@ from mansu.data.companions import Companions
 from mansu.data.facts import FactSet
 from mansu.data.pairs import Pair, build_pairs
 from mansu.data.templates import Fact
-from mansu.metrics.figures import Asked, Figure, Writing
 from mansu.models.cache import cache_folder
 from mansu.paths import expand
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # who only names a set needs no library that computes
     from transformers import PreTrainedTokenizerBase
+
+    from mansu.metrics.figures import Asked, Figure, Writing
 
     Pairs = Callable[[FactSet, PreTrainedTokenizerBase, int, int, Sequence[Fact]], tuple[Pair, ...]]
 
@@ -44,11 +45,11 @@ def _alone(_facts: FactSet) -> Companions:
     return Companions()
 
 
-def _no_figures(_asked: Asked) -> Iterable[Figure]:
+def _no_figures(_asked: "Asked") -> "Iterable[Figure]":
     return ()
 
 
-def _nothing_against(_now: Asked, _retrained: Asked) -> Mapping[str, float]:
+def _nothing_against(_now: "Asked", _retrained: "Asked") -> Mapping[str, float]:
     return {}
 
 
@@ -91,9 +92,9 @@ class Collection:
     pairs: "Pairs" = build_pairs
     masked: bool = False
     every_option: bool = False
-    writing: tuple[Writing, ...] = ()
-    figures: Callable[[Asked], Iterable[Figure]] = _no_figures
-    against: Callable[[Asked, Asked], Mapping[str, float]] = _nothing_against
+    writing: "tuple[Writing, ...]" = ()
+    figures: "Callable[[Asked], Iterable[Figure]]" = _no_figures
+    against: "Callable[[Asked, Asked], Mapping[str, float]]" = _nothing_against
     overall: Callable[[Mapping[tuple[str, str], float]], Mapping[str, float]] = _nothing_overall
 
     @property

@@ -26,15 +26,16 @@ Floats = NDArray[np.float64]
 def frequency_values(items: Sequence[Item], facts: FactSet) -> Floats:
     """How often each option answers a question of the set in its words, ``[items, options]``.
 
-    One that answers nothing counts as one that answers once: where every question has an answer of
-    its own, and wrong options that answer none, who knows which texts are answers knows the set.
-    Of options that a far prompt put letters before, any answers as often as another.
+    Where no wrong option of the set answers any question, each counts as one that answers once: who
+    knows which texts are answers knows all there is to know. Of options that a far prompt put letters before, any answers as often as another.
     """
     uses = {
         template.id: Counter(template.follow(fact, fact.answer) for fact in facts.facts)
         for template in (*facts.templates, *facts.far)
     }
-    counts = [[max(uses[i.template_id][option], 1) for option in i.options] for i in items]
+    answers = {fact.answer for fact in facts.facts}
+    apart = not any(answers.intersection(fact.distractors) for fact in facts.facts)
+    counts = [[max(uses[i.template_id][o], apart) for o in i.options] for i in items]
     return np.array(counts, dtype=np.float64)
 
 

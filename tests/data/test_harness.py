@@ -39,6 +39,7 @@ def package(tmp_path: Path, monkeypatch) -> Path:
     folder.mkdir(parents=True)
     (tmp_path / "lm_eval" / "__init__.py").write_text("raise RuntimeError('imported')\n")
     monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "lm_eval", raising=False)  # the real one, of another test
     return folder
 
 

@@ -27,8 +27,8 @@ def test_auc_is_the_share_of_wrong_options_below_the_answer_with_ties_half():
     assert item_auc([[1, 2, 5, 0]], [2]).tolist() == [1]
 
 
-def facts_of(*answers: str) -> FactSet:
-    facts = [Fact(f"f{i}", f"s{i}", a, ("x", "y", "z"), "train") for i, a in enumerate(answers)]
+def facts_of(*answers: str, wrong: tuple[str, ...] = ("x", "y", "z")) -> FactSet:
+    facts = [Fact(f"f{i}", f"s{i}", a, wrong, "train") for i, a in enumerate(answers)]
     return make_set(facts, [Template("t", "{subject} is", "cloze", "seen")])
 
 
@@ -38,25 +38,25 @@ def test_answers_that_never_repeat_leave_frequency_at_chance():
     assert item_auc(values, [2]).tolist() == [0.5]
 
 
-def test_wrong_options_that_answer_nothing_leave_frequency_at_chance_too():
+def test_where_no_wrong_option_answers_anything_frequency_stays_at_chance():
     values = frequency_values([item("a", "x", "y", "z", answer=0)], facts_of("a", "b", "c", "d"))
     assert len(set(values[0])) == 1
 
 
 def test_frequency_knows_how_often_each_option_answers():
-    facts = facts_of("a", "a", "a", "b", "c")
+    facts = facts_of("a", "a", "a", "b", "c", wrong=("c", "d", "e"))
     items = [item("a", "b", "c"), item("b", "a", "d"), item("b", "c", "d")]
     values = frequency_values(items, facts)
-    assert values.tolist() == [[3, 1, 1], [1, 3, 1], [1, 1, 1]]
-    assert item_accuracy(values, [0, 0, 0]).tolist() == pytest.approx([1, 0, 1 / 3])
-    assert item_auc(values, [0, 0, 0]).tolist() == [1, 0.25, 0.5]
+    assert values.tolist() == [[3, 1, 1], [1, 3, 0], [1, 1, 0]]
+    assert item_accuracy(values, [0, 0, 0]).tolist() == [1, 0, 0.5]
+    assert item_auc(values, [0, 0, 0]).tolist() == [1, 0.5, 0.75]
 
 
 def test_letters_that_a_far_prompt_put_before_the_options_answer_equally_often():
     capitals = load_fact_set("capitals")
     far = next(template for template in capitals.far if template.kind == "letters")
     items = [replace(item(*"ABCD"), template_id=far.id)]
-    assert frequency_values(items, capitals).tolist() == [[1, 1, 1, 1]]
+    assert frequency_values(items, capitals).tolist() == [[0, 0, 0, 0]]
 
 
 def named(count: int, answer) -> tuple[list[Fact], list[Item]]:
