@@ -27,7 +27,8 @@ def frequency_values(items: Sequence[Item], facts: FactSet) -> Floats:
     """How often each option answers a question of the set in its words, ``[items, options]``.
 
     Where no wrong option of the set answers any question, each counts as one that answers once: who
-    knows which texts are answers knows all there is to know. Of options that a far prompt put letters before, any answers as often as another.
+    knows which texts are answers knows all there is to know. Of options that a far prompt put
+    letters before, none does: any letter answers as often as another.
     """
     uses = {
         template.id: Counter(template.follow(fact, fact.answer) for fact in facts.facts)
