@@ -105,7 +105,8 @@ def test_a_killed_rival_ends_exactly_where_an_uninterrupted_one_does(tiny, place
     assert killed.resumed.step == 2
     assert bool(killed.resumed.beside) == name.startswith("gu")
     forgetful = dataclasses.replace(copy.deepcopy(killed.resumed), beside={})
-    remembers = bool(killed.resumed.beside)
+    # Of gu-cone's history that depends on the processor: a step inside the cone needs none.
+    remembers = name == "gu"
     found = unlearn(run, dataclasses.replace(task, diary=Noted(killed.resumed)))
     assert found.history == whole.history
     assert all(torch.equal(found.values[n], values) for n, values in whole.values.items())
