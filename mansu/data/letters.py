@@ -7,7 +7,6 @@ prompts that training never sees, and for attribution, whose corrupted prompt is
 turned, with the same tokens in other places [O].
 """
 
-import itertools
 import random
 import string
 from collections.abc import Iterator, Sequence
@@ -15,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from mansu.data.facts import FactSet
-from mansu.data.pairs import Pair, pair_of, prompt_of
+from mansu.data.pairs import Pair, first_pairs, pair_of, prompt_of
 from mansu.data.templates import Fact, Template
 from mansu.errors import InputError
 
@@ -85,13 +84,11 @@ def turned_pairs(
     Raises:
         InputError: ``count`` is not positive, or no question keeps its length when turned.
     """
-    if count < 1:
-        raise InputError(f"At least 1 attribution pair is needed, not {count}.")
     rng = random.Random(seed)
     order = rng.sample(facts.facts, len(facts.facts))
     seen = [template for template in facts.seen if isinstance(template, Lettered)]
     pairs = (pair for template in seen for pair in _turned(template, order, tokenizer, rng))
-    if found := tuple(itertools.islice(pairs, count)):
+    if found := first_pairs(pairs, count):
         return found
     raise InputError(
         f"The set {facts.name!r} gives no clean/corrupted pair: with this model's tokenizer no "

@@ -78,18 +78,30 @@ def build_pairs(
     Raises:
         InputError: ``count`` is not positive, or the set gives no pair with this tokenizer.
     """
-    if count < 1:
-        raise InputError(f"At least 1 attribution pair is needed, not {count}.")
     rng = random.Random(seed)
     templates = rng.sample(fact_set.seen, len(fact_set.seen))
     facts = rng.sample(fact_set.facts, len(fact_set.facts))
     prompts = {template.id: _prompts(template, facts, tokenizer) for template in templates}
     for others in (facts, pool):
         partners = {t.id: _by_length(_prompts(t, others, tokenizer).values()) for t in templates}
-        pairs = itertools.islice(_pairs(templates, facts, prompts, partners, rng), count)
-        if found := tuple(pairs):
+        if found := first_pairs(_pairs(templates, facts, prompts, partners, rng), count):
             return found
     raise InputError(_why_none(fact_set, prompts))
+
+
+def first_pairs(pairs: Iterator[Pair], count: int) -> tuple[Pair, ...]:
+    """So many pairs, or as many as there are.
+
+    Args:
+        pairs: What draws them, one after the other.
+        count: Pairs wanted.
+
+    Raises:
+        InputError: ``count`` is not positive.
+    """
+    if count < 1:
+        raise InputError(f"At least 1 attribution pair is needed, not {count}.")
+    return tuple(itertools.islice(pairs, count))
 
 
 def _pairs(

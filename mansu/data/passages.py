@@ -1,11 +1,11 @@
 """Passages that a model may know by heart: a beginning, and how it goes on."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from mansu.data.facts import FactSet
-from mansu.data.pairs import Pair, Prompt, pair_of, prompt_of
+from mansu.data.pairs import Pair, Prompt, first_pairs, pair_of, prompt_of
 from mansu.data.templates import Fact, Template
 from mansu.errors import InputError
 
@@ -35,25 +35,27 @@ def cut_pairs(
     Raises:
         InputError: ``count`` is not positive, or no two passages go on differently.
     """
-    if count < 1:
-        raise InputError(f"At least 1 attribution pair is needed, not {count}.")
     found = (prompt_of(PASSAGE, fact, tokenizer) for fact in facts.facts)
     prompts = [prompt for prompt in found if prompt is not None]
-    rng, pairs = random.Random(seed), []
-    for clean in rng.sample(prompts, len(prompts)):
-        others = [other for other in prompts if other.answer[0] != clean.answer[0]]
-        if others and len(pairs) < count:
-            other = rng.choice(others)
-            length = min(len(clean.tokens), len(other.tokens), LONGEST)
-            cut = (_last(prompt, length, tokenizer) for prompt in (clean, other))
-            pair = pair_of(PASSAGE, *cut)
-            pairs += [pair] if pair is not None else []
-    if pairs:
-        return tuple(pairs)
+    if pairs := first_pairs(_cut(prompts, tokenizer, random.Random(seed)), count):
+        return pairs
     raise InputError(
         f"The set {facts.name!r} gives no clean/corrupted pair: no two of its passages go on with "
         "another token; choose another set or model."
     )
+
+
+def _cut(
+    prompts: Sequence[Prompt], tokenizer: "PreTrainedTokenizerBase", rng: random.Random
+) -> Iterator[Pair]:
+    for clean in rng.sample(prompts, len(prompts)):
+        others = [other for other in prompts if other.answer[0] != clean.answer[0]]
+        if others:
+            other = rng.choice(others)
+            length = min(len(clean.tokens), len(other.tokens), LONGEST)
+            cut = (_last(prompt, length, tokenizer) for prompt in (clean, other))
+            if (pair := pair_of(PASSAGE, *cut)) is not None:
+                yield pair
 
 
 def _last(prompt: Prompt, length: int, tokenizer: "PreTrainedTokenizerBase") -> Prompt:

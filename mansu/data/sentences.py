@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from mansu.data.facts import FactSet
 from mansu.data.making import FEWEST, make_fact
-from mansu.data.pairs import Pair, Prompt, pair_of, prompt_of
+from mansu.data.pairs import Pair, Prompt, first_pairs, pair_of, prompt_of
 from mansu.data.templates import Fact, Template
 from mansu.errors import InputError
 
@@ -79,34 +79,15 @@ def renamed_pairs(
         InputError: ``count`` is not positive, or no question names somebody for whom another
             group's name could stand.
     """
-    if count < 1:
-        raise InputError(f"At least 1 attribution pair is needed, not {count}.")
-    rng, found = random.Random(seed), []
     names = find_names(facts.facts)
     others = [*names.values(), *find_names(pool).values()]
-    for fact in rng.sample(facts.facts, len(facts.facts)):
-        rng.shuffle(others)
-        pairs = [*_renamed(fact, names, others, tokenizer)] if len(found) < count else []
-        if pairs:
-            found.append(min(pairs, key=lambda pair: len(pair.clean)))
-    if found:
-        return tuple(found)
+    pairs = _renamed_all(facts.facts, names, others, tokenizer, random.Random(seed))
+    if found := first_pairs(pairs, count):
+        return found
     raise InputError(
         f"The set {facts.name!r} gives no clean/corrupted pair: no question names somebody for "
         "whom a name of as many tokens stands in another group; choose another set or model."
     )
-
-
-def others_of(answers: Sequence[str], place: int, count: int = FEWEST) -> list[str]:
-    """Wrong answers where a dataset has none: those of the questions that come next.
-
-    Args:
-        answers: The answers of all questions.
-        place: The question's.
-        count: How many; fewer where there are no more.
-    """
-    later = (*answers[place + 1 :], *answers[:place])
-    return [text for text in dict.fromkeys(later) if text != answers[place]][:count]
 
 
 def open_facts(told: Sequence[tuple[str, ...]]) -> list[Fact]:
@@ -121,10 +102,12 @@ def open_facts(told: Sequence[tuple[str, ...]]) -> list[Fact]:
     answers = [answer for _, answer in told]
     if len(set(answers)) <= FEWEST:
         raise InputError(f"{len(set(answers))} answers differ, and {FEWEST + 1} are needed.")
-    return [
-        make_fact(subject, answer, others_of(answers, place), id=f"row {place}")
-        for place, (subject, answer) in enumerate(told)
-    ]
+    facts = []
+    for place, (subject, answer) in enumerate(told):
+        others = dict.fromkeys((*answers[place + 1 :], *answers[:place]))
+        wrong = [text for text in others if text != answer][:FEWEST]
+        facts.append(make_fact(subject, answer, wrong, id=f"row {place}"))
+    return facts
 
 
 def find_names(facts: Sequence[Fact]) -> dict[str, str]:
@@ -156,6 +139,20 @@ def _capitals(questions: Sequence[str]) -> Iterator[str]:
             if all(word[:1].isupper() for word in words[first:end])
         }
         yield from runs
+
+
+def _renamed_all(
+    facts: Sequence[Fact],
+    names: Mapping[str, str],
+    others: list[str],
+    tokenizer: "PreTrainedTokenizerBase",
+    rng: random.Random,
+) -> Iterator[Pair]:
+    """Of each question the pair whose answers part first."""
+    for fact in rng.sample(facts, len(facts)):
+        rng.shuffle(others)
+        if pairs := [*_renamed(fact, names, others, tokenizer)]:
+            yield min(pairs, key=lambda pair: len(pair.clean))
 
 
 def _renamed(
