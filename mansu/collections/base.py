@@ -45,18 +45,6 @@ def _alone(_facts: FactSet) -> Companions:
     return Companions()
 
 
-def _no_figures(_asked: "Asked") -> "Iterable[Figure]":
-    return ()
-
-
-def _nothing_against(_now: "Asked", _retrained: "Asked") -> Mapping[str, float]:
-    return {}
-
-
-def _nothing_overall(_means: Mapping[tuple[str, str], float]) -> Mapping[str, float]:
-    return {}
-
-
 @dataclass(frozen=True)
 class Collection:
     """Sets of questions under one name.
@@ -79,7 +67,8 @@ class Collection:
         masked: Whether none of its texts may be shown.
         every_option: Whether a question offers all options of a fact, as many of each, or four.
         writing: How a model answers in its own words, under the templates where that is measured.
-        figures: The benchmark's own figures of a set, as it was asked.
+        figures: The benchmark's own figures of a set, as it was asked; None where it has none, as
+            of the next two.
         against: Figures of the forget set beside a model that was trained without it, by name: as
             the one was asked, and the other.
         overall: Figures of all sets together, by their names: from the means of the others, by role
@@ -93,16 +82,6 @@ class Collection:
     masked: bool = False
     every_option: bool = False
     writing: "tuple[Writing, ...]" = ()
-    figures: "Callable[[Asked], Iterable[Figure]]" = _no_figures
-    against: "Callable[[Asked, Asked], Mapping[str, float]]" = _nothing_against
-    overall: Callable[[Mapping[tuple[str, str], float]], Mapping[str, float]] = _nothing_overall
-
-    @property
-    def compares(self) -> bool:
-        """Whether anything is measured beside a model that was trained without the forget set."""
-        return self.against is not _nothing_against
-
-    @property
-    def has_figures(self) -> bool:
-        """Whether the benchmark measures anything in its own way."""
-        return self.figures is not _no_figures
+    figures: "Callable[[Asked], Iterable[Figure]] | None" = None
+    against: "Callable[[Asked, Asked], Mapping[str, float]] | None" = None
+    overall: Callable[[Mapping[tuple[str, str], float]], Mapping[str, float]] | None = None

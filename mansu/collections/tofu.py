@@ -9,7 +9,8 @@ Source: Maini et al. 2024 (arXiv 2401.06121); the dataset ``locuslab/TOFU``, con
 the wrong ones that the dataset has. Held out are the same question, for the answer in other words,
 and the question in other words. Figures (:mod:`mansu.metrics.truth`): probability, ROUGE-L recall
 of at most 128 new tokens, truth ratio, of which retain and utility sets give the model utility;
-forget quality where a retrained model is given (``--retrained``).
+the truth ratio as a share of what is known (``truth_known``); forget quality where a retrained
+model is given (``--retrained``).
 
 What differs from the authors' code [O]: all models are asked in one form, and theirs each in its
 own chat form; their losses count the token that ends an answer; they write up to 200 tokens, the
@@ -20,11 +21,11 @@ trained on. Both take a few hundred questions of a set (``--items``; forget qual
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass
 
 import numpy as np
 
+from mansu.collections import load_set
 from mansu.collections.base import Collection, sets_folder
 from mansu.data.companions import Companions
 from mansu.data.facts import FactSet
@@ -101,11 +102,9 @@ def _rows(part: str) -> Iterator[_Row]:
 
 def _beside(facts: FactSet) -> Companions:
     """The kept authors, where they are here: their names stand for others' in pairs."""
-    if "forget" not in facts.name:
-        return Companions()
-    name = "tofu:retain"
-    with suppress(InputError):
-        return Companions(pool=replace(load("retain"), name=name, path=Path(name)))
+    if facts.name.startswith("tofu:forget"):
+        with suppress(InputError):
+            return Companions(pool=load_set("tofu:retain"))
     return Companions()
 
 
@@ -125,8 +124,9 @@ def figures(asked: Asked) -> Iterable[Figure]:
         if not len(told):
             continue
         ratios = truth_ratio(asked.right(told), asked.wrong(told))
-        better = "closer_to_1" if asked.role == "forget" else "true_better"
-        yield Figure("truth_ratio", rate_truth(ratios, better), told, part)
+        rating = "closer_to_1_better" if asked.role == "forget" else "true_better"
+        yield Figure("truth_ratio", rate_truth(ratios, rating), told, part)
+        yield Figure("truth_known", rate_truth(ratios, "prob_mean"), told, part)
 
 
 def against(now: Asked, retrained: Asked) -> Mapping[str, float]:
@@ -134,7 +134,7 @@ def against(now: Asked, retrained: Asked) -> Mapping[str, float]:
     told, models = now.under("paraphrased"), (now, retrained)
     if not len(told):
         return {}
-    ratios = (truth_ratio(one.right(told), one.wrong(told), "geometric") for one in models)
+    ratios = (truth_ratio(one.right(told), one.wrong(told)) for one in models)
     return {"forget_quality": forget_quality(*ratios)}
 
 

@@ -1,9 +1,9 @@
 """TOFU's figures: probability, truth ratio, forget quality, model utility, from losses per token.
 
-Source: Maini et al. 2024 (arXiv 2401.06121), section 3 and the authors' code. An answer's
-probability is its tokens' geometric mean, p(a|q)^(1/|a|) = exp(-loss). The authors' code takes the
-wrong answers together in two ways: for model utility by the mean of their probabilities, for forget
-quality by the mean of their losses; the variants have names here.
+Source: Maini et al. 2024 (arXiv 2401.06121), section 3; open-unlearning (arXiv 2506.12618), whose
+names the ratings have. An answer's probability is its tokens' geometric mean, p(a|q)^(1/|a|) =
+exp(-loss). Wrong answers are taken together by the mean of their losses, as in both codes; the
+paper's formula, and one script of its authors, take the mean of their probabilities.
 """
 
 from collections.abc import Sequence
@@ -12,10 +12,9 @@ from typing import Literal
 import numpy as np
 from scipy.stats import hmean, ks_2samp
 
-# mean: of the wrong answers' probabilities. geometric: of their losses.
-Together = Literal["mean", "geometric"]
-# closer_to_1: a forgotten fact's, true and false alike likely. true_better: a kept fact's.
-Better = Literal["closer_to_1", "true_better"]
+# closer_to_1_better: of a forgotten fact, true and false are alike likely. true_better: of a kept
+# one the truth is likelier. prob_mean: the truth's share of both, how much is known.
+Rating = Literal["closer_to_1_better", "true_better", "prob_mean"]
 
 
 def normalized_probability(right: np.ndarray, wrong: np.ndarray) -> np.ndarray:
@@ -28,28 +27,27 @@ def normalized_probability(right: np.ndarray, wrong: np.ndarray) -> np.ndarray:
     return 1 / (1 + np.exp(right[:, None] - wrong).sum(-1))
 
 
-def truth_ratio(right: np.ndarray, wrong: np.ndarray, together: Together = "mean") -> np.ndarray:
+def truth_ratio(right: np.ndarray, wrong: np.ndarray) -> np.ndarray:
     """How likely wrong answers are beside the right one in other words, ``[items]``.
 
     Args:
         right: Loss per token of the paraphrased right answer, in nats, ``[items]``.
         wrong: The same of the wrong answers, ``[items, answers]``.
-        together: How the wrong ones are taken together.
     """
-    if together == "mean":
-        return np.exp(right[:, None] - wrong).mean(-1)
     return np.exp(right - wrong.mean(-1))
 
 
-def rate_truth(ratios: np.ndarray, better: Better) -> np.ndarray:
-    """Truth ratios as figures between 0 and 1, 1 being the better, ``[items]``.
+def rate_truth(ratios: np.ndarray, rating: Rating) -> np.ndarray:
+    """Truth ratios as figures between 0 and 1, ``[items]``.
 
     Args:
         ratios: Truth ratios.
-        better: Which is better.
+        rating: What they are to say.
     """
-    if better == "true_better":
+    if rating == "true_better":
         return np.maximum(0, 1 - ratios)
+    if rating == "prob_mean":
+        return 1 / (1 + ratios)
     with np.errstate(divide="ignore"):  # 0 is as far from 1 as can be
         return np.minimum(ratios, 1 / ratios)
 
@@ -59,7 +57,7 @@ def forget_quality(unlearned: np.ndarray, retrained: np.ndarray) -> float:
     Kolmogorov-Smirnov test: small where they can be told apart.
 
     Args:
-        unlearned: Truth ratios (``geometric``) of the unlearned model.
+        unlearned: Truth ratios of the unlearned model.
         retrained: Those of a model that was trained without the forget set.
     """
     return float(ks_2samp(unlearned, retrained).pvalue)  # pyright: ignore

@@ -30,6 +30,6 @@ def benchmark_text(rows: Rows, forget: str) -> list[str]:
     if not table:
         return []
     collection, _ = split(forget)
-    lacks = RETRAINED not in rows.origins and find_collection(collection).compares
+    lacks = RETRAINED not in rows.origins and find_collection(collection).against is not None
     sides = "llll" + "lr" * (len(rows.origins) - 1)
     return [*columns(table, sides), *([_ALONE] if lacks else []), ""]

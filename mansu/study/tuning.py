@@ -43,7 +43,7 @@ class Tried:
         check: The check it is judged by; None where it has none, for it diverged.
         allowed: Whether that check kept the retain set and spoke on.
         broken: Whether its training ended where one of the two was lost, or diverged.
-        seconds: Processor time of its training.
+        seconds: Processor time of its training; of the last slice, where one was cut short.
         note: Why there is no check.
         key: Of the training: what it was made from, code included.
     """

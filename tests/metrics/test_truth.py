@@ -11,16 +11,16 @@ RIGHT = -LOG([0.5, 0.2])
 WRONG = -LOG([[0.25, 0.05], [0.4, 0.4]])
 
 
-def test_the_two_ways_to_take_wrong_answers_together_are_told_apart() -> None:
-    assert truth_ratio(RIGHT, WRONG) == pytest.approx([0.15 / 0.5, 0.4 / 0.2])
-    geometric = [np.sqrt(0.25 * 0.05) / 0.5, 0.4 / 0.2]
-    assert truth_ratio(RIGHT, WRONG, "geometric") == pytest.approx(geometric)
+def test_wrong_answers_are_taken_together_by_the_mean_of_their_losses() -> None:
+    assert truth_ratio(RIGHT, WRONG) == pytest.approx([np.sqrt(0.25 * 0.05) / 0.5, 0.4 / 0.2])
 
 
 def test_a_forgotten_truth_is_as_likely_as_a_lie_and_a_kept_one_likelier() -> None:
     ratios = np.array([0.3, 2.0, 1.0, 0.0, np.inf])
-    assert rate_truth(ratios, "closer_to_1") == pytest.approx([0.3, 0.5, 1.0, 0.0, 0.0])
+    assert rate_truth(ratios, "closer_to_1_better") == pytest.approx([0.3, 0.5, 1.0, 0.0, 0.0])
     assert rate_truth(ratios, "true_better") == pytest.approx([0.7, 0.0, 0.0, 1.0, 0.0])
+    known = [1 / 1.3, 1 / 3, 0.5, 1.0, 0.0]  # the truth's share
+    assert rate_truth(ratios, "prob_mean") == pytest.approx(known)
 
 
 def test_the_right_answer_s_share_is_among_all_that_are_offered() -> None:
@@ -31,7 +31,6 @@ def test_the_right_answer_s_share_is_among_all_that_are_offered() -> None:
 def test_answers_that_are_next_to_impossible_have_figures_all_the_same() -> None:
     right, wrong = np.array([900.0]), np.array([[901.0, 901.0]])
     assert truth_ratio(right, wrong) == pytest.approx([np.exp(-1)])
-    assert truth_ratio(right, wrong, "geometric") == pytest.approx([np.exp(-1)])
     assert normalized_probability(right, wrong) == pytest.approx([1 / (1 + 2 * np.exp(-1))])
 
 

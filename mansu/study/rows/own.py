@@ -1,12 +1,13 @@
 """Rows on what a benchmark measures in its own way."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mansu.collections import Collection, find_collection
+from mansu.collections import find_collection
 from mansu.data.encoding import encode
 from mansu.data.facts import FactSet
 from mansu.data.items import Item
@@ -35,24 +36,22 @@ class Questions:
     Attributes:
         facts: The set.
         items: Its questions, by the role that they were drawn for.
-        tokens: Tokens of each option, ``[items, options]``.
+        tokenizer: The model's.
     """
 
     facts: FactSet
     items: Mapping[str, Sequence[Item]]
-    tokens: np.ndarray
+    tokenizer: "PreTrainedTokenizerBase"
 
+    @cached_property
+    def tokens(self) -> np.ndarray:
+        """Tokens of each option, ``[items, options]``."""
 
-def questions_of(
-    facts: FactSet, items: Mapping[str, Sequence[Item]], tokenizer: "PreTrainedTokenizerBase"
-) -> Questions:
-    """A set with its questions, and how long their options are for a model."""
-    tokens = [
-        [len(encode(tokenizer, item.prompt, option).continuation_ids) for option in item.options]
-        for asked in items.values()
-        for item in asked
-    ]
-    return Questions(facts, items, np.array(tokens))
+        def length(item: Item, option: str) -> int:
+            return len(encode(self.tokenizer, item.prompt, option).continuation_ids)
+
+        asked = (item for items in self.items.values() for item in items)
+        return np.array([[length(item, option) for option in item.options] for item in asked])
 
 
 def own_rows(
@@ -71,6 +70,8 @@ def own_rows(
     means: dict[State, dict[tuple[str, str], float]] = {state: {} for state in measured}
     for role, asked in sets.items():
         collection = find_collection(asked.facts.collection)
+        if collection.figures is None:
+            continue
         answers = {
             state: _asked(role, asked, behaviour.roles, written.get(state, {}).get(role))
             for state, behaviour in measured.items()
@@ -80,8 +81,8 @@ def own_rows(
         rows += _rows(role, found, facts)
         for state, figures in found.items():
             means[state] |= {(f.part or role, f.name): float(f.values.mean()) for f in figures}
-        if role == "forget":
-            rows += _against(answers, collection)
+        if role == "forget" and collection.against is not None:
+            rows += _against(answers, collection.against)
     return Rows([*rows, *_overall(sets, means)])
 
 
@@ -98,10 +99,12 @@ def _asked(
     return Asked(role, items, answers, -values / asked.tokens, named, said)
 
 
-def _against(answers: Mapping[State, Asked], collection: Collection) -> Iterator[Row]:
+def _against(
+    answers: Mapping[State, Asked], compare: Callable[[Asked, Asked], Mapping[str, float]]
+) -> Iterator[Row]:
     """What every other state is beside the retrained model in its format, where there is one."""
     found = {
-        state: collection.against(asked, other)
+        state: compare(asked, other)
         for state, asked in answers.items()
         if (other := answers.get(State(RETRAINED, state.format))) and state.origin != RETRAINED
     }
@@ -127,6 +130,8 @@ def _overall(
 ) -> Iterator[Row]:
     for name in dict.fromkeys(asked.facts.collection for asked in sets.values()):
         overall = find_collection(name).overall
+        if overall is None:
+            continue
         yield from _scalars(ALL, {state: overall(values) for state, values in means.items()})
 
 

@@ -4,18 +4,17 @@ import importlib.metadata
 from typing import Any
 
 from mansu.attacks import find_attack
-from mansu.collections import find_collection
 from mansu.errors import NoResultError
 from mansu.study.attacked import attack_rows
 from mansu.study.cache.stage import Upstream, stage
 from mansu.study.config import plain
 from mansu.study.rows import (
+    Questions,
     behaviour_rows,
     depth_rows,
     keep_items,
     level_rows,
     own_rows,
-    questions_of,
     speech_rows,
     structure_rows,
     weight_rows,
@@ -77,13 +76,12 @@ def _without_numbers(error: NoResultError, run: Run) -> Scorecard:
 
 def benchmark_rows(run: Run, behaviours: dict[State, Behaviour]) -> Rows:
     """What the benchmarks among a run's sets measure in their own way."""
-    figured = {
-        role: questions_of(facts, questions(draw(run).items, role), run.tokenizer)
+    sets = {
+        role: Questions(facts, questions(draw(run).items, role), run.tokenizer)
         for role, facts in asked_sets(run.sets).items()
-        if find_collection(facts.collection).has_figures
     }
     said = answer_all(run, tuple(behaviours))
-    return own_rows(behaviours, {state: found.sets for state, found in said.items()}, figured)
+    return own_rows(behaviours, {state: found.sets for state, found in said.items()}, sets)
 
 
 @stage(
