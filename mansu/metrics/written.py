@@ -74,7 +74,7 @@ def compare(texts: Sequence[str], answers: Sequence[str], stemmed: bool) -> Writ
         answers: What should have been.
         stemmed: Whether words are compared by their stems.
     """
-    from rouge_score.rouge_scorer import RougeScorer  # its import reads NLTK: a second
+    from rouge_score.rouge_scorer import RougeScorer  # brings NLTK, which is imported slowly
 
     scorer = RougeScorer(["rougeL"], use_stemmer=stemmed)
     found = [scorer.score(a, t)["rougeL"] for a, t in zip(answers, texts, strict=True)]

@@ -273,7 +273,7 @@ def test_its_accuracy_counts_the_likeliest_letter_of_the_harness_s_prompt(run: R
     )
 
 
-# Those that show pairs and questions; 00, 02 to 04, 06 and 07 are as clean, and a minute longer.
+# Those that show pairs and questions.
 NOTEBOOKS = ("01_localize_circuit", "05_quantize")
 
 
