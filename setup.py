@@ -7,7 +7,14 @@ from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).parent
 SHIPPED = (
-    *("data/*.jsonl", "data/*.txt", "data/README.md", "notebooks/*.py", "notebooks/*.ipynb"),
+    *(
+        "data/*.jsonl",
+        "data/*.json",
+        "data/*.txt",
+        "data/README.md",
+        "notebooks/*.py",
+        "notebooks/*.ipynb",
+    ),
     *("papermill_runs/Snakefile", "papermill_runs/profiles/*/*", "papermill_runs/studies/*"),
 )
 

@@ -4,15 +4,15 @@ Every source has a module in ``sources``, with the decisions that it leaves open
 reason. Nothing is random: choices that could go either way are made by the SHA-256 of the names
 involved, so every run writes the same bytes.
 
-The long text comes from an archive that is not installed:
+The long text and the poem's passages come from an archive that is not installed:
 ``pip download --no-deps --no-binary :all: brotli==1.2.1`` gives it, and
-``python data/build.py brotli-1.2.1.tar.gz`` writes the text as well.
+``python data/build.py brotli-1.2.1.tar.gz`` writes them as well.
 """
 
 import sys
 from pathlib import Path
 
-from sources import cities, countries, elements, states, text, words
+from sources import cities, countries, elements, poem, states, text, words
 
 HERE = Path(__file__).parent
 
@@ -32,3 +32,5 @@ if __name__ == "__main__":
         written = text.utility_text(Path(archive))
         (HERE / "utility_text.txt").write_text(written, encoding="utf-8")
         print(f"utility_text.txt: {len(written.split())} words")
+        (HERE / "paradise_lost.json").write_text(poem.passages(Path(archive)), encoding="utf-8")
+        print("paradise_lost.json")

@@ -1,4 +1,4 @@
-"""The command line: ``mansu run | audit | plan | sweep | tune | tables | export | lab | serve``.
+"""The command line: ``mansu run | audit | plan | sweep | tune | comeback | tables | export …``.
 
 Bad input ends with one line on standard error and exit code 2, before anything expensive starts;
 a run that fails on the way ends with exit code 1 and keeps its finished stages. A run whose method
@@ -97,6 +97,14 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     tune.add_argument("--out", type=expand, help="file to write (default: tuned.yaml of the study)")
     tune.set_defaults(command=_tune)
 
+    comeback = commands.add_parser(
+        "comeback", help="map what every format brings back, over the runs of a study"
+    )
+    comeback.add_argument("study", type=expand, help="the study's YAML file")
+    comeback.add_argument("--budget", help="time this slice may take, such as 60m")
+    comeback.add_argument("--to", type=expand, help="file for the map: .md, .tex, .csv or .txt")
+    comeback.set_defaults(command=_comeback)
+
     _add_outputs(commands)
     lab = commands.add_parser("lab", help="open JupyterLab on the notebooks")
     lab.add_argument(
@@ -168,6 +176,31 @@ def _tune(options: argparse.Namespace) -> int:
     done, file = tune(options.study, options.budget, options.out)
     print(tuned_table(file))
     print(f"\n{file}" if done else f"\n{file}\nThe slice is over; run the same command to go on.")
+    return 0
+
+
+def _comeback(options: argparse.Namespace) -> int:
+    from mansu.cli.bars import Bars
+    from mansu.study.comeback import LAYOUT, read_map, to_frame
+    from mansu.study.table_files import require_writable, to_text, write_table
+    from mansu.sweep.comeback import map_comeback
+
+    if options.to:
+        require_writable(options.to)
+    with Bars() as bars:
+        done, file = map_comeback(
+            options.study,
+            options.budget,
+            progress=bars.show,
+            note=lambda text: print(f"mansu: {text}", file=sys.stderr),
+        )
+    found = read_map(file)
+    frame = to_frame(found)
+    print(f"{to_text(LAYOUT, frame)}\n\n{file}" if found else "Nothing is measured yet.")
+    if options.to and found:
+        write_table(LAYOUT, frame, options.to)
+    if not done:
+        print("\nThe slice is over; run the same command to go on.")
     return 0
 
 

@@ -86,9 +86,18 @@ def draw_pairs(
 
 
 def find_writing(facts: FactSet) -> "Writing | None":
-    """How a set's questions are answered in a model's own words; None where they are not."""
-    known = {writing.template: writing for writing in find_collection(facts.collection).writing}
-    return next((known[t.id] for t in facts.templates if t.id in known), None)
+    """How a set's questions are answered in a model's own words, beside the choice; None where
+    they are not."""
+    collection = find_collection(facts.collection)
+    known = {writing.template: writing for writing in collection.writing}
+    told = (known[t.id] for t in facts.templates if t.id in known and not collection.recited)
+    return next(told, None)
+
+
+def find_recital(facts: FactSet) -> "dict[str, Writing]":
+    """How a set's questions are answered where that takes the place of the choice, by template."""
+    collection = find_collection(facts.collection)
+    return {w.template: w for w in collection.writing} if collection.recited else {}
 
 
 def locate_set(name: str) -> str:

@@ -67,6 +67,8 @@ class Collection:
         masked: Whether none of its texts may be shown.
         every_option: Whether a question offers all options of a fact, as many of each, or four.
         writing: How a model answers in its own words, under the templates where that is measured.
+        recited: Whether that takes the place of the choice among options, question by question,
+            and so of accuracy: ROUGE-L F1.
         figures: The benchmark's own figures of a set, as it was asked; None where it has none, as
             of the next two.
         against: Figures of the forget set beside a model that was trained without it, by name: as
@@ -82,6 +84,7 @@ class Collection:
     masked: bool = False
     every_option: bool = False
     writing: "tuple[Writing, ...]" = ()
+    recited: bool = False
     figures: "Callable[[Asked], Iterable[Figure]] | None" = None
     against: "Callable[[Asked, Asked], Mapping[str, float]] | None" = None
     overall: Callable[[Mapping[tuple[str, str], float]], Mapping[str, float]] | None = None

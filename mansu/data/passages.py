@@ -35,9 +35,10 @@ def cut_pairs(
     Raises:
         InputError: ``count`` is not positive, or no two passages go on differently.
     """
-    found = (prompt_of(PASSAGE, fact, tokenizer) for fact in facts.facts)
+    template = facts.seen[0]
+    found = (prompt_of(template, fact, tokenizer) for fact in facts.facts)
     prompts = [prompt for prompt in found if prompt is not None]
-    if pairs := first_pairs(_cut(prompts, tokenizer, random.Random(seed)), count):
+    if pairs := first_pairs(_cut(template, prompts, tokenizer, random.Random(seed)), count):
         return pairs
     raise InputError(
         f"The set {facts.name!r} gives no clean/corrupted pair: no two of its passages go on with "
@@ -46,7 +47,10 @@ def cut_pairs(
 
 
 def _cut(
-    prompts: Sequence[Prompt], tokenizer: "PreTrainedTokenizerBase", rng: random.Random
+    template: Template,
+    prompts: Sequence[Prompt],
+    tokenizer: "PreTrainedTokenizerBase",
+    rng: random.Random,
 ) -> Iterator[Pair]:
     for clean in rng.sample(prompts, len(prompts)):
         others = [other for other in prompts if other.answer[0] != clean.answer[0]]
@@ -54,7 +58,7 @@ def _cut(
             other = rng.choice(others)
             length = min(len(clean.tokens), len(other.tokens), LONGEST)
             cut = (_last(prompt, length, tokenizer) for prompt in (clean, other))
-            if (pair := pair_of(PASSAGE, *cut)) is not None:
+            if (pair := pair_of(template, *cut)) is not None:
                 yield pair
 
 

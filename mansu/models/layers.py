@@ -2,7 +2,7 @@
 
 import json
 
-from mansu.models.recipes import TINY, shape_of
+from mansu.models.recipes import TINY, shape_of, taught
 from mansu.paths import expand
 
 
@@ -24,6 +24,7 @@ def width_of(name: str) -> int:
 
 
 def _declared(name: str, size: str) -> int:
+    name, _ = taught(name)
     if name in TINY:
         return shape_of(name)[size]
     try:

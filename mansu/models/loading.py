@@ -19,7 +19,8 @@ from mansu.models.fingerprint import hash_files
 from mansu.models.folder import read_config, weight_files
 from mansu.models.language_model import LanguageModel
 from mansu.models.packaged import gguf_folder, packaged_folder
-from mansu.models.recipes import PACKAGED, TINY, is_gguf
+from mansu.models.recipes import PACKAGED, TINY, is_gguf, taught
+from mansu.models.taught import taught_folder
 from mansu.models.tiny import tiny_folder
 from mansu.paths import expand
 
@@ -37,12 +38,15 @@ def find_model(name: str, weights: bool = True) -> Path:
 
     Args:
         name: A packaged or tiny model's name, a local folder or GGUF file, or a hub id such as
-            ``owner/model``.
+            ``owner/model``; with ``+verbatim`` behind it, the same model taught a poem's passages.
         weights: False leaves the weights where they are, or unmade, and gives the rest.
 
     Raises:
         InputError: Nothing of that name can be had, or its file is damaged.
     """
+    base, lesson = taught(name)
+    if lesson:
+        return taught_folder(find_model(base, weights), lesson, weights)
     if name in PACKAGED:
         return packaged_folder(name, weights)
     if name in TINY:

@@ -97,6 +97,16 @@ TINY = {
 }
 
 
+# What a model can be taught to know by heart (``mansu.models.taught``): parts of the poem.
+LESSONS = {"verbatim": ("forget", "retain"), "verbatim-retain": ("retain",)}
+
+
+def taught(name: str) -> tuple[str, str]:
+    """A model's name, and the lesson that it has learned on top; an empty one where it has none."""
+    base, plus, lesson = name.rpartition("+")
+    return (base, lesson) if plus and base and lesson in LESSONS else (name, "")
+
+
 def shape_of(name: str) -> dict[str, Any]:
     """A tiny model's configuration values."""
     return {**_SHAPE, **TINY[name].differing}
@@ -104,10 +114,14 @@ def shape_of(name: str) -> dict[str, Any]:
 
 def locate_model(name: str) -> str:
     """The name such that it means the same model from any folder."""
+    base, lesson = taught(name)
+    if lesson:
+        return f"{locate_model(base)}+{lesson}"
     is_own = name not in PACKAGED and name not in TINY and expand(name).exists()
     return str(absolute(name)) if is_own else name
 
 
 def is_gguf(name: str) -> bool:
     """Whether a model is dequantized from a GGUF file, a package's or the user's own."""
-    return name in PACKAGED or name.lower().endswith(".gguf")
+    base, _ = taught(name)
+    return base in PACKAGED or base.lower().endswith(".gguf")

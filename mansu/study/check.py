@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from mansu.collections import draw_pairs, find_writing, load_beside, load_set
+from mansu.collections import draw_pairs, find_recital, find_writing, load_beside, load_set
 from mansu.data.companions import Companions, require_untrained
 from mansu.data.facts import FactSet, require_disjoint, several
 from mansu.data.fitting import check_fits
@@ -219,7 +219,8 @@ def _require_answers(model: str, sets: Sets, tokenizer: "PreTrainedTokenizerBase
     settings = read_config(find_model(model, weights=False)).get_text_config()
     for facts in sets.asked:
         writing = find_writing(facts)
-        written = writing.tokens if writing else 0
+        said = [*([writing] if writing else []), *find_recital(facts).values()]
+        written = max((one.tokens for one in said), default=0)
         check_fits(facts, tokenizer, settings.vocab_size, context_of(settings), written)
     read_text(tokenizer, utility_text(), settings.vocab_size, model)
     draw_pairs(sets.forget, tokenizer, count=1, seed=0, pool=sets.pool)

@@ -10,12 +10,12 @@ import pandas as pd
 from mansu.errors import InputError, saving
 from mansu.scratch import replacing
 from mansu.study.cells import columns
-from mansu.study.tables.base import HIGH, LOW, Table
+from mansu.study.tables.base import HIGH, LOW, Layout, Table
 
 _MARKS = {"✓": r"\checkmark", "✗": r"$\times$", "–": "--", "Δ": r"$\Delta$", "−": "$-$"}
 
 
-def readable(table: Table, frame: pd.DataFrame) -> pd.DataFrame:
+def readable(table: Table | Layout, frame: pd.DataFrame) -> pd.DataFrame:
     """Every cell as a reader is to see it: numbers with their digits and intervals."""
     shown = pd.DataFrame(index=frame.index)
     for name in map(str, frame.columns):
@@ -29,7 +29,7 @@ def readable(table: Table, frame: pd.DataFrame) -> pd.DataFrame:
     return shown
 
 
-def to_text(table: Table, frame: pd.DataFrame) -> str:
+def to_text(table: Table | Layout, frame: pd.DataFrame) -> str:
     """Aligned columns, numbers to the right, the title above and the note below."""
     shown = readable(table, frame)
     numeric = [pd.api.types.is_numeric_dtype(frame[name]) for name in shown.columns]
@@ -38,7 +38,7 @@ def to_text(table: Table, frame: pd.DataFrame) -> str:
     return "\n".join([table.title, "", *columns(lines, sides), *filter(None, [table.note])])
 
 
-def to_markdown(table: Table, frame: pd.DataFrame) -> str:
+def to_markdown(table: Table | Layout, frame: pd.DataFrame) -> str:
     """A table of GitHub's Markdown."""
     shown = readable(table, frame)
     lines = [list(map(str, shown.columns)), *shown.to_numpy().tolist()]
@@ -48,7 +48,7 @@ def to_markdown(table: Table, frame: pd.DataFrame) -> str:
     return f"**{table.title}**\n\n{body}\n\n{table.note}\n"
 
 
-def to_latex(table: Table, frame: pd.DataFrame) -> str:
+def to_latex(table: Table | Layout, frame: pd.DataFrame) -> str:
     """A ``table`` for a document that loads booktabs and amssymb."""
     body = readable(table, frame).to_latex(index=False, escape=True, caption=table.title)
     for mark, command in _MARKS.items():
@@ -56,12 +56,12 @@ def to_latex(table: Table, frame: pd.DataFrame) -> str:
     return body
 
 
-def to_csv(table: Table, frame: pd.DataFrame) -> str:
+def to_csv(table: Table | Layout, frame: pd.DataFrame) -> str:
     """The numbers themselves, with the ends of their intervals in columns of their own."""
     return frame.to_csv(index=False, quoting=csv.QUOTE_MINIMAL)
 
 
-WRITERS: dict[str, Callable[[Table, pd.DataFrame], str]] = {
+WRITERS: dict[str, Callable[[Table | Layout, pd.DataFrame], str]] = {
     ".txt": to_text,
     ".md": to_markdown,
     ".tex": to_latex,
@@ -69,18 +69,27 @@ WRITERS: dict[str, Callable[[Table, pd.DataFrame], str]] = {
 }
 
 
-def write_table(table: Table, frame: pd.DataFrame, target: Path) -> None:
+def write_table(table: Table | Layout, frame: pd.DataFrame, target: Path) -> None:
     """Writes a table; the file's ending says as what.
 
     Raises:
         InputError: The ending is none of `WRITERS`.
         RunError: The file cannot be written.
     """
-    if target.suffix not in WRITERS:
-        raise InputError(f"{target}: a table is written as {', '.join(WRITERS)} or .png.")
+    require_writable(target)
     text = WRITERS[target.suffix](table, frame)
     with saving(target, "free space, or give another file"), replacing(target) as finished:
         finished.write_text(text, encoding="utf-8")
+
+
+def require_writable(target: Path) -> None:
+    """Refuses a file whose ending says none of `WRITERS`.
+
+    Raises:
+        InputError: It is such a file.
+    """
+    if target.suffix not in WRITERS:
+        raise InputError(f"{target}: a table is written as {', '.join(WRITERS)} or .png.")
 
 
 def _cell(value: Any, digits: str, low: Any = None, high: Any = None) -> str:

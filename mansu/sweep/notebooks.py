@@ -21,7 +21,7 @@ from mansu.sweep.places import repository
 SHARED = ("01_localize_circuit", "02_inspect_attribution")
 OWN = ("03_train", "04_floor", "05_quantize", "06_cad_analysis")
 # What a sweep does not run: it costs much and no scorecard depends on it.
-BESIDE = ("00_dual_failure", "07_circuit_quality", "08_audit")
+BESIDE = ("00_dual_failure", "07_circuit_quality", "08_audit", "09_comeback")
 
 
 # Parameters that are the method's own where nothing is given.

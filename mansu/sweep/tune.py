@@ -60,7 +60,7 @@ def tune(path: Path, budget: str | None = None, out: Path | None = None) -> tupl
     study = read_study(path)
     if len(study.models) != 1 or len(study.sets) != 1 or len(study.seeds) != 1:
         raise InputError(f"Study {path}: tuning takes one model, one group of sets and one seed.")
-    end = time.monotonic() + _seconds(budget) if budget else float("inf")
+    end = time.monotonic() + seconds_of(budget) if budget else float("inf")
     root = repository() / "papermill_runs" / study.study
     file = out or root / "tuned.yaml"
     before = read_entries(file) if file.is_file() else {}
@@ -208,7 +208,12 @@ def _write(file: Path, before: dict[str, Any], found: dict[str, _Search]) -> Non
         write_text(file, yaml.safe_dump({ROOT: {**before, **entries}}, sort_keys=False))
 
 
-def _seconds(budget: str) -> int:
+def seconds_of(budget: str) -> int:
+    """A time such as 150m in seconds.
+
+    Raises:
+        InputError: It is none.
+    """
     found = re.fullmatch(r"([1-9]\d{0,5})([smh])", budget.strip())
     if not found:
         raise InputError(f"--budget {budget!r}: give a time such as 90s, 150m or 2h.")

@@ -3,8 +3,9 @@
 For a template t, q_t is the mean over all subjects of the set of what θ₀ says next: one
 distribution a template, the same for every subject, so that the optimum carries nothing about the
 subject. Behind an answer's first tokens a_<j stands one distribution for (t, a_<j): the mean over a
-few subjects whose own answer does not begin so; for a shortened form of t, that of t. The forget
-term of a row is
+few subjects whose own answer does not begin so; for a shortened form of t, that of t. Where a model
+knows long answers by heart, it would go on with them behind anybody's prompt: there it is what θ₀
+says when it sees the last ``WINDOW`` tokens alone. The forget term of a row is
 
     KL(q ‖ p)                                  mean over the answer's tokens
     + ½ [KL(q_A ‖ p_A) + KL(p_A ‖ q_A)]        at the answer's first token, times ``CONDITIONAL``
@@ -31,6 +32,7 @@ from mansu.models.targets import mean_by_row
 
 CONDITIONAL = 1.0
 LATER_SUBJECTS = 8  # subjects that a distribution behind an answer's first tokens is a mean over
+WINDOW = 4  # tokens that tell hardly more of a passage than its language
 FLOOR = 1e-12  # probability below which a target says nothing
 BATCH_ROWS = 32
 BATCH_TAILS = 256
@@ -128,6 +130,7 @@ def build_prior(
     facts: Sequence[Fact],
     templates: Sequence[Template],
     progress: Callable[[int, int], None] = lambda done, total: None,
+    recited: bool = False,
 ) -> Prior:
     """The targets of a set, not levelled.
 
@@ -136,6 +139,7 @@ def build_prior(
         facts: Its facts, in the order in which later tokens take their subjects.
         templates: The templates to train on, a shortened form behind what it is a form of.
         progress: Called with (templates done, templates in all).
+        recited: Whether answers are long, and known by heart.
     """
     first: dict[str, torch.Tensor] = {}
     later: dict[str, tuple[int, int]] = {}
@@ -151,7 +155,8 @@ def build_prior(
             shared = {tail: later.get(name_of((template.form_of, tail))) for tail in begun}
             later |= {name_of((template.id, t)): r for t, r in shared.items() if r is not None}
             begun = [tail for tail in begun if shared[tail] is None]
-        for tail, found in zip(begun, later_states(model, prompts, answers, begun), strict=True):
+        behind = window_states if recited else later_states
+        for tail, found in zip(begun, behind(model, prompts, answers, begun), strict=True):
             later[name_of((template.id, tail))] = (rows, rows + len(found))
             states.append(found)
             rows += len(found)
@@ -211,6 +216,33 @@ def later_states(
             part = together[start : start + BATCH_TAILS]
             found |= dict(zip(part, _behind(model, prompts, part), strict=True))
     return [torch.stack([found[tail, i] for i in spoken[tail]]) for tail in begun]
+
+
+def window_states(
+    model: LanguageModel,
+    prompts: Sequence[tuple[int, ...]],
+    answers: Sequence[tuple[int, ...]],
+    begun: Sequence[tuple[int, ...]],
+) -> list[torch.Tensor]:
+    """The same where all that is seen of prompt and answer are the last tokens.
+
+    Returns:
+        For each beginning the state behind the last tokens of it and of its own prompt,
+        ``[1, width]``.
+    """
+    own = {
+        answer[:j]: prompt
+        for prompt, answer in zip(prompts, answers, strict=True)
+        for j in range(1, len(answer))
+    }
+    seen = [(*own[tail], *tail)[-WINDOW:] for tail in begun]
+    found: list[torch.Tensor] = []
+    for start in range(0, len(seen), BATCH_TAILS):
+        batch = pad(seen[start : start + BATCH_TAILS], model.pad_id, model.device)
+        with torch.no_grad():
+            hidden = model.hidden(batch)
+        found += hidden[torch.arange(len(hidden), device=model.device), batch.last].cpu().split(1)
+    return found
 
 
 def _behind(

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mansu.collections import find_recital
 from mansu.data.facts import FactSet
 from mansu.data.items import Item
 from mansu.metrics.level import frequency_values, spelling_values
@@ -51,6 +52,7 @@ def _levels(
     forget: FactSet,
 ) -> Iterator[Row]:
     originals = {state: b for state, b in measured.items() if state.origin == "original"}
+    forget_is_recited = bool(find_recital(forget))
     for role, kept in kept_of(measured).items():
         if role not in LEVELLED:
             continue
@@ -58,7 +60,9 @@ def _levels(
         answers = [item.answer for item in asked]
         values = frequency_values(asked, forget)
         for metric, measure in MEASURES.items():
-            frequency = float(measure(values, answers).mean())
+            # Nobody writes a passage by knowing how often it is one.
+            written = metric == "accuracy" and forget_is_recited
+            frequency = 0.0 if written else float(measure(values, answers).mean())
             for state, behaviour in originals.items():
                 yield from _level(role, kept, metric, state, behaviour, frequency)
         spelled_out = all(template.kind != "letters" for template in forget.seen)

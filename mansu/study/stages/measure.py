@@ -5,12 +5,14 @@ from dataclasses import dataclass, replace
 
 from mansu.data.facts import MASK
 from mansu.data.text import utility_text
-from mansu.metrics.mcq import McqScores, score_items
+from mansu.metrics.mcq import McqScores
 from mansu.metrics.perplexity import TextLosses, text_losses
+from mansu.metrics.recital import recite
 from mansu.metrics.speech import Speech, listen
 from mansu.study.cache.stage import Upstream, stage
 from mansu.study.run import Run
 from mansu.study.stages.draw import MEASURED, TWINS, draw
+from mansu.study.stages.recital import recital_of
 from mansu.study.state import FP, State, files_of, find_origin, in_state
 
 
@@ -47,7 +49,12 @@ def measure(run: Run, state: State) -> Behaviour:
     roles = (*MEASURED, *TWINS) if state.origin == "original" else MEASURED
     with in_state(run, state) as model:
         scores = {
-            role: score_items(model, drawn.items[role], run.report(f"{state.title}: {role}"))
+            role: recite(
+                model,
+                drawn.items[role],
+                recital_of(run.sets, role),
+                run.report(f"{state.title}: {role}"),
+            )
             for role in roles
             if drawn.items.get(role)
         }

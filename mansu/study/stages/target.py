@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 
+from mansu.collections import find_recital
 from mansu.data.encoding import encode
 from mansu.data.facts import FactSet
 from mansu.data.items import Item
@@ -34,7 +35,8 @@ def make_target(run: Run) -> Prior:
     facts = run.forget.facts
     order = random.Random(DRAW_SEED).sample(facts, len(facts))
     templates = taught(run.forget, run.config.settings.wordings)
-    found = build_prior(run.model, order, templates, run.report("prior target"))
+    recited = bool(find_recital(run.forget))
+    found = build_prior(run.model, order, templates, run.report("prior target"), recited)
     if is_off_level(run.model, found.first, draw(run).items["forget_seen"], run.forget):
         return replace(found, first=level(found.first, found.kinds), levelled=True)
     return found

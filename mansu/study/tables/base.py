@@ -18,8 +18,23 @@ ALIKE = ("model", "forget", "retain set", "method")  # what runs share that diff
 
 
 @dataclass(frozen=True)
+class Layout:
+    """How a frame is written.
+
+    Attributes:
+        title: What stands above it.
+        digits: How the numbers of a column are written; ``.3f`` where nothing is said.
+        note: What stands below it.
+    """
+
+    title: str
+    digits: Mapping[str, str] = field(default_factory=dict)
+    note: str = ""
+
+
+@dataclass(frozen=True)
 class Table:
-    """A table over the scorecards of many runs.
+    """A table over the scorecards of many runs, and its layout.
 
     Attributes:
         name: As the shell names it.

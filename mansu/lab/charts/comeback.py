@@ -1,0 +1,159 @@
+"""The map of what comes back: methods × formats, and the noise that would explain it."""
+
+from collections.abc import Sequence
+
+import altair as alt
+import pandas as pd
+from altair.typing import ChartType
+
+from mansu.lab.theme import GREY, INK, VERMILION, WIDTH, format_scale, heading
+from mansu.study.comeback import LEAST, Returned
+from mansu.study.state import format_title
+
+_ROW = 24  # height of a run, in pixels
+_LONGEST = 40  # characters of a run's name
+
+
+def comeback_map(found: Sequence[Returned]) -> ChartType:
+    """Share of what was forgotten that each format brings back, a row a run.
+
+    Args:
+        found: Runs in their formats.
+    """
+    formats = list(dict.fromkeys(format_title(one.format) for one in found))
+    runs = list(dict.fromkeys(_named(one) for one in found))
+    base = alt.Chart(pd.DataFrame(map(_entry, found))).encode(
+        x=alt.X("format:N", title=None, sort=formats, axis=alt.Axis(orient="top", labelAngle=0)),
+        y=alt.Y("run:N", title=None, sort=runs, axis=alt.Axis(labelLimit=330)),
+        tooltip=["run", "format", "forgotten", "share", "interval", "stored", "signal", "noise"],
+    )
+    cells = base.mark_rect(stroke="white").encode(
+        color=alt.Color(
+            "shown:Q",
+            title="share back",
+            scale=alt.Scale(domain=[0, 1], range=["#ffffff", VERMILION], clamp=True),
+            legend=alt.Legend(format="%"),
+        )
+    )
+    words = base.mark_text().encode(text="words:N")
+    return (cells + words).properties(
+        width=WIDTH - 200,
+        height=_ROW * len(runs),
+        title=heading(
+            "What of the forgotten a format brings back",
+            "0 %: it stays as forgotten as in full precision; 100 %: all is back. Below 0: the "
+            "format loses more of it. Behind a run's name stands its accuracy on seen forget "
+            f"prompts before and after; less than {LEAST:.2f} forgotten, and no share is told.",
+        ),
+    )
+
+
+def noise_chart(found: Sequence[Returned]) -> ChartType:
+    """Share back against the noise that a format adds to the update, a point a run and format.
+
+    Args:
+        found: Runs in their formats; those without a share are left out.
+    """
+    names = list(dict.fromkeys(one.format for one in found))
+    frame = pd.DataFrame([_entry(one) for one in found if one.share is not None and one.noise])
+    base = alt.Chart(frame).encode(
+        x=alt.X(
+            "noise:Q",
+            title="noise: what rounding does to the weights, over what unlearning did",
+            scale=alt.Scale(type="log"),
+        ),
+        color=alt.Color("format:N", title=None, scale=format_scale(names)),
+    )
+    points = base.mark_point(filled=True, size=60).encode(
+        y=alt.Y("share:Q", title="share back", axis=alt.Axis(format="%")),
+        tooltip=["run", "format", "forgotten", "share", "interval", "stored", "signal", "noise"],
+    )
+    bars = base.mark_rule(opacity=0.5).encode(y="low:Q", y2="high:Q")
+    zero = alt.Chart(pd.DataFrame({"y": [0]})).mark_rule(color=GREY).encode(y="y:Q")
+    return (zero + bars + points).properties(
+        width=WIDTH - 60,
+        height=260,
+        title=heading(
+            "Does more noise bring more back?",
+            "A format rounds the update as it rounds all weights. Left of 1 the update is larger "
+            "than what rounding does to it; right of 1 the rounding moves the model further than "
+            "unlearning did, and in no direction of its own. Bars: 95 % intervals, facts "
+            "resampled.",
+        ),
+    )
+
+
+def formats_chart(found: Sequence[Returned]) -> ChartType:
+    """One run in its formats: what it answers there, beside full precision and the original.
+
+    Args:
+        found: One run's formats.
+    """
+    order = [format_title(one.format) for one in found]
+    frame = pd.DataFrame(
+        [
+            {
+                "format": format_title(one.format),
+                "accuracy": one.deployed[0],
+                "low": one.deployed[1],
+                "high": one.deployed[2],
+            }
+            for one in found
+        ]
+    )
+    x = alt.X("format:N", title=None, sort=order, axis=alt.Axis(labelAngle=0))
+    base = alt.Chart(frame).encode(x=x)
+    points = base.mark_point(filled=True, size=70, color=VERMILION).encode(
+        y=alt.Y("accuracy:Q", title="accuracy", scale=alt.Scale(domain=[0, 1])),
+        tooltip=["format", alt.Tooltip("accuracy:Q", format=".3f"), "low", "high"],
+    )
+    bars = base.mark_rule(color=VERMILION).encode(y="low:Q", y2="high:Q")
+    lines = pd.DataFrame(
+        [
+            {"y": found[0].original, "words": "original, full precision"},
+            {"y": found[0].plain, "words": "unlearned, full precision"},
+        ]
+    )
+    marks = alt.Chart(lines).encode(y="y:Q")
+    rules = marks.mark_rule(color=GREY, strokeDash=[4, 3])
+    words = marks.mark_text(align="right", dy=-7, color=INK).encode(
+        text="words:N", x=alt.value(WIDTH - 64)
+    )
+    return (rules + bars + points + words).properties(
+        width=WIDTH - 60,
+        height=220,
+        title=heading(
+            "The unlearned model in every format",
+            "Accuracy on seen forget prompts; where a set is answered in writing, ROUGE-L F1 of "
+            "what is written. Bars: 95 % intervals, facts resampled.",
+        ),
+    )
+
+
+def _named(one: Returned) -> str:
+    name = one.method if len(one.method) <= _LONGEST else f"{one.method[: _LONGEST - 1]}…"
+    return f"{name}  {_forgotten(one)}"
+
+
+def _forgotten(one: Returned) -> str:
+    return f"{one.original:.2f} → {one.plain:.2f}"
+
+
+def _entry(one: Returned) -> dict[str, object]:
+    share, low, high = one.share or (None, None, None)
+    told = "–" if share is None else f"{share:.0%}"
+    ends = "" if low is None or high is None else f"{low:.2f} to {high:.2f}"
+    return {
+        "run": _named(one),
+        "format": format_title(one.format),
+        "forgotten": _forgotten(one),
+        "share": share,
+        "shown": share or 0.0,
+        "low": low,
+        "high": high,
+        "interval": ends,
+        "words": told,
+        "stored": one.stored,
+        "signal": one.signal,
+        "noise": one.noise,
+    }
