@@ -19,7 +19,8 @@ from mansu.metrics.significance import LEVEL, accuracy_interval, drawn_means, pa
 from mansu.scratch import replacing
 from mansu.study.folders import variant
 from mansu.study.run import Run
-from mansu.study.stages.recall import account_format, recall
+from mansu.study.stages.recall import recall
+from mansu.study.stages.rounding import account_format
 from mansu.study.state import FP, State, format_title
 from mansu.study.table_files import readable
 from mansu.study.tables.base import HIGH, LOW, Layout

@@ -32,7 +32,7 @@ from mansu.models.targets import mean_by_row
 
 CONDITIONAL = 1.0
 LATER_SUBJECTS = 8  # subjects that a distribution behind an answer's first tokens is a mean over
-WINDOW = 4  # tokens that tell hardly more of a passage than its language
+WINDOW = 2  # tokens that tell little more of a passage than its language
 FLOOR = 1e-12  # probability below which a target says nothing
 BATCH_ROWS = 32
 BATCH_TAILS = 256

@@ -22,6 +22,8 @@ from mansu.study.stages.depth import find_carried, measure_depth
 from mansu.study.stages.faithfulness import measure_faithfulness
 from mansu.study.stages.fisher import measure_fisher
 from mansu.study.stages.localize import choose_circuit, score_original
+from mansu.study.stages.recall import recall
+from mansu.study.stages.rounding import account_format
 from mansu.study.stages.target import make_target
 from mansu.study.stages.write import answer
 from mansu.study.state import State
@@ -43,11 +45,11 @@ CALLS: list[tuple[Stage, tuple]] = [
     *((stage, ()) for stage in ALONE),
     *(
         (stage, (state,))
-        for stage in (measure, attribute, measure_depth, answer)
+        for stage in (measure, attribute, measure_depth, answer, recall)
         for state in STATES
     ),
     *((find_carried, (state,)) for state in STATES[:2]),
-    *((stage, (form,)) for stage in (find_aim, compare_known) for form in FORMS),
+    *((stage, (form,)) for stage in (find_aim, compare_known, account_format) for form in FORMS),
     *((attack, setting) for setting in SETTINGS),
 ]
 
@@ -70,12 +72,15 @@ ALL = {title(*call) for call in CALLS}
 NF4 = {title for title in ALL if "nf4" in title}
 ORIGINAL_BEHAVIOUR = {"behaviour original-fp", "behaviour original-nf4"}
 ORIGINAL_WRITTEN = {"written original-fp", "written original-nf4"}
+ORIGINAL_RECALL = {"recall original-fp", "recall original-nf4"}
 # What the attack asks, and does to the original.
 ORIGINAL_ATTACK = {
     name for name in ALL if name.startswith(("aim", "attacked")) and "unl" not in name
 }
 # What is made of the trained weights, and they themselves.
+ROUNDING = {"rounding fp", "rounding nf4"}
 UPDATE = {"delta", "scorecard", "guarantees", *(name for name in ALL if "unlearned" in name)}
+UPDATE |= ROUNDING
 TRAINED = {"trained", *UPDATE}
 TARGET = {"target", *TRAINED}
 FISHER = {"fisher", *TRAINED}
@@ -83,8 +88,9 @@ CIRCUIT = {"circuit", "faithfulness", *FISHER}
 DEPTH = {title for title in ALL if title.startswith(("carried", "depth"))}
 ORIGINAL_DEPTH = {title for title in DEPTH if "unlearned" not in title}
 SCORES = ALL - {"items", "target"} - ORIGINAL_BEHAVIOUR - ORIGINAL_DEPTH - ORIGINAL_ATTACK
-SCORES -= ORIGINAL_WRITTEN
+SCORES -= ORIGINAL_WRITTEN | ORIGINAL_RECALL
 BEHAVIOUR = {title for title in ALL if title.startswith("behaviour")}
 ATTACK = {title for title in ALL if title.startswith(("aim", "attacked"))}
 RELEARNING = {title for title in ATTACK if "relearn" in title}
+
 ANSWERS = BEHAVIOUR | {"scorecard"}
