@@ -71,6 +71,11 @@ class Collection:
             of the next two.
         against: Figures of the forget set beside a model that was trained without it, by name: as
             the one was asked, and the other.
+        texts: Texts that ``against`` asks about beside questions, by name; every token's likelihood
+            is measured where such a model is given.
+
+            Raises:
+                InputError: They cannot be read.
         overall: Figures of all sets together, by their names: from the means of the others, by role
             or part and name; none where one of them is missing.
     """
@@ -84,4 +89,5 @@ class Collection:
     writing: "tuple[Writing, ...]" = ()
     figures: "Callable[[Asked], Iterable[Figure]] | None" = None
     against: "Callable[[Asked, Asked], Mapping[str, float]] | None" = None
+    texts: Callable[[FactSet], Mapping[str, tuple[str, ...]]] | None = None
     overall: Callable[[Mapping[tuple[str, str], float]], Mapping[str, float]] | None = None

@@ -6,15 +6,15 @@ folder of its own, and asks for them itself. The cheapest question comes first: 
 than its model is refused before any library that computes has been imported.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from mansu.collections import draw_pairs, find_writing, load_beside, load_set
+from mansu.collections import draw_pairs, find_writing, load_beside, load_set, load_texts
 from mansu.data.companions import Companions, require_untrained
 from mansu.data.facts import FactSet, require_disjoint, several
-from mansu.data.fitting import check_fits
+from mansu.data.fitting import check_fits, check_reads
 from mansu.data.templates import Fact
 from mansu.errors import InputError
 from mansu.models.layers import count_layers
@@ -42,6 +42,8 @@ class Sets:
         retain_more: Further sets that training keeps, measured together.
         utility: What training never touches.
         companions: What belongs to the forget set.
+        texts: What the forget set is compared by beside its questions, by name, where a model is
+            given to compare with.
     """
 
     forget: FactSet
@@ -49,6 +51,7 @@ class Sets:
     utility: FactSet
     companions: Companions
     retain_more: tuple[FactSet, ...] = ()
+    texts: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
 
     @property
     def asked(self) -> tuple[FactSet, ...]:
@@ -123,7 +126,8 @@ def load_sets(config: StudyConfig) -> Sets:
     forget, retain, utility, *more = map(
         load_set, (config.forget, kept[0], config.utility, *kept[1:])
     )
-    return Sets(forget, retain, utility, load_beside(forget), tuple(more))
+    texts = load_texts(forget) if config.retrained else {}
+    return Sets(forget, retain, utility, load_beside(forget), tuple(more), texts)
 
 
 def require_layers(config: StudyConfig) -> None:
@@ -221,6 +225,9 @@ def _require_answers(model: str, sets: Sets, tokenizer: "PreTrainedTokenizerBase
         writing = find_writing(facts)
         written = writing.tokens if writing else 0
         check_fits(facts, tokenizer, settings.vocab_size, context_of(settings), written)
+    for name, texts in sets.texts.items():
+        where = f"{sets.forget.name}: of the {name} texts,"
+        check_reads(texts, where, tokenizer, settings.vocab_size, context_of(settings))
     read_text(tokenizer, utility_text(), settings.vocab_size, model)
     draw_pairs(sets.forget, tokenizer, count=1, seed=0, pool=sets.pool)
 

@@ -168,7 +168,7 @@ class Accounting:
         scoring = max(map(shapes.scoring, work.measured))
         speech = max(shapes.speech(batch, work.spoken_templates) for batch in work.spoken)
         text = shapes.perplexity(*work.text, work.text_batches)
-        activations = max(scoring, speech, text)
+        activations = max(scoring, speech, text, shapes.reading(work.longest))
         yield Moment(stage, "scoring", {**held, "activations": activations})
         deployed: Terms = {**held, "host": self.parked}
         yield Moment(stage, "scoring as deployed", {**deployed, "activations": activations})

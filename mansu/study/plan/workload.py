@@ -94,6 +94,7 @@ class Workload:
         attacked: Scoring batches of an attack that fine-tunes, where one is asked for.
         text: Rows and tokens a row of the largest perplexity batch.
         text_batches: How many of those there are.
+        longest: Tokens of the longest text that is read whole; 0 where there is none.
         forget: Training examples of the forget set.
         retain: Training examples of the retain set.
         fisher: What the Fisher information is averaged over, by side.
@@ -108,6 +109,7 @@ class Workload:
     attacked: Sequence[Scoring]
     text: tuple[int, int]
     text_batches: int
+    longest: int
     forget: Sequence[Example]
     retain: Sequence[Example]
     fisher: dict[str, tuple[Example, ...]]
@@ -149,6 +151,7 @@ def read_workload(config: StudyConfig, model: LanguageModel, sets: Sets) -> Work
         attacked=_attacking(model, forget) if tunes(config) else [],
         text=(rows, min(tokens, window)),
         text_batches=-(-tokens // (window * BATCH_WINDOWS)),
+        longest=max((len(model.read(t)) for ts in sets.texts.values() for t in ts), default=0),
         **examples,
         fisher={
             side: fisher_sample(every, config.settings.fisher_examples)

@@ -29,6 +29,7 @@ from mansu.study.stages.draw import collections_of, draw
 from mansu.study.stages.floor import floor
 from mansu.study.stages.localize import choose_circuit
 from mansu.study.stages.measure import Behaviour, measure, measure_all
+from mansu.study.stages.read import read_all, read_texts
 from mansu.study.stages.write import answer, answer_all, asked_sets, questions, writes
 from mansu.study.state import FP, State, states
 
@@ -42,7 +43,8 @@ def _before(run: Run) -> list[Upstream]:
     deep: list[Upstream] = [(measure_depth, (state,)) for state in asked]
     attacked = [call for name in run.config.attacks for call in attack_calls(run, name)]
     answered: list[Upstream] = [(answer, (state,)) for state in asked if writes(run)]
-    return [*measured, (floor, ()), *attributed, *deep, *attacked, *answered]
+    read: list[Upstream] = [(read_texts, (state,)) for state in asked if run.sets.texts]
+    return [*measured, (floor, ()), *attributed, *deep, *attacked, *answered, *read]
 
 
 def attacked_rows(run: Run) -> Rows:
@@ -80,8 +82,10 @@ def benchmark_rows(run: Run, behaviours: dict[State, Behaviour]) -> Rows:
         role: Questions(facts, questions(draw(run).items, role), run.tokenizer)
         for role, facts in asked_sets(run.sets).items()
     }
-    said = answer_all(run, tuple(behaviours))
-    return own_rows(behaviours, {state: found.sets for state, found in said.items()}, sets)
+    asked = tuple(behaviours)
+    said = {state: found.sets for state, found in answer_all(run, asked).items()}
+    read = {state: found.texts for state, found in read_all(run, asked).items()}
+    return own_rows(behaviours, said, sets, read)
 
 
 @stage(

@@ -22,6 +22,7 @@ from mansu.study.stages.depth import find_carried, measure_depth
 from mansu.study.stages.faithfulness import measure_faithfulness
 from mansu.study.stages.fisher import measure_fisher
 from mansu.study.stages.localize import choose_circuit, score_original
+from mansu.study.stages.read import read_texts
 from mansu.study.stages.target import make_target
 from mansu.study.stages.write import answer
 from mansu.study.state import State
@@ -43,7 +44,7 @@ CALLS: list[tuple[Stage, tuple]] = [
     *((stage, ()) for stage in ALONE),
     *(
         (stage, (state,))
-        for stage in (measure, attribute, measure_depth, answer)
+        for stage in (measure, attribute, measure_depth, answer, read_texts)
         for state in STATES
     ),
     *((find_carried, (state,)) for state in STATES[:2]),
@@ -70,6 +71,7 @@ ALL = {title(*call) for call in CALLS}
 NF4 = {title for title in ALL if "nf4" in title}
 ORIGINAL_BEHAVIOUR = {"behaviour original-fp", "behaviour original-nf4"}
 ORIGINAL_WRITTEN = {"written original-fp", "written original-nf4"}
+ORIGINAL_READ = {"read original-fp", "read original-nf4"}
 # What the attack asks, and does to the original.
 ORIGINAL_ATTACK = {
     name for name in ALL if name.startswith(("aim", "attacked")) and "unl" not in name
@@ -83,7 +85,7 @@ CIRCUIT = {"circuit", "faithfulness", *FISHER}
 DEPTH = {title for title in ALL if title.startswith(("carried", "depth"))}
 ORIGINAL_DEPTH = {title for title in DEPTH if "unlearned" not in title}
 SCORES = ALL - {"items", "target"} - ORIGINAL_BEHAVIOUR - ORIGINAL_DEPTH - ORIGINAL_ATTACK
-SCORES -= ORIGINAL_WRITTEN
+SCORES -= ORIGINAL_WRITTEN | ORIGINAL_READ
 BEHAVIOUR = {title for title in ALL if title.startswith("behaviour")}
 ATTACK = {title for title in ALL if title.startswith(("aim", "attacked"))}
 RELEARNING = {title for title in ATTACK if "relearn" in title}
