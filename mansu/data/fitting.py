@@ -60,30 +60,27 @@ def check_fits(
 
 
 def check_reads(
-    texts: Sequence[str],
-    where: str,
-    tokenizer: "PreTrainedTokenizerBase",
-    rows: int,
-    context: int | None,
+    texts: Sequence[Tokens], where: str, rows: int, context: int | None, written: int = 0
 ) -> None:
     """Refuses texts that a model cannot read whole, or of which no token has one before it.
 
     Args:
-        texts: The texts, which no message quotes.
+        texts: The texts' token ids; no message quotes one.
         where: What they are called.
-        tokenizer: The model's tokenizer.
         rows: How many tokens the model has an embedding for.
         context: How many tokens it reads at most; None where nothing limits it.
+        written: How many tokens it is to write behind each.
 
     Raises:
         InputError: naming the text by its number, from 0, and what does not fit.
     """
-    for number, text in enumerate(texts):
-        tokens = token_ids(tokenizer, text)
+    for number, tokens in enumerate(texts):
+        behind = f" and {written:,} are to follow" if written else ""
         misfits = {
             "it has fewer than two tokens; leave it out": len(tokens) < 2,
-            f"it has {len(tokens):,} tokens, and the model reads {context or 0:,} at most; shorten "
-            "it": context is not None and len(tokens) > context,
+            f"it has {len(tokens):,} tokens{behind}, and the model reads {context or 0:,} at most; "
+            f"{'lower reply_tokens' if written else 'shorten it'}": context is not None
+            and len(tokens) + written > context,
             "the tokenizer and the model do not belong together; restore the model's own tokenizer "
             "files": max(tokens, default=0) >= rows,
         }
