@@ -42,8 +42,8 @@ reproduce: install  ## run notebooks 01-06 on SmolLM2-135M and print the scoreca
 test: install  ## the whole test suite
 	$(RUN) OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q $(PARALLEL)
 
-torture: install  ## faults and fuzzing at length: kills, full disks, damage, malformed files
-	$(RUN) OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q $(PARALLEL) -m torture tests/faults tests/fuzz
+torture: install  ## faults, fuzzing and the paper's study at length
+	$(RUN) OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q $(PARALLEL) -m torture tests/faults tests/fuzz tests/sweep
 
 check: install  ## linters, types, known vulnerabilities
 	$(BIN)/ruff check .

@@ -1,8 +1,11 @@
-"""Paths as a user writes them, and the folders that belong to the package."""
+"""Paths as a user writes them, the package's folders, and where a user's own things lie."""
 
 import os
 from pathlib import Path
 
+from mansu.errors import InputError
+
+SETS = "MANSU_SETS"
 # What an installed package carries of the repository; a checkout has it beside the package.
 SHIPPED = Path(__file__).parent / "shipped"
 
@@ -23,6 +26,33 @@ def absolute(path: str | Path) -> Path:
 def beside(name: str) -> Path:
     """A folder of the repository: beside the package, or carried within it."""
     return (SHIPPED if SHIPPED.is_dir() else SHIPPED.parents[1]) / name
+
+
+def cache_folder() -> Path:
+    """``$MANSU_CACHE``, else ``$XDG_CACHE_HOME/mansu``, else ``~/.cache/mansu``.
+
+    Raises:
+        InputError: None of them is known.
+    """
+    explicit = os.environ.get("MANSU_CACHE")
+    if explicit:
+        return expand(explicit)
+    folder = expand(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "mansu"
+    if folder.parts[0].startswith("~"):
+        raise InputError(
+            "There is no home folder for the model cache; set MANSU_CACHE to a folder."
+        )
+    return folder
+
+
+def sets_folder() -> Path:
+    """Where a user's own benchmarks lie: ``$MANSU_SETS``, else ``sets`` in the cache.
+
+    Raises:
+        InputError: There is no home folder.
+    """
+    own = os.environ.get(SETS)
+    return expand(own) if own else cache_folder() / "sets"
 
 
 def short_name(name: str) -> str:

@@ -15,7 +15,7 @@ LIBRARY = Path(mansu.__file__).parent
 FLOORS = (
     {"errors", "paths", "registry", "scratch", "settings"},
     {"data", "models"},
-    {"circuit", "collections", "metrics", "quant", "theory", "unlearn"},
+    {"benchmarks", "circuit", "collections", "metrics", "quant", "theory", "unlearn"},
     {"attacks"},
     {"study"},
     {"sweep"},
@@ -150,6 +150,7 @@ def test_every_module_says_what_it_is_for() -> None:
         ("unlearn.methods", {"mansu", "ga", "npo"}),
         ("quant.formats", {"nf4"}),
         ("attacks", {"relearn", "prune"}),
+        ("benchmarks", {"ifeval"}),
         ("collections", {"facts", "wmdp", "mmlu"}),
         ("study.origins", {"unlearned"}),
         ("models.families", {"llama", "qwen2", "qwen3", "gemma", "gemma2", "gemma3"}),

@@ -76,7 +76,12 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     run.set_defaults(command=_run)
 
     add_audit(commands.add_parser("audit", help="judge a checkpoint that any tool unlearned"))
-    plan = commands.add_parser("plan", help="print the memory one configuration needs")
+    plan = commands.add_parser(
+        "plan", help="print the memory that a configuration, or each run of a study, needs"
+    )
+    plan.add_argument(
+        "study", nargs="?", type=expand, help="a study's YAML file; with its runs' files on disk"
+    )
     add_config(plan, method)
     plan.set_defaults(command=_plan)
 
@@ -149,10 +154,33 @@ def _add_export(export: argparse.ArgumentParser) -> None:
 
 
 def _plan(options: argparse.Namespace) -> int:
+    if options.study:
+        return _plan_study(options)
     config = read_options(options)
     from mansu.study.plan import make_plan, plan_table
 
     print(plan_table(make_plan(config)))
+    return 0
+
+
+def _plan_study(options: argparse.Namespace) -> int:
+    """Plans for the runs of a study whose methods train a circuit."""
+    given = {name for name, value in vars(options).items() if value is not None}
+    if beside := sorted(given - {"command", "study"}):
+        named = ", ".join(beside)
+        raise InputError(f"plan: the study says what its runs are; leave out {named}.")
+    from mansu.study.plan import make_plan, study_table
+    from mansu.sweep.grid import expand as runs_of
+    from mansu.sweep.grid import read_study
+    from mansu.unlearn.methods import find_method
+
+    configs = runs_of(read_study(options.study))
+    able = [config for config in configs if find_method(config.method).share is not None]
+    if not able:
+        raise InputError(
+            f"Study {options.study} trains no circuit, and memory is planned for those."
+        )
+    print(study_table([make_plan(config) for config in able], len(configs) - len(able)))
     return 0
 
 

@@ -22,7 +22,7 @@ from mansu.study.config import (
 from mansu.study.config_file import read_config
 from mansu.study.own_settings import METHODS, others
 
-_NO_FIELDS = {"command", "config", "out", "shared", "settings", "json", "junit", "rules"}
+_NO_FIELDS = {"command", "config", "study", "out", "shared", "settings", "json", "junit", "rules"}
 
 
 def add_config(parser: argparse.ArgumentParser, method: str) -> None:

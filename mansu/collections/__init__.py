@@ -4,7 +4,7 @@ A bare word or a path is a fact set, as if ``facts:`` stood before it.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -68,6 +68,19 @@ def load_beside(facts: FactSet) -> Companions:
         InputError: It cannot be read, or does not fit the set.
     """
     return find_collection(facts.collection).companions(facts)
+
+
+def load_texts(facts: FactSet) -> Mapping[str, tuple[str, ...]]:
+    """Texts that a set is compared by beside its questions, by name; none where not said.
+
+    Raises:
+        InputError: They cannot be read.
+    """
+    texts = find_collection(facts.collection).texts
+    try:
+        return texts(facts) if texts else {}
+    except InputError as error:
+        raise InputError(f"{facts.name}: {error}") from None
 
 
 def draw_pairs(

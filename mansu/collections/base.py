@@ -8,18 +8,15 @@ knowing follow from it. All of it is multiple choice, and is scored as such (``m
 what a benchmark measures beside that is made of the same answers, and of what the model writes.
 """
 
-import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mansu.data.companions import Companions
 from mansu.data.facts import FactSet
 from mansu.data.pairs import Pair, build_pairs
 from mansu.data.templates import Fact
-from mansu.models.cache import cache_folder
-from mansu.paths import expand
+from mansu.paths import sets_folder as sets_folder
 
 if TYPE_CHECKING:  # who only names a set needs no library that computes
     from transformers import PreTrainedTokenizerBase
@@ -27,18 +24,6 @@ if TYPE_CHECKING:  # who only names a set needs no library that computes
     from mansu.metrics.figures import Asked, Figure, Writing
 
     Pairs = Callable[[FactSet, PreTrainedTokenizerBase, int, int, Sequence[Fact]], tuple[Pair, ...]]
-
-SETS = "MANSU_SETS"
-
-
-def sets_folder() -> Path:
-    """Where a user's own benchmarks lie: ``$MANSU_SETS``, else ``sets`` in the cache.
-
-    Raises:
-        InputError: There is no home folder.
-    """
-    own = os.environ.get(SETS)
-    return expand(own) if own else cache_folder() / "sets"
 
 
 def _alone(_facts: FactSet) -> Companions:
@@ -73,6 +58,11 @@ class Collection:
             of the next two.
         against: Figures of the forget set beside a model that was trained without it, by name: as
             the one was asked, and the other.
+        texts: Texts that ``against`` asks about beside questions, by name; every token's likelihood
+            is measured where such a model is given.
+
+            Raises:
+                InputError: They cannot be read.
         overall: Figures of all sets together, by their names: from the means of the others, by role
             or part and name; none where one of them is missing.
     """
@@ -87,4 +77,5 @@ class Collection:
     recited: bool = False
     figures: "Callable[[Asked], Iterable[Figure]] | None" = None
     against: "Callable[[Asked, Asked], Mapping[str, float]] | None" = None
+    texts: Callable[[FactSet], Mapping[str, tuple[str, ...]]] | None = None
     overall: Callable[[Mapping[tuple[str, str], float]], Mapping[str, float]] | None = None

@@ -6,13 +6,15 @@ and ``muse:books-retain`` about what is to be kept; ``muse:news-verbatim`` and
 texts.
 
 Source: Shi et al. 2024 (arXiv 2407.06460); the datasets ``muse-bench/MUSE-News`` and
-``muse-bench/MUSE-Books``, configurations ``knowmem`` and ``verbmem``. Figures, as shares and not in
-percent: KnowMem, ROUGE-L F1 of 32 tokens behind the dataset's own examples; VerbMem, ROUGE-L F1 of
-128 tokens against as many of the passage. The dataset has no wrong answers: a question's are those
-of the next questions [O]. PrivLeak is not measured.
+``muse-bench/MUSE-Books``, configurations ``knowmem``, ``verbmem`` and ``privleak``. Figures, as
+shares and not in percent: KnowMem, ROUGE-L F1 of 32 tokens behind the dataset's own examples;
+VerbMem, ROUGE-L F1 of 128 tokens against as many of the passage; PrivLeak
+(:mod:`mansu.metrics.membership`) where a retrained model is given (``--retrained``), over the texts
+that were read and those that were held out. The dataset has no wrong answers: a question's are
+those of the next questions [O].
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mansu.collections.base import Collection, sets_folder
@@ -20,7 +22,7 @@ from mansu.data.facts import FactSet
 from mansu.data.making import make_set
 from mansu.data.pairs import Pair, build_pairs
 from mansu.data.passages import PASSAGE, cut_pairs
-from mansu.data.rows import Source, columns_of, read_rows
+from mansu.data.rows import Source, columns_of, read_rows, text_at
 from mansu.data.sentences import ASKED, TEXT, open_facts
 from mansu.data.templates import Fact, Template
 from mansu.errors import InputError
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 
 HUBS = {"news": "muse-bench/MUSE-News", "books": "muse-bench/MUSE-Books"}
 KINDS = ("", "-retain", "-verbatim")
+SPLITS = ("forget", "holdout")
 ENDS = ("\n\n", "\nQuestion", "Question:")
 
 
@@ -85,10 +88,31 @@ def figures(asked: Asked) -> Iterable[Figure]:
                 yield Figure(name, asked.written.f1, places)
 
 
+def texts(facts: FactSet) -> Mapping[str, tuple[str, ...]]:
+    """What the corpus' forget set is told from: texts that were read, and texts that were not."""
+    corpus = facts.name.partition(":")[2].partition("-")[0]
+    found = {split: _rows(corpus, "privleak", split) for split in SPLITS}
+    return {
+        split: tuple(text_at(row, "text", f"{split}, row {n}") for n, row in enumerate(rows))
+        for split, rows in found.items()
+    }
+
+
+def against(now: Asked, retrained: Asked) -> Mapping[str, float]:
+    """PrivLeak."""
+    from mansu.metrics.membership import held_out_auc, privacy_leakage
+
+    found = (held_out_auc(*(one.texts[split] for split in SPLITS)) for one in (now, retrained))
+    leaked = privacy_leakage(*found)
+    return {} if leaked is None else {"privleak": leaked}
+
+
 COLLECTION = Collection(
     "muse",
     load,
     pairs=draw_pairs,
     writing=(Writing(32, ASKED.id, ENDS), Writing(128, PASSAGE.id, cut=True)),
     figures=figures,
+    against=against,
+    texts=texts,
 )

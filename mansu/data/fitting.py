@@ -1,6 +1,6 @@
 """Whether a model can be asked a fact set's questions: told from its tokenizer, before any work."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from mansu.data.encoding import encode, token_ids
@@ -57,6 +57,38 @@ def check_fits(
                     f"{template.id!r}: {misfit}, or choose another model."
                 )
             asked[prompt] = fact
+
+
+def check_reads(
+    texts: Sequence[Tokens], where: str, rows: int, context: int | None, written: int = 0
+) -> None:
+    """Refuses texts that a model cannot read whole, or of which no token has one before it.
+
+    Args:
+        texts: The texts' token ids; no message quotes one.
+        where: What they are called.
+        rows: How many tokens the model has an embedding for.
+        context: How many tokens it reads at most; None where nothing limits it.
+        written: How many tokens it is to write behind each.
+
+    Raises:
+        InputError: naming the text by its number, from 0, and what does not fit.
+    """
+    for number, tokens in enumerate(texts):
+        behind = f" and {written:,} are to follow" if written else ""
+        misfits = {
+            "it has fewer than two tokens; leave it out": len(tokens) < 2,
+            f"it has {len(tokens):,} tokens{behind}, and the model reads {context or 0:,} at most; "
+            f"{'lower reply_tokens' if written else 'shorten it'}": context is not None
+            and len(tokens) + written > context,
+            "the tokenizer and the model do not belong together; restore the model's own tokenizer "
+            "files": max(tokens, default=0) >= rows,
+        }
+        for misfit, is_so in misfits.items():
+            if is_so:
+                raise InputError(
+                    f"{where} number {number} cannot be read: {misfit}, or choose another model."
+                )
 
 
 def _misfits(

@@ -1,6 +1,7 @@
 """What a benchmark measures in its own way, beside the accuracy that all sets share."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -40,6 +41,7 @@ class Asked:
         losses: Nats per token of each option, ``[items, options]``.
         groups: What each question's fact belongs to.
         written: Answers to the questions of the set's writing template, in their order.
+        texts: Log-probabilities of the tokens of each text beside it, by name, in nats.
     """
 
     role: str
@@ -48,6 +50,7 @@ class Asked:
     losses: np.ndarray
     groups: tuple[str | None, ...]
     written: "Written | None" = None
+    texts: Mapping[str, tuple[np.ndarray, ...]] = field(default_factory=dict)
 
     def under(self, template: str, group: str | None = None) -> np.ndarray:
         """Places of the questions under a template, of one group where one is named."""

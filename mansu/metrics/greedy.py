@@ -1,6 +1,6 @@
 """Many prompts continued at once, the likeliest token at each step. [O]"""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from transformers import DynamicCache
@@ -65,6 +65,34 @@ def go_on(
                 batch.attention_mask
             )
     return first, [_until_end(row, ends) for row in found.tolist()]
+
+
+def go_on_all(
+    model: LanguageModel,
+    prompts: Sequence[Sequence[int]],
+    tokens: int,
+    report: Callable[[int, int], None] = lambda done, total: None,
+) -> list[str]:
+    """What follows each of some prompts of any length, without special tokens.
+
+    Args:
+        model: The model as it is to be judged.
+        prompts: Token ids of each.
+        tokens: New tokens at most.
+        report: Told of (prompts done, prompts in all).
+
+    Raises:
+        RunError: A logit is not finite.
+    """
+    new: list[list[int]] = [[] for _ in prompts]
+    done = 0
+    for chosen in batch_alike(prompts):
+        _, found = go_on(model, [prompts[i] for i in chosen], tokens)
+        for place, one in zip(chosen, found, strict=True):
+            new[place] = one
+        done += len(chosen)
+        report(done, len(prompts))
+    return [str(model.tokenizer.decode(one, skip_special_tokens=True)) for one in new]
 
 
 def _until_end(tokens: list[int], ends: set[int]) -> list[int]:

@@ -13,7 +13,7 @@ import numpy as np
 from mansu.data.encoding import token_ids
 from mansu.data.items import Item
 from mansu.metrics.figures import Writing
-from mansu.metrics.greedy import batch_alike, go_on
+from mansu.metrics.greedy import go_on_all
 from mansu.models import LanguageModel
 
 
@@ -50,15 +50,8 @@ def write(
         RunError: A logit is not finite.
     """
     prompts = [token_ids(model.tokenizer, item.prompt.rstrip()) for item in items]
-    new: list[list[int]] = [[] for _ in items]
-    done = 0
-    for chosen in batch_alike(prompts):
-        _, tokens = go_on(model, [prompts[i] for i in chosen], writing.tokens)
-        for place, found in zip(chosen, tokens, strict=True):
-            new[place] = found
-        done += len(chosen)
-        report(done, len(items))
-    texts = [_until(str(model.tokenizer.decode(t, skip_special_tokens=True)), writing) for t in new]
+    said = go_on_all(model, prompts, writing.tokens, report)
+    texts = [_until(text, writing) for text in said]
     answers = [item.options[item.answer].strip() for item in items]
     if writing.cut:
         ids = (token_ids(model.tokenizer, answer)[: writing.tokens] for answer in answers)

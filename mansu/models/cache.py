@@ -6,34 +6,16 @@ not match them (cut short, altered, a file lost) is built again.
 
 import fcntl
 import json
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from mansu.errors import InputError, saving
+from mansu.errors import saving
 from mansu.models.fingerprint import hash_file
-from mansu.paths import expand
+from mansu.paths import cache_folder as cache_folder
 from mansu.scratch import replacing
 
 DIGESTS = "digests.json"
-
-
-def cache_folder() -> Path:
-    """``$MANSU_CACHE``, else ``$XDG_CACHE_HOME/mansu``, else ``~/.cache/mansu``.
-
-    Raises:
-        InputError: None of them is known.
-    """
-    explicit = os.environ.get("MANSU_CACHE")
-    if explicit:
-        return expand(explicit)
-    folder = expand(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "mansu"
-    if folder.parts[0].startswith("~"):
-        raise InputError(
-            "There is no home folder for the model cache; set MANSU_CACHE to a folder."
-        )
-    return folder
 
 
 def build_once(name: str, build: Callable[[Path], None]) -> Path:

@@ -1,7 +1,8 @@
 """Models in GGUF, from a Python package or a user's own file, converted once to safetensors.
 
 Such a file is quantized (SmolLM2: Q4_1, at most 16 values per 32 weights; Gemma 3: Q4_K_M); its
-dequantized weights are what this project calls the full-precision model.
+dequantized weights are what this project calls the full-precision model. Files of one's own that
+were tried, with their SHA-256: README.md, where models are named.
 """
 
 import importlib.util

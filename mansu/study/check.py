@@ -6,15 +6,24 @@ folder of its own, and asks for them itself. The cheapest question comes first: 
 than its model is refused before any library that computes has been imported.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from mansu.collections import draw_pairs, find_recital, find_writing, load_beside, load_set
+from mansu.benchmarks import Task, load_tasks, prompt_ids
+from mansu.collections import (
+    draw_pairs,
+    find_recital,
+    find_writing,
+    load_beside,
+    load_set,
+    load_texts,
+)
 from mansu.data.companions import Companions, require_untrained
+from mansu.data.encoding import token_ids
 from mansu.data.facts import FactSet, require_disjoint, several
-from mansu.data.fitting import check_fits
+from mansu.data.fitting import check_fits, check_reads
 from mansu.data.templates import Fact
 from mansu.errors import InputError
 from mansu.models.layers import count_layers
@@ -42,6 +51,9 @@ class Sets:
         retain_more: Further sets that training keeps, measured together.
         utility: What training never touches.
         companions: What belongs to the forget set.
+        texts: What the forget set is compared by beside its questions, by name, where a model is
+            given to compare with.
+        tasks: What the model is to write, by benchmark.
     """
 
     forget: FactSet
@@ -49,6 +61,8 @@ class Sets:
     utility: FactSet
     companions: Companions
     retain_more: tuple[FactSet, ...] = ()
+    texts: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
+    tasks: Mapping[str, tuple[Task, ...]] = field(default_factory=dict, hash=False)
 
     @property
     def asked(self) -> tuple[FactSet, ...]:
@@ -107,7 +121,7 @@ def check(config: StudyConfig, tokenizer: "Callable[[], PreTrainedTokenizerBase 
         _require_retrained(config)
     found = tokenizer()
     if found is not None:
-        _require_answers(config.model, sets, found)
+        _require_answers(config.model, sets, found, config.reply_tokens)
     return sets
 
 
@@ -123,7 +137,9 @@ def load_sets(config: StudyConfig) -> Sets:
     forget, retain, utility, *more = map(
         load_set, (config.forget, kept[0], config.utility, *kept[1:])
     )
-    return Sets(forget, retain, utility, load_beside(forget), tuple(more))
+    texts = load_texts(forget) if config.retrained else {}
+    tasks = {name: load_tasks(name) for name in config.benchmarks}
+    return Sets(forget, retain, utility, load_beside(forget), tuple(more), texts, tasks)
 
 
 def require_layers(config: StudyConfig) -> None:
@@ -209,19 +225,28 @@ def _require_sides(retain: FactSet) -> None:
 
 
 @lru_cache(maxsize=8)  # a study opens many runs on the same sets and model
-def _require_answers(model: str, sets: Sets, tokenizer: "PreTrainedTokenizerBase") -> None:
-    """Refuses facts that the model cannot be asked, and sets whose pairs would be none."""
+def _require_answers(
+    model: str, sets: Sets, tokenizer: "PreTrainedTokenizerBase", reply_tokens: int
+) -> None:
+    """Refuses what the model cannot be asked, and sets whose pairs would be none."""
     from mansu.data.text import utility_text
     from mansu.models.folder import context_of, read_config
     from mansu.models.language_model import read_text
     from mansu.models.loading import find_model
 
     settings = read_config(find_model(model, weights=False)).get_text_config()
+    rows, context = settings.vocab_size, context_of(settings)
     for facts in sets.asked:
         writing = find_writing(facts)
         said = [*([writing] if writing else []), *find_recital(facts).values()]
         written = max((one.tokens for one in said), default=0)
-        check_fits(facts, tokenizer, settings.vocab_size, context_of(settings), written)
+        check_fits(facts, tokenizer, rows, context, written)
+    for name, texts in sets.texts.items():
+        read = [token_ids(tokenizer, text) for text in texts]
+        check_reads(read, f"{sets.forget.name}: of the {name} texts,", rows, context)
+    for name, tasks in sets.tasks.items():
+        read = [prompt_ids(tokenizer, task) for task in tasks]
+        check_reads(read, f"{name}: of the prompts,", rows, context, reply_tokens)
     read_text(tokenizer, utility_text(), settings.vocab_size, model)
     draw_pairs(sets.forget, tokenizer, count=1, seed=0, pool=sets.pool)
 

@@ -38,8 +38,10 @@ _PLUGGED = {
     "target": "mansu.quant.formats",
     "formats": "mansu.quant.formats",
     "attacks": "mansu.attacks",
+    "benchmarks": "mansu.benchmarks",
 }
-UNNAMED = ("device", "memory_mb", "formats", "attacks", "retrained")
+_MEASURED = ("formats", "attacks", "retrained", "benchmarks", "reply_tokens")
+UNNAMED = ("device", "memory_mb", *_MEASURED)
 RELEARN = "relearn"  # in older command lines and files a switch of its own
 
 
@@ -61,6 +63,10 @@ def _require_attacks(names: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(_require_plug("attacks", name) for name in names))
 
 
+def _require_benchmarks(names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(_require_plug("benchmarks", name) for name in names))
+
+
 def _require_plug(field: str, name: str) -> str:
     known = plugs(_PLUGGED[field])
     if name not in known:
@@ -79,6 +85,9 @@ MethodName = Annotated[str, AfterValidator(_require_method)]
 Target = Annotated[str, AfterValidator(_require_target)]
 Formats = Annotated[tuple[str, ...], BeforeValidator(_split), AfterValidator(_require_formats)]
 Attacks = Annotated[tuple[str, ...], BeforeValidator(_split), AfterValidator(_require_attacks)]
+Benchmarks = Annotated[
+    tuple[str, ...], BeforeValidator(_split), AfterValidator(_require_benchmarks)
+]
 
 
 @dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))
@@ -128,6 +137,8 @@ class StudyConfig:
     retrained: str = setting(
         "", "model that was trained without the forget set, measured beside; a folder or a hub id"
     )
+    benchmarks: Benchmarks = setting((), "what models write to and a program judges: ifeval")
+    reply_tokens: Count = setting(1280, "tokens that a benchmark's reply has at most")
     device: Name = setting("cpu", "torch device")
     dtype: Literal["float32", "bfloat16", "float16"] = setting(
         "float32", "full precision: what weights are held and trained in"

@@ -152,7 +152,7 @@ class Scorecard:
         schema: Version of this record.
         rules: Version of the rules by which it was judged.
         config: The run's configuration.
-        versions: Of the libraries that computed it.
+        versions: Of the libraries that computed it, and of the tasks of benchmarks.
         circuit: Layers of the circuit's MLPs.
         chance: Accuracy of guessing a forget question.
         facts: How many facts were to be forgotten.

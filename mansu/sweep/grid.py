@@ -12,7 +12,8 @@
     set: {steps: 100}                  # fields that every run has, and settings of its method
     tuned: tuned.yaml                  # settings by method, as mansu tune wrote them
 
-One run for every model × set × method × variant × seed.
+One run for every model × set × method × variant × seed; sets may name those of the models that they
+are for (``models: [smollm2-135m]``).
 """
 
 import itertools
@@ -47,11 +48,17 @@ Named = Annotated[str, Field(min_length=1)]
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)
 class Sets:
-    """The fact sets of a run, by role."""
+    """The fact sets of a run, by role.
+
+    Attributes:
+        forget, retain, utility: As in a configuration.
+        models: Those of the study's models that are asked about them; all, where not said.
+    """
 
     forget: Named
     retain: Named
     utility: Named
+    models: Annotated[list[Named], Field(min_length=1)] | None = None
 
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)
@@ -106,6 +113,12 @@ def read_study(path: str | Path) -> Study:
                 f"Study {path}: {place} may not hold {', '.join(taken)}; the grid itself does, "
                 f"through models, sets, methods and seeds."
             )
+    for number, sets in enumerate(study.sets):
+        if missing := [name for name in sets.models or () if name not in study.models]:
+            raise InputError(
+                f"Study {path}: sets.{number}: {quote(missing[0])} is none of its models; name it "
+                "there as well."
+            )
     if study.tuned:  # from where the study lies
         return replace(study, tuned=str(expand_path(path).parent / expand_path(study.tuned)))
     return study
@@ -140,6 +153,7 @@ def expand(study: Study) -> list[StudyConfig]:
             }
         )
         for model, sets, method, variant, seed in grid
+        if sets.models is None or model in sets.models
     ]
     folders = Counter(study_folders(config, Path()).run for config in configs)
     for folder, runs in folders.items():

@@ -184,7 +184,7 @@ NUMBERS = {field.name for method in METHODS for field in own_fields(method) if n
 
 def test_every_number_of_the_configuration_and_of_every_method_has_its_ends_tried():
     others = {"model", "forget", "retain", "utility", "device", "target", "formats", "attacks"}
-    others |= {"retrained"}
+    others |= {"retrained", "benchmarks", "reply_tokens"}
     taken = {field.name for field in FIELDS} | NUMBERS
     assert taken == {*others, "settings", *OFFERED, *ENDS}
 

@@ -1,9 +1,11 @@
 """MUSE: rows of the real schema with made-up texts, through a whole run."""
 
+import copy
 import json
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from rouge_score.rouge_scorer import RougeScorer
@@ -11,6 +13,7 @@ from rouge_score.rouge_scorer import RougeScorer
 from mansu.cli import main
 from mansu.collections import draw_pairs, load_set
 from mansu.collections.muse import ENDS
+from mansu.errors import InputError
 from mansu.study.card_text import scorecard_table
 from mansu.study.config import make_config
 from mansu.study.folders import Folders
@@ -44,6 +47,12 @@ FILES = {
     "knowmem/retain_qa": asked("the ship", 12),
     "knowmem/retain_qa_icl": asked("the gate", 1),
     "verbmem/forget": PASSAGES,
+    "privleak/forget": [{"text": f"{row['prompt']} {row['gt']}"} for row in PASSAGES[:5]],
+    "privleak/retain": [{"text": "Nothing asks for these."}],
+    "privleak/holdout": [
+        {"text": f" On hill {n} the {COLOURS[n]} houses were {COLOURS[-n]} and new. \n"}
+        for n in range(6)
+    ],
 }
 
 
@@ -129,6 +138,86 @@ def test_verbmem_is_that_of_passages_and_counts_no_more_of_them_than_is_written(
     found = card.rows.at("benchmark", "forget", "verbmem", ORIGINAL, "value")
     assert found.value == pytest.approx(sum(expected) / len(expected))
     assert {row.metric for row in card.rows.where(set="benchmark", view="retain")} == {"knowmem"}
+
+
+@pytest.fixture
+def retrained(tiny, tmp_path: Path) -> str:
+    """A model that is a little another one."""
+    apart = copy.deepcopy(tiny.module)
+    with torch.no_grad():
+        for weight in apart.parameters():
+            weight.add_(0.05 * weight.std() * torch.randn_like(weight))
+    apart.save_pretrained(tmp_path / "retrained")
+    tiny.tokenizer.save_pretrained(tmp_path / "retrained")
+    return str(tmp_path / "retrained")
+
+
+def least_likely(module, tokenizer, text: str) -> float:
+    """Mean log-probability of the 40 % least likely tokens, by a plain forward pass."""
+    ids = torch.tensor([tokenizer(text)["input_ids"]])
+    with torch.no_grad():
+        logits = module(ids).logits[0].double().log_softmax(-1)
+    values = [float(logits[place - 1, ids[0, place]]) for place in range(1, ids.shape[1])]
+    return float(np.mean(sorted(values)[: int(len(values) * 0.4)]))
+
+
+@pytest.mark.parametrize("forget", ["muse:news", "muse:news-verbatim"])
+def test_privleak_compares_the_texts_that_were_read_and_held_out_with_a_retrained_model(
+    study, tiny, retrained, forget: str
+) -> None:
+    card = run_study(study(forget=forget, retain="muse:news-retain", retrained=retrained))
+
+    def auc(module) -> float:
+        read, held_out = (
+            [least_likely(module, tiny.tokenizer, row["text"]) for row in FILES[f"privleak/{side}"]]
+            for side in ("forget", "holdout")
+        )
+        return float(np.mean([above > below for above in held_out for below in read]))
+
+    other = type(tiny.module).from_pretrained(retrained)
+    expected = auc(tiny.module) / auc(other) - 1
+    assert expected
+    place = ("benchmark", "forget", "privleak")
+    assert card.rows.at(*place, ORIGINAL, "value").value == pytest.approx(expected)
+    states = {(row.origin, row.format) for row in card.rows.where(metric="privleak", kind="value")}
+    assert states == {(o, f) for o in ("original", "unlearned") for f in ("fp", "nf4")}
+    change = card.rows.at(*place, State("unlearned", "nf4"), "change").value
+    now, was = (
+        card.rows.at(*place, State(origin, "nf4"), "value").value
+        for origin in ("unlearned", "original")
+    )
+    assert change == pytest.approx(now - was)
+    assert "forget: privleak" in scorecard_table(card)
+
+
+def test_without_a_retrained_model_the_scorecard_says_what_is_lacking_and_no_number(study) -> None:
+    run = study(forget="muse:news", retain="muse:news-retain")
+    assert not run.sets.texts
+    card = run_study(run)
+    assert not card.rows.where(metric="privleak")
+    assert "--retrained" in scorecard_table(card)
+
+
+def test_texts_that_cannot_be_read_are_refused_before_any_work(
+    study, own: Path, retrained, tmp_path: Path
+) -> None:
+    def refused(rows: list[dict]) -> str:
+        write(own, "privleak/holdout", rows)
+        with pytest.raises(InputError) as told:
+            study(forget="muse:news", retain="muse:news-retain", retrained=retrained)
+        assert not (tmp_path / "run").exists()
+        return str(told.value)
+
+    assert "muse:news: holdout, row 0: there is no column 'text'" in refused([{"t": "a"}])
+    long = {"text": "the harbour was grey and old " * 60}
+    found = refused([{"text": "It is so."}, long])
+    assert "of the holdout texts, number 1 cannot be read: it has" in found
+    assert "the model reads 256 at most" in found
+    assert "fewer than two tokens" in refused([{"text": "a"}])
+    (own / "muse" / "news" / "privleak").rename(tmp_path / "elsewhere")
+    (own / "muse" / "news" / "privleak").mkdir()
+    with pytest.raises(InputError, match="dataset muse-bench/MUSE-News, configuration privleak"):
+        study(forget="muse:news", retain="muse:news-retain", retrained=retrained)
 
 
 def test_passages_are_paired_by_their_last_tokens_and_go_on_differently(own, each_tiny) -> None:

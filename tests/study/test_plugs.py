@@ -232,20 +232,27 @@ def refused(tmp_path: Path, monkeypatch, capsys) -> Callable[..., str]:
     return run
 
 
-@pytest.mark.parametrize("folder", ["formats", "origins", "methods", "collections", "attacks"])
+@pytest.mark.parametrize(
+    "folder", ["formats", "origins", "methods", "collections", "attacks", "benchmarks"]
+)
 @pytest.mark.parametrize(
     ("file", "text", "told"),
     [
         ("mine.py", "", "must hold a value"),
         ("mine.py", "raise ValueError('a\\nb')", "cannot be imported (ValueError: a b)"),
         ("mine.py", "def (", "cannot be imported (SyntaxError"),
-        ("mine.py", "FORMAT = METHOD = ORIGIN = COLLECTION = ATTACK = 3", "must hold a value"),
+        (
+            "mine.py",
+            "FORMAT = METHOD = ORIGIN = COLLECTION = ATTACK = BENCHMARK = 3",
+            "must hold a value",
+        ),
     ],
 )
 def test_a_plug_that_is_none_is_refused_before_any_work(
     refused, folder: str, file: str, text: str, told: str
 ) -> None:
     chosen = {"formats": "--formats", "methods": "--method", "attacks": "--attacks"}
+    chosen["benchmarks"] = "--benchmarks"
     asked = (chosen[folder], "mine") if folder in chosen else ()
     asked = ("--forget", "mine:all") if folder == "collections" else asked
     assert told in refused(folder, file, text, *asked)
@@ -259,6 +266,7 @@ def test_a_plug_that_is_none_is_refused_before_any_work(
         ("methods", "ga.py"),
         ("attacks", "prune.py"),
         ("collections", "facts.py"),
+        ("benchmarks", "ifeval.py"),
     ],
 )
 def test_a_plug_with_a_name_that_is_taken_is_refused(refused, folder: str, file: str) -> None:

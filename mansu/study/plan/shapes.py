@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from transformers import AutoModelForCausalLM, PretrainedConfig
 
+from mansu.metrics.membership import CHUNK
 from mansu.models import LanguageModel
 from mansu.models.families import family_of
 from mansu.models.folder import read_config
@@ -226,6 +227,11 @@ class Shapes:
     def _cached(self) -> int:
         """Keys and values of one token."""
         return 2 * self.shared * self.model.layers * self.item
+
+    def reading(self, length: int) -> int:
+        """One text of so many tokens, whose next tokens are looked up in chunks."""
+        hidden = length * self.width * self.item
+        return max(self.block(length), hidden + self.log_probs(min(length, CHUNK)))
 
     def perplexity(self, rows: int, length: int, batches: int) -> int:
         """One batch of perplexity; the log-probabilities of the one before still wait to go."""

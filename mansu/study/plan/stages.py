@@ -109,7 +109,7 @@ class Accounting:
             "circuit": leaves + masters,
         }
         if self.aimed:
-            held["host"] = self._prior()
+            held["host"] = self.prior()
             yield self._aiming()
         if self.through:
             twice = self.matrices + shapes.circuit  # the quantized circuit, and its codes
@@ -168,7 +168,7 @@ class Accounting:
         scoring = max(map(shapes.scoring, work.measured))
         speech = max(shapes.speech(batch, work.spoken_templates) for batch in work.spoken)
         text = shapes.perplexity(*work.text, work.text_batches)
-        activations = max(scoring, speech, text)
+        activations = max(scoring, speech, text, shapes.reading(work.longest))
         yield Moment(stage, "scoring", {**held, "activations": activations})
         deployed: Terms = {**held, "host": self.parked}
         yield Moment(stage, "scoring as deployed", {**deployed, "activations": activations})
@@ -255,7 +255,7 @@ class Accounting:
             total += round(self._streams(examples) * drawn * halves / 2)
         return total
 
-    def _prior(self) -> int:
+    def prior(self) -> int:
         """The target: probabilities by template, and states behind answers' first tokens."""
         work, shapes = self.work, self.shapes
         states = len(work.begun) * LATER_SUBJECTS * shapes.width * shapes.item
@@ -269,7 +269,7 @@ class Accounting:
             rows = min(BATCH_TAILS, len(tails) * LATER_SUBJECTS // self.work.templates)
             begun = (Tails(rows, max(tails), 0),)
             batches.append(Scoring(LATER_SUBJECTS, max(prompts), 0, begun))
-        held: Terms = {"weights": self.shapes.weights, "host": self._prior()}
+        held: Terms = {"weights": self.shapes.weights, "host": self.prior()}
         activations = max(map(self.shapes.scoring, batches))
         return Moment("train", "finding the target", {**held, "activations": activations})
 

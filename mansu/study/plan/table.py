@@ -1,8 +1,11 @@
 """The plan as plain text."""
 
 import textwrap
+from collections.abc import Sequence
 
+from mansu.paths import short_name
 from mansu.study.cells import columns
+from mansu.study.plan.disk import disk_of
 from mansu.study.plan.moments import Kind, Moment
 from mansu.study.plan.plan import Plan, stages_of
 from mansu.study.plan.workload import PIECE
@@ -44,6 +47,42 @@ def plan_table(plan: Plan, width: int = 100) -> str:
             *(line for note in _notes(plan) for line in textwrap.wrap(note, width)),
         ]
     )
+
+
+def study_table(plans: Sequence[Plan], others: int, width: int = 100) -> str:
+    """One line a run of a study at its fullest moment, with what it leaves on disk.
+
+    Args:
+        plans: The runs that are planned for.
+        others: How many runs of the study are not.
+        width: Columns of the terminal; prose is wrapped to it.
+    """
+    rows = [["GB", "forget", "method", "device", "host", "weights", "shared", "run"]]
+    models, shared, own = dict[str, int](), dict[tuple[str, ...], int](), 0
+    for plan in plans:
+        config, disk = plan.config, disk_of(plan)
+        names = [short_name(config.model), short_name(config.forget), config.method]
+        full, host = plan.peak(), max(moment.host for moment in plan.moments)
+        ends = (full.total, 0) if plan.on_cpu else (full.device, host)
+        parts = (*ends, disk.weights, disk.shared, disk.run)
+        rows.append([*names, *(f"{number / _GB:.2f}" for number in parts)])
+        models[config.model] = disk.weights
+        shared[config.model, config.forget, config.retain, config.utility] = disk.shared
+        own += disk.run
+    total = sum(models.values()) + sum(shared.values()) + own
+    notes = [
+        "device and host: the most that a run holds at once, on a CPU both together; weights, "
+        "shared and run: its files. This is accounting from the configuration, of tensors alone.",
+        f"On disk in all: {total / _GB:.2f} GB, each model once, and once what all methods on the "
+        "same model and data share.",
+    ]
+    if others:
+        notes.append(
+            f"{others} runs are not planned for: their methods train more than a circuit, or "
+            "nothing."
+        )
+    wrapped = (line for note in notes for line in textwrap.wrap(note, width))
+    return "\n".join([*columns(rows, "lllrrrrr"), "", *wrapped])
 
 
 def _peak(plan: Plan) -> str:

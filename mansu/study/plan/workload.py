@@ -15,6 +15,7 @@ from mansu.attacks import find_attack
 from mansu.attacks.base import ask
 from mansu.attacks.relearning.halves import halve
 from mansu.attacks.relearning.lessons import TAUGHT_ITEMS, UNTAUGHT_ITEMS
+from mansu.benchmarks import drawn, prompt_ids
 from mansu.collections import draw_pairs, find_writing
 from mansu.data.encoding import encode, token_ids
 from mansu.data.examples import Example
@@ -94,6 +95,7 @@ class Workload:
         attacked: Scoring batches of an attack that fine-tunes, where one is asked for.
         text: Rows and tokens a row of the largest perplexity batch.
         text_batches: How many of those there are.
+        longest: Tokens of the longest text that is read whole; 0 where there is none.
         forget: Training examples of the forget set.
         retain: Training examples of the retain set.
         fisher: What the Fisher information is averaged over, by side.
@@ -108,6 +110,7 @@ class Workload:
     attacked: Sequence[Scoring]
     text: tuple[int, int]
     text_batches: int
+    longest: int
     forget: Sequence[Example]
     retain: Sequence[Example]
     fisher: dict[str, tuple[Example, ...]]
@@ -143,12 +146,17 @@ def read_workload(config: StudyConfig, model: LanguageModel, sets: Sets) -> Work
     return Workload(
         pairs=draw_pairs(forget, tokenizer, config.pairs, DRAW_SEED, sets.pool),
         measured=[b for role in (*MEASURED, *TWINS) for b in _scoring(model, items.get(role, ()))],
-        spoken=[*_speaking(model, items["open"], speech.TOKENS), *_writing(model, sets, items)],
+        spoken=[
+            *_speaking(model, items["open"], speech.TOKENS),
+            *_writing(model, sets, items),
+            *_replying(model, sets, config),
+        ],
         spoken_templates=len({item.template_id for item in items["open"]}),
         checked=[batch for role in checks for batch in _scoring(model, role)],
         attacked=_attacking(model, forget) if tunes(config) else [],
         text=(rows, min(tokens, window)),
         text_batches=-(-tokens // (window * BATCH_WINDOWS)),
+        longest=max((len(model.read(t)) for ts in sets.texts.values() for t in ts), default=0),
         **examples,
         fisher={
             side: fisher_sample(every, config.settings.fisher_examples)
@@ -183,9 +191,18 @@ def _scoring(model: LanguageModel, items: Sequence[Item]) -> list[Scoring]:
 
 
 def _speaking(model: LanguageModel, items: Sequence[Item], new: int) -> list[Scoring]:
-    prompts = [token_ids(model.tokenizer, item.prompt.rstrip()) for item in items]
+    return _going_on([token_ids(model.tokenizer, item.prompt.rstrip()) for item in items], new)
+
+
+def _going_on(prompts: Sequence[Sequence[int]], new: int) -> list[Scoring]:
     batches = batch_alike(prompts)
     return [Scoring(len(chosen), len(prompts[chosen[0]]), 0, new=new) for chosen in batches]
+
+
+def _replying(model: LanguageModel, sets: Sets, config: StudyConfig) -> Iterator[Scoring]:
+    for tasks in sets.tasks.values():
+        prompts = [prompt_ids(model.tokenizer, task) for task in drawn(tasks, config.items)]
+        yield from _going_on(prompts, config.reply_tokens)
 
 
 def _writing(

@@ -12,6 +12,7 @@ from mansu.study.rows.own import BENCHMARK as BENCHMARK
 from mansu.study.rows.own import RETRAINED as RETRAINED
 from mansu.study.rows.own import Questions as Questions
 from mansu.study.rows.own import own_rows as own_rows
+from mansu.study.rows.replies import reply_rows as reply_rows
 from mansu.study.rows.speech import speech_rows as speech_rows
 from mansu.study.rows.structure import structure_rows as structure_rows
 from mansu.study.rows.weights import weight_rows as weight_rows

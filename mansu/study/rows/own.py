@@ -1,7 +1,7 @@
 """Rows on what a benchmark measures in its own way."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -58,6 +58,7 @@ def own_rows(
     measured: "Mapping[State, Behaviour]",
     written: "Mapping[State, Mapping[str, Written]]",
     sets: Mapping[str, Questions],
+    read: "Mapping[State, Mapping[str, tuple[np.ndarray, ...]]]",
 ) -> Rows:
     """The figures of every set whose collection has any, in every state.
 
@@ -65,6 +66,7 @@ def own_rows(
         measured: Behaviour by state.
         written: What each state wrote, by the set's role.
         sets: The sets, by role.
+        read: What each state made of the forget set's texts.
     """
     rows: list[Row] = []
     means: dict[State, dict[tuple[str, str], float]] = {state: {} for state in measured}
@@ -73,7 +75,10 @@ def own_rows(
         if collection.figures is None:
             continue
         answers = {
-            state: _asked(role, asked, behaviour.roles, written.get(state, {}).get(role))
+            state: replace(
+                _asked(role, asked, behaviour.roles, written.get(state, {}).get(role)),
+                texts=read.get(state, {}) if role == "forget" else {},
+            )
             for state, behaviour in measured.items()
         }
         found = {state: [*collection.figures(given)] for state, given in answers.items()}
@@ -142,4 +147,5 @@ def _scalars(view: str, found: Mapping[State, Mapping[str, float]]) -> Iterator[
             address = (BENCHMARK, view, name, state.origin, state.format)
             yield Row(*address, "value", value)
             for kind, other in references(state, found):
-                yield Row(*address, kind, value - found[other][name])
+                if name in found[other]:
+                    yield Row(*address, kind, value - found[other][name])

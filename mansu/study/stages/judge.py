@@ -4,6 +4,7 @@ import importlib.metadata
 from typing import Any
 
 from mansu.attacks import find_attack
+from mansu.benchmarks import find_benchmark
 from mansu.errors import NoResultError
 from mansu.study.attacked import attack_rows
 from mansu.study.cache.stage import Upstream, stage
@@ -15,6 +16,7 @@ from mansu.study.rows import (
     keep_items,
     level_rows,
     own_rows,
+    reply_rows,
     speech_rows,
     structure_rows,
     weight_rows,
@@ -29,7 +31,9 @@ from mansu.study.stages.draw import collections_of, draw
 from mansu.study.stages.floor import floor
 from mansu.study.stages.localize import choose_circuit
 from mansu.study.stages.measure import Behaviour, measure, measure_all
+from mansu.study.stages.read import read_all, read_texts
 from mansu.study.stages.recital import chance_of
+from mansu.study.stages.reply import reply, reply_all
 from mansu.study.stages.write import answer, answer_all, asked_sets, questions, writes
 from mansu.study.state import FP, State, states
 
@@ -43,13 +47,21 @@ def _before(run: Run) -> list[Upstream]:
     deep: list[Upstream] = [(measure_depth, (state,)) for state in asked]
     attacked = [call for name in run.config.attacks for call in attack_calls(run, name)]
     answered: list[Upstream] = [(answer, (state,)) for state in asked if writes(run)]
-    return [*measured, (floor, ()), *attributed, *deep, *attacked, *answered]
+    read: list[Upstream] = [(read_texts, (state,)) for state in asked if run.sets.texts]
+    said = [(reply, (state, name)) for name in run.config.benchmarks for state in asked]
+    return [*measured, (floor, ()), *attributed, *deep, *attacked, *answered, *read, *said]
 
 
 def attacked_rows(run: Run) -> Rows:
     """The rows of every attack that the configuration names."""
     found = [attack_rows(find_attack(name), attack_all(run, name)) for name in run.config.attacks]
     return Rows(row for rows in found for row in rows)
+
+
+def _versions(run: Run) -> dict[str, str]:
+    """Of the libraries that computed, and of benchmarks' tasks as their source counts them."""
+    found = {name: importlib.metadata.version(name) for name in VERSIONED}
+    return found | {name: find_benchmark(name).version() for name in run.config.benchmarks}
 
 
 def _card(run: Run, **found: Any) -> Scorecard:
@@ -59,7 +71,7 @@ def _card(run: Run, **found: Any) -> Scorecard:
         schema=SCHEMA,
         rules=RULES_VERSION,
         config=plain(run.config),
-        versions={name: importlib.metadata.version(name) for name in VERSIONED},
+        versions=_versions(run),
         chance=chance_of(run),
         facts=len(run.forget.facts),
         seconds={name: cost.seconds for name, cost in costs.items()},
@@ -76,13 +88,15 @@ def _without_numbers(error: NoResultError, run: Run) -> Scorecard:
 
 
 def benchmark_rows(run: Run, behaviours: dict[State, Behaviour]) -> Rows:
-    """What the benchmarks among a run's sets measure in their own way."""
+    """What the benchmarks among a run's sets, and those beside them, measure in their own way."""
     sets = {
         role: Questions(facts, questions(draw(run).items, role), run.tokenizer)
         for role, facts in asked_sets(run.sets).items()
     }
-    said = answer_all(run, tuple(behaviours))
-    return own_rows(behaviours, {state: found.sets for state, found in said.items()}, sets)
+    asked = tuple(behaviours)
+    said = {state: found.sets for state, found in answer_all(run, asked).items()}
+    read = {state: found.texts for state, found in read_all(run, asked).items()}
+    return Rows([*own_rows(behaviours, said, sets, read), *reply_rows(reply_all(run, asked))])
 
 
 @stage(

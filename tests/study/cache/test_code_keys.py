@@ -14,6 +14,7 @@ from tests.study.cache.calls import (
     ALL,
     ANSWERS,
     ATTACK,
+    BESIDE,
     DEPTH,
     FISHER,
     LIBRARY,
@@ -113,7 +114,7 @@ def replaced(old: str, new: str) -> Callable[[str], str]:
     return change
 
 
-DRAWN = ALL - ORIGINAL_ATTACK  # the attacks draw their own questions
+DRAWN = ALL - ORIGINAL_ATTACK - BESIDE  # the attacks draw their own questions
 MORE = lambda text: text + "\n_MORE = 1\n"  # noqa: E731
 CONSTANTS = [
     ("study/stages/draw.py", replaced("FAR_ITEMS = 300", "FAR_ITEMS = 30"), DRAWN),

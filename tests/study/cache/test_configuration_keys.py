@@ -13,9 +13,12 @@ from mansu.study.folders import Folders
 from mansu.study.run import Run
 from tests.study.cache.calls import (
     ALL,
+    BESIDE,
     CIRCUIT,
     FISHER,
     ORIGINAL_ATTACK,
+    ORIGINAL_READ,
+    REPLIES,
     SCORES,
     TRAINED,
     UPDATE,
@@ -29,8 +32,10 @@ TRAINING = (
     "patience",
 )
 DEPENDENT: dict[str, set[str]] = {
-    **dict.fromkeys(("model", "forget", "retain", "utility", "dtype"), ALL),
-    **dict.fromkeys(("items", "pairs"), ALL - ORIGINAL_ATTACK),
+    **dict.fromkeys(("model", "dtype"), ALL),
+    **dict.fromkeys(("forget", "retain", "utility"), ALL - BESIDE),
+    "items": ALL - ORIGINAL_ATTACK - ORIGINAL_READ,
+    "pairs": ALL - ORIGINAL_ATTACK - BESIDE,
     **dict.fromkeys(("attribution", "ig_steps", "alpha_grid"), SCORES),
     "top_k": {"quality", *CIRCUIT},
     "circuit": CIRCUIT,
@@ -43,6 +48,8 @@ DEPENDENT: dict[str, set[str]] = {
     "formats": {"scorecard"},
     "attacks": {"scorecard"},
     "retrained": {"scorecard"},
+    "benchmarks": {"scorecard"},
+    "reply_tokens": REPLIES,
     "device": set(),
     "memory_mb": set(),
 }
@@ -61,6 +68,7 @@ OTHER = {
     "formats": (),
     "attacks": ("relearn",),
     "retrained": "tiny-llama",
+    "benchmarks": ("ifeval",),
     "device": "cuda",
     "dtype": "bfloat16",
 }
@@ -82,7 +90,8 @@ def other_than(run: Run, **values: Any) -> Run:
 def test_which_stages_depend_on_a_field_is_known_for_every_field() -> None:
     every = {field.name for field in (*FIELDS, *own_fields("mansu"))}
     assert set(DEPENDENT) == every - {"settings"}
-    assert {name for name, found in DEPENDENT.items() if found <= {"scorecard"}} == set(UNNAMED)
+    beside = {"scorecard", *REPLIES}
+    assert {name for name, found in DEPENDENT.items() if found <= beside} == set(UNNAMED)
 
 
 @pytest.mark.parametrize(
@@ -102,14 +111,14 @@ def test_a_field_changes_exactly_the_keys_of_the_stages_that_depend_on_it(
 
 
 @pytest.mark.parametrize("role", ["forget", "retain", "utility"])
-def test_another_fact_set_of_any_role_changes_every_key(
+def test_another_fact_set_of_any_role_changes_every_key_but_of_what_asks_no_set(
     run: Run, before: dict, tmp_path: Path, role: str
 ) -> None:
     facts = getattr(run, role).path
     lines = facts.read_text(encoding="utf-8").splitlines(keepends=True)
     (tmp_path / facts.name).write_text("".join(lines[:-1]), encoding="utf-8")
     values = dataclasses.asdict(run.config) | {role: str(tmp_path / facts.name)}
-    assert changed(before, keys(Run(make_config(values), run.folders))) == ALL
+    assert changed(before, keys(Run(make_config(values), run.folders))) == DEPENDENT[role]
 
 
 def test_the_same_facts_and_model_in_another_place_change_no_key(
