@@ -100,11 +100,9 @@ def texts(facts: FactSet) -> Mapping[str, tuple[str, ...]]:
 
 def against(now: Asked, retrained: Asked) -> Mapping[str, float]:
     """PrivLeak."""
-    from mansu.metrics.membership import held_out_auc, privacy_leakage
+    from mansu.metrics.membership import compare_membership
 
-    found = (held_out_auc(*(one.texts[split] for split in SPLITS)) for one in (now, retrained))
-    leaked = privacy_leakage(*found)
-    return {} if leaked is None else {"privleak": leaked}
+    return compare_membership(now, retrained)
 
 
 COLLECTION = Collection(

@@ -11,7 +11,8 @@ passage has ten lines. Seen prompts are its first three lines, and the model is 
 seven; held-out prompts begin with the fourth. Far prompts ask a question about the passage, in its
 own words. An answer is what the model writes, greedily, at most 64 tokens (16 of a question's), and
 counts by its ROUGE-L F1: VerbMem, and KnowMem under far prompts, as shares and not in percent. The
-level L is what the model writes about passages that it never read. Wrong options, for what is
+level L is what the model writes about passages that it never read. PrivLeak is told where the
+retrained model is given (``--retrained``). Wrong options, for what is
 measured by choice beside, are other passages', which no model has learned.
 """
 
@@ -26,7 +27,7 @@ from mansu.data.passages import cut_pairs
 from mansu.data.poem import BEGUN, PARTS, Passage, read_passages
 from mansu.data.templates import Fact, Template
 from mansu.errors import InputError
-from mansu.metrics.figures import Writing
+from mansu.metrics.figures import Asked, Writing
 from mansu.registry import refusal
 
 MIDDLE = 2 * BEGUN  # the line that a held-out prompt is continued with
@@ -102,6 +103,19 @@ def _next(unread: Sequence[str], own: str, place: int) -> list[str]:
     return [rest for rest in turned if rest != own][:FEWEST]
 
 
+def texts(facts: FactSet) -> Mapping[str, tuple[str, ...]]:
+    """The passages to forget, and those that no model has read."""
+    parts = {"forget": read_passages("forget"), "holdout": read_passages("unread")}
+    return {name: tuple(passage.text for passage in part) for name, part in parts.items()}
+
+
+def against(now: Asked, retrained: Asked) -> Mapping[str, float]:
+    """PrivLeak."""
+    from mansu.metrics.membership import compare_membership
+
+    return compare_membership(now, retrained)
+
+
 def _beside(facts: FactSet) -> Companions:
     """Unread passages in the place of invented subjects."""
     if facts.name != "verbatim:forget":
@@ -120,4 +134,6 @@ COLLECTION = Collection(
         Writing(16, "question", ends=("\n",)),
     ),
     recited=True,
+    against=against,
+    texts=texts,
 )

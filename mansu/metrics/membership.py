@@ -5,14 +5,16 @@ PrivLeak, whose code takes k = 40 % and the texts' tokens as they are, special o
 included. That code gives PrivLeak in percent; here it is a share, as MUSE's other figures are.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import torch
 
 from mansu.errors import InputError, RunError
+from mansu.metrics.figures import Asked
 from mansu.models import LanguageModel, pad
 
+SPLITS = ("forget", "holdout")  # texts that the original model has read, and that none has
 K = 0.4  # share of a text's tokens, the least likely ones
 CHUNK = 256  # tokens whose next one is looked up at once: a vocabulary of numbers each
 
@@ -79,6 +81,13 @@ def held_out_auc(read: Sequence[np.ndarray], held_out: Sequence[np.ndarray]) -> 
     known, others = (np.array([min_k(one) for one in texts]) for texts in (read, held_out))
     above, ties = others[:, None] > known, others[:, None] == known
     return float((above + ties / 2).mean())
+
+
+def compare_membership(now: Asked, retrained: Asked) -> Mapping[str, float]:
+    """PrivLeak of a model beside a retrained one, from what both made of the texts of `SPLITS`."""
+    found = (held_out_auc(*(one.texts[split] for split in SPLITS)) for one in (now, retrained))
+    leaked = privacy_leakage(*found)
+    return {} if leaked is None else {"privleak": leaked}
 
 
 def privacy_leakage(auc: float, retrained: float) -> float | None:

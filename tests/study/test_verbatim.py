@@ -111,8 +111,11 @@ def test_a_taught_model_is_named_after_the_one_that_was_taught(model_folder: Pat
 
 
 def test_the_verdict_stands_on_what_is_written(study) -> None:
-    run = study(formats=["nf4"])
+    run = study(formats=["nf4"], retrained=RETRAINED)
     card = run_study(run)
+    leaked = card.rows.at("benchmark", "forget", "privleak", ORIGINAL, "value").value
+    assert leaked is not None
+    assert leaked < -0.8  # it tells them from what nobody read, and the retrained one does not
     assert card.chance == 0.0
     for view, role in (("seen", "seen"), ("far", "far")):
         before = card.rows.at("forget", view, "accuracy", ORIGINAL, "value")

@@ -45,7 +45,9 @@ class Questions:
 
     @cached_property
     def tokens(self) -> np.ndarray:
-        """Tokens of each option, ``[items, options]``."""
+        """Tokens of each option that log-probabilities are sums over, ``[items, options]``."""
+        if find_collection(self.facts.collection).recited:
+            return np.ones((1, 1))  # they are means already (mansu.metrics.recital)
 
         def length(item: Item, option: str) -> int:
             return len(encode(self.tokenizer, item.prompt, option).continuation_ids)
@@ -72,7 +74,7 @@ def own_rows(
     means: dict[State, dict[tuple[str, str], float]] = {state: {} for state in measured}
     for role, asked in sets.items():
         collection = find_collection(asked.facts.collection)
-        if collection.figures is None:
+        if collection.figures is None and collection.against is None:
             continue
         answers = {
             state: replace(
@@ -81,7 +83,8 @@ def own_rows(
             )
             for state, behaviour in measured.items()
         }
-        found = {state: [*collection.figures(given)] for state, given in answers.items()}
+        figures_of = collection.figures or (lambda asked: ())
+        found = {state: [*figures_of(given)] for state, given in answers.items()}
         facts = [item.fact_id for items in asked.items.values() for item in items]
         rows += _rows(role, found, facts)
         for state, figures in found.items():
