@@ -1,5 +1,6 @@
 """The map of what comes back: methods × formats, and the noise that would explain it."""
 
+import re
 from collections.abc import Sequence
 
 import altair as alt
@@ -12,6 +13,7 @@ from mansu.study.state import format_title
 
 _ROW = 24  # height of a run, in pixels
 _LONGEST = 40  # characters of a run's name
+_SETTING = re.compile(r"(?<=-)[a-z_]+=.*?(?=-[a-z_]+=|$)")  # in a run's name
 
 
 def comeback_map(found: Sequence[Returned]) -> ChartType:
@@ -21,8 +23,9 @@ def comeback_map(found: Sequence[Returned]) -> ChartType:
         found: Runs in their formats.
     """
     formats = list(dict.fromkeys(format_title(one.format) for one in found))
-    runs = list(dict.fromkeys(_named(one) for one in found))
-    base = alt.Chart(pd.DataFrame(map(_entry, found))).encode(
+    lines = _entries(found)
+    runs = list(dict.fromkeys(str(line["run"]) for line in lines))
+    base = alt.Chart(pd.DataFrame(lines)).encode(
         x=alt.X("format:N", title=None, sort=formats, axis=alt.Axis(orient="top", labelAngle=0)),
         y=alt.Y("run:N", title=None, sort=runs, axis=alt.Axis(labelLimit=330)),
         tooltip=["run", "format", "forgotten", "share", "interval", "stored", "signal", "noise"],
@@ -31,7 +34,9 @@ def comeback_map(found: Sequence[Returned]) -> ChartType:
         color=alt.Color(
             "shown:Q",
             title="share back",
-            scale=alt.Scale(domain=[0, 1], range=["#ffffff", VERMILION], clamp=True),
+            scale=alt.Scale(
+                domain=[0, 1], range=["#ffffff", VERMILION], interpolate="rgb", clamp=True
+            ),
             legend=alt.Legend(format="%"),
         )
     )
@@ -55,7 +60,7 @@ def noise_chart(found: Sequence[Returned]) -> ChartType:
         found: Runs in their formats; those without a share are left out.
     """
     names = list(dict.fromkeys(one.format for one in found))
-    frame = pd.DataFrame([_entry(one) for one in found if one.share is not None and one.noise])
+    frame = pd.DataFrame([line for line in _entries(found) if line["share"] is not None])
     base = alt.Chart(frame).encode(
         x=alt.X(
             "noise:Q",
@@ -110,28 +115,38 @@ def formats_chart(found: Sequence[Returned]) -> ChartType:
     bars = base.mark_rule(color=VERMILION).encode(y="low:Q", y2="high:Q")
     lines = pd.DataFrame(
         [
-            {"y": found[0].original, "words": "original, full precision"},
-            {"y": found[0].plain, "words": "unlearned, full precision"},
+            {"y": found[0].original, "words": "original"},
+            {"y": found[0].plain, "words": "unlearned"},
         ]
     )
     marks = alt.Chart(lines).encode(y="y:Q")
     rules = marks.mark_rule(color=GREY, strokeDash=[4, 3])
-    words = marks.mark_text(align="right", dy=-7, color=INK).encode(
-        text="words:N", x=alt.value(WIDTH - 64)
-    )
+    width = WIDTH - 140
+    words = marks.mark_text(align="left", color=INK).encode(text="words:N", x=alt.value(width + 6))
     return (rules + bars + points + words).properties(
-        width=WIDTH - 60,
+        width=width,
         height=220,
         title=heading(
             "The unlearned model in every format",
             "Accuracy on seen forget prompts; where a set is answered in writing, ROUGE-L F1 of "
-            "what is written. Bars: 95 % intervals, facts resampled.",
+            "what is written. Dashed: full precision. Bars: 95 % intervals, facts resampled.",
+            width=width,
         ),
     )
 
 
-def _named(one: Returned) -> str:
-    name = one.method if len(one.method) <= _LONGEST else f"{one.method[: _LONGEST - 1]}…"
+def _entries(found: Sequence[Returned]) -> list[dict[str, object]]:
+    """A line a run and format; a run is named by what sets it apart from the others."""
+    settings = {one.method: _SETTING.findall(one.method) for one in found}
+    shared = set.intersection(*map(set, settings.values())) if len(settings) > 1 else set()
+    return [_entry(one, _named(one, shared)) for one in found]
+
+
+def _named(one: Returned, shared: set[str]) -> str:
+    name = one.method
+    for setting in shared:
+        name = name.replace(f"-{setting}", "")
+    name = name if len(name) <= _LONGEST else f"{name[: _LONGEST - 1]}…"
     return f"{name}  {_forgotten(one)}"
 
 
@@ -139,16 +154,16 @@ def _forgotten(one: Returned) -> str:
     return f"{one.original:.2f} → {one.plain:.2f}"
 
 
-def _entry(one: Returned) -> dict[str, object]:
+def _entry(one: Returned, name: str) -> dict[str, object]:
     share, low, high = one.share or (None, None, None)
     told = "–" if share is None else f"{share:.0%}"
     ends = "" if low is None or high is None else f"{low:.2f} to {high:.2f}"
     return {
-        "run": _named(one),
+        "run": name,
         "format": format_title(one.format),
         "forgotten": _forgotten(one),
         "share": share,
-        "shown": share or 0.0,
+        "shown": share,
         "low": low,
         "high": high,
         "interval": ends,
