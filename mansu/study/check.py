@@ -175,7 +175,8 @@ def _require_plugs(config: StudyConfig, sets: Sets) -> None:
     from mansu.models.loading import find_model
     from mansu.quant.formats import find_codebook, require_format
 
-    find_codebook(config.target)
+    for name in config.target:
+        find_codebook(name)
     for name in origins():
         find_origin(name)
     if config.formats:
