@@ -11,7 +11,7 @@ from mansu.registry import load, plugs, suggest
 FORMATS = "mansu.quant.formats"
 OWN = {
     *("fp", "fp16", "bf16", "nf4", "nf4-dq", "nf4-b128", "fp4", "int8", "q4_0", "q8_0", "q4_k_m"),
-    *("hqq-g64", "int4-g32", "mxfp4"),
+    *("hqq-g64", "int4-g32", "mxfp4", "autoround", "gptq", "awq"),
 }
 GOOD = (
     "from mansu.quant.formats import weightwise\n"

@@ -122,6 +122,11 @@ class Attack:
                 InputError: There is none; the sentence says what is missing.
         lacking: Why a setting may not be usable.
         tunes: Whether weights are fine-tuned, which takes the memory that ``mansu plan`` counts.
+        forms: Of the measured formats, those that it is tried in; None where any.
+
+            Raises:
+                InputError: There is none; the sentence says what is missing.
+        texts: What a calibrated format is given to read, of an attack that gives it something.
     """
 
     name: str
@@ -131,6 +136,8 @@ class Attack:
     fitting: Callable[[FactSet, Companions], tuple[str, ...]] | None = None
     lacking: str = ""
     tunes: bool = False
+    forms: Callable[[Sequence[str]], tuple[str, ...]] | None = None
+    texts: Callable[[FactSet], str] | None = None
 
     def usable(self, facts: FactSet, companions: Companions) -> tuple[str, ...]:
         """The settings that a fact set has the material for.
@@ -140,8 +147,25 @@ class Attack:
         """
         return self.settings if self.fitting is None else self.fitting(facts, companions)
 
+    def tried(self, asked: Sequence[str]) -> tuple[str, ...]:
+        """The formats that it is tried in.
 
-def answer(model: LanguageModel, target: Target, items: Sequence[Item], setting: str) -> Answers:
+        Args:
+            asked: Those that are measured.
+
+        Raises:
+            InputError: There is none.
+        """
+        return tuple(asked) if self.forms is None else self.forms(asked)
+
+
+def answer(
+    model: LanguageModel,
+    target: Target,
+    items: Sequence[Item],
+    setting: str,
+    calibration: str | None = None,
+) -> Answers:
     """What the model, deployed in the target's format, answers.
 
     Args:
@@ -149,8 +173,9 @@ def answer(model: LanguageModel, target: Target, items: Sequence[Item], setting:
         target: What is attacked.
         items: Questions about its facts.
         setting: The setting's name.
+        calibration: The text that a calibrated format reads in the utility text's place.
     """
-    with deployed(model, target.form):
+    with deployed(model, target.form, calibration):
         return Answers(setting, score_items(model, items), guessing(items, target.facts))
 
 

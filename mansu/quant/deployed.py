@@ -18,17 +18,21 @@ def linear_weights(model: LanguageModel) -> dict[str, Tensor]:
     return {name: model.module.get_parameter(name).data for name in names}
 
 
-def deployed(model: LanguageModel, form: str = "nf4") -> AbstractContextManager[LanguageModel]:
+def deployed(
+    model: LanguageModel, form: str = "nf4", calibration: str | None = None
+) -> AbstractContextManager[LanguageModel]:
     """The model as deployed, for the length of a ``with`` block.
 
     Args:
         model: The model; its own tensors return untouched afterwards.
         form: A format's name; ``fp`` leaves the model as it is.
+        calibration: The text that a calibrated format reads; None leaves it at the utility text.
 
     Raises:
-        InputError: There is no such format.
+        InputError: There is no such format, or the text is too short.
     """
-    return find_format(form).deploy(model)
+    found = find_format(form)
+    return found.deploy(model) if calibration is None else found.deploy(model, calibration)
 
 
 def load_real_4bit(folder: Path | str, dtype: torch.dtype, codebook: Codebook) -> PreTrainedModel:

@@ -2,6 +2,7 @@
 
 import textwrap
 from collections.abc import Sequence
+from typing import Any
 
 from mansu.attacks import find_attack
 from mansu.data.facts import several
@@ -123,7 +124,30 @@ def permanence_rows(rows: Rows) -> list[list[str]]:
                 "original": "  the original's own",
             }
             table.append([own.get(origin, f"  {find_origin(origin).title}'s"), gap])
-    account = {row.metric: row.value for row in rows.where(set="weights")}
+    return [*table, *_account_rows(rows)]
+
+
+def _account_rows(rows: Rows) -> list[list[str]]:
+    """The account in every format that was aimed at: what all share, then what each keeps."""
+    accounts: dict[str, dict[str, Any]] = {}
+    for row in rows.where(set="weights"):
+        accounts.setdefault(row.format, {})[row.metric] = row.value
+    first = next(iter(accounts.values()))
+    changed, share = first["changed"], first["changed_fraction"]
+    own = [
+        [f"{title} in {short(form)}" if len(accounts) > 1 else title, text]
+        for form, account in accounts.items()
+        for title, text in _kept(account).items()
+    ]
+    return [
+        *own,
+        ["changed", f"{changed:,.0f} weights, {share:.3%} of the model"],
+        ["excluded", f"{first['excluded']:,.0f} updates that no boundary could keep"],
+    ]
+
+
+def _kept(account: dict[str, Any]) -> dict[str, str]:
+    """What one format keeps of the update."""
     in_bins = survival = "nothing changed"
     if account["ratio_median"] is not None:
         in_bins = (
@@ -133,15 +157,11 @@ def permanence_rows(rows: Rows) -> list[list[str]]:
     if account["survival"] is not None:
         whole = account["survival"] == 1
         survival = "1, every changed weight" if whole else f"{account['survival']:.6f}"
-    changed, share = account["changed"], account["changed_fraction"]
-    return [
-        *table,
-        ["survival", survival],
-        ["collateral", f"{account['collateral']:,.0f} weights"],
-        ["changed", f"{changed:,.0f} weights, {share:.3%} of the model"],
-        ["excluded", f"{account['excluded']:,.0f} updates that no boundary could keep"],
-        ["update / bin", in_bins],
-    ]
+    return {
+        "survival": survival,
+        "collateral": f"{account['collateral']:,.0f} weights",
+        "update / bin": in_bins,
+    }
 
 
 def attribution_rows(rows: Rows) -> list[list[str]]:

@@ -100,8 +100,8 @@ def check(config: StudyConfig, tokenizer: "Callable[[], PreTrainedTokenizerBase 
             sets, a circuit larger than the model, a role that the sets leave empty, facts that the
             model cannot be asked, missing data of a method's own, an origin, a format or an attack
             whose file holds none, a target without a codebook, a format whose library is not here
-            or which the model's matrices do not fit, an attack that the sets give nothing to work
-            with.
+            or which the model's matrices do not fit, an attack that the sets or the formats give
+            nothing to work with, a text too short for a format that reads one first.
     """
     require_fitting(config)
     require_effect(config)
@@ -122,6 +122,7 @@ def check(config: StudyConfig, tokenizer: "Callable[[], PreTrainedTokenizerBase 
     found = tokenizer()
     if found is not None:
         _require_answers(config.model, sets, found, config.reply_tokens)
+        _require_calibration(config, sets, found)
     return sets
 
 
@@ -191,7 +192,8 @@ def _require_plugs(config: StudyConfig, sets: Sets) -> None:
     from mansu.models.loading import find_model
     from mansu.quant.formats import find_codebook, require_format
 
-    find_codebook(config.target)
+    for name in config.target:
+        find_codebook(name)
     for name in origins():
         find_origin(name)
     if config.formats:
@@ -199,7 +201,9 @@ def _require_plugs(config: StudyConfig, sets: Sets) -> None:
         for name in config.formats:
             require_format(name, row_lengths(settings))
     for name in config.attacks:
-        find_attack(name).usable(sets.forget, sets.companions)
+        plug = find_attack(name)
+        plug.usable(sets.forget, sets.companions)
+        plug.tried(("fp", *config.formats))
 
 
 def _require_retrained(config: StudyConfig) -> None:
@@ -249,6 +253,22 @@ def _require_answers(
         check_reads(read, f"{name}: of the prompts,", rows, context, reply_tokens)
     read_text(tokenizer, utility_text(), settings.vocab_size, model)
     draw_pairs(sets.forget, tokenizer, count=1, seed=0, pool=sets.pool)
+
+
+def _require_calibration(
+    config: StudyConfig, sets: Sets, tokenizer: "PreTrainedTokenizerBase"
+) -> None:
+    """Refuses texts that are too short for the formats which read one first."""
+    from mansu.attacks import find_attack
+    from mansu.quant.calibration import cut_rows
+    from mansu.quant.formats import find_format
+
+    if any(find_format(name).calibrated for name in config.formats):
+        cut_rows(tokenizer)
+    asked = [facts for facts in (sets.forget, sets.companions.twin) if facts is not None]
+    for texts in filter(None, (find_attack(name).texts for name in config.attacks)):
+        for facts in asked:
+            cut_rows(tokenizer, texts(facts))
 
 
 def check_folder(config: StudyConfig, folders: Folders, content: Callable[[], str]) -> None:

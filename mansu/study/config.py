@@ -49,8 +49,10 @@ def _require_method(name: str) -> str:
     return _require_plug("method", name)
 
 
-def _require_target(name: str) -> str:
-    return _require_plug("target", name)
+def _require_target(names: tuple[str, ...]) -> tuple[str, ...]:
+    if not names:
+        raise ValueError("names no format to aim at")
+    return tuple(dict.fromkeys(_require_plug("target", name) for name in names))
 
 
 def _require_formats(names: tuple[str, ...]) -> tuple[str, ...]:
@@ -82,7 +84,7 @@ def _split(value: Any) -> Any:
 
 
 MethodName = Annotated[str, AfterValidator(_require_method)]
-Target = Annotated[str, AfterValidator(_require_target)]
+Target = Annotated[tuple[str, ...], BeforeValidator(_split), AfterValidator(_require_target)]
 Formats = Annotated[tuple[str, ...], BeforeValidator(_split), AfterValidator(_require_formats)]
 Attacks = Annotated[tuple[str, ...], BeforeValidator(_split), AfterValidator(_require_attacks)]
 Benchmarks = Annotated[
@@ -131,7 +133,9 @@ class StudyConfig:
         "in_loop", "magnitude floor; not given, the method's own; 'none' is the ablation without it"
     )
 
-    target: Target = setting("nf4", "format whose bins in_loop, the floor and the account aim at")
+    target: Target = setting(
+        ("nf4",), "formats whose bins in_loop, the floor and the account aim at; commas between"
+    )
     formats: Formats = setting(("nf4",), "deployment formats to measure beside full precision")
     attacks: Attacks = setting((), "attacks after the study, such as relearn,prompts")
     retrained: str = setting(
@@ -171,9 +175,9 @@ def make_config(values: dict[str, Any]) -> StudyConfig:
         method = find_method(name)
         given["floor"] = given.get("floor", "") or method.floors[0]
         given["settings"], told = own_settings.read(method, given, {f.name for f in FIELDS})
-    target = given.get("target")
-    if isinstance(target, str) and target in found["target"]:
-        given.setdefault("formats", (target,))  # what is aimed at is measured, too
+    target = _split(given.get("target"))
+    if isinstance(target, list | tuple) and target and {*target} <= found["target"].keys():
+        given.setdefault("formats", (*target,))  # what is aimed at is measured, too
     try:
         config = _ADAPTER.validate_python(_without_switch(given))
     except Invalid as error:

@@ -37,11 +37,15 @@ def study_folders(config: StudyConfig, study: Path) -> Folders:
 def variant(config: StudyConfig) -> str:
     """The method, followed by the fields that differ from its defaults, e.g. ``mansu-top_k=4``."""
     changed = [
-        f"{name}={_slug(str(value(config, name)))}"
+        f"{name}={_slug(_text(value(config, name)))}"
         for name in differing_fields(config, defaults(config.method))
         if name not in _NAMED
     ]
     return _fit("-".join([config.method, *changed]))
+
+
+def _text(found: object) -> str:
+    return "+".join(found) if isinstance(found, tuple) else str(found)
 
 
 def _fit(name: str) -> str:

@@ -85,11 +85,16 @@ class Run:
         return load_model(self.config.model, self.config.device, dtype)
 
     @cached_property
-    def codebook(self) -> "Codebook":
-        """Of the format that training, floor and account aim at."""
+    def codebooks(self) -> "tuple[Codebook, ...]":
+        """Of the formats that training, floor and account aim at."""
         from mansu.quant.formats import find_codebook
 
-        return find_codebook(self.config.target)
+        return tuple(map(find_codebook, self.config.target))
+
+    @property
+    def codebook(self) -> "Codebook":
+        """The first of them."""
+        return self.codebooks[0]
 
     @cached_property
     def tokenizer(self) -> "PreTrainedTokenizerBase":

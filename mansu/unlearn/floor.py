@@ -10,11 +10,21 @@ Three forms:
 3. `in_loop` [O]: a weight whose code changed takes its new level, every other weight its
    original value. level·a is a fixed point of the quantizer.
 
+With further codebooks (``also``) an update has to survive in every one of them [O]. All share the
+blocks and their scales, so what crosses a weight's boundary in each codebook survives in each:
+
+1. `paper` takes the widest of the bins;
+2. `boundary` lands beyond the furthest of the boundaries;
+3. `in_loop` takes the first codebook's new level, or the nearest value beyond it, in the update's
+   direction, that leaves the weight's bin in every other codebook by the margin of `boundary`.
+
+An update of a code that is outermost in any of them, outward, is one that cannot cross.
+
 The guarantees of 2 and 3 hold in the dtype in which the weights are stored, which is why that
 dtype is an argument: the original is rounded to it first, and codes are those of the result.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Literal
@@ -41,7 +51,7 @@ class Floored:
     Attributes:
         weight: The result, in the stored dtype.
         excluded: Updates of an outermost code outward. They cannot cross: `boundary` resets them,
-            `paper` leaves them as trained. 0 for `in_loop`.
+            `paper` leaves them as trained. 0 for `in_loop` with one codebook.
         pinned: Updates reset because the weight sets its block's scale. 0 for `paper`.
     """
 
@@ -56,6 +66,7 @@ def apply_floor(
     updated: Tensor,
     codebook: Codebook,
     dtype: torch.dtype | None = None,
+    also: Sequence[Codebook] = (),
 ) -> Floored:
     """Applies one form of the floor with its defaults.
 
@@ -65,14 +76,15 @@ def apply_floor(
         updated: The matrix after training; the latent weights for ``in_loop``.
         codebook: Whose bins are crossed.
         dtype: The dtype in which the result will be stored; default the original's.
+        also: Further codebooks in which every update has to survive.
     """
     forms = {"paper": paper, "boundary": boundary, "in_loop": in_loop}
     if kind not in forms:
         raise InputError(f"Floor '{kind}' is unknown; choose one of {', '.join(forms)}.")
-    return forms[kind](original, updated, codebook, dtype)
+    return forms[kind](original, updated, codebook, dtype, also=also)
 
 
-def movable(weight: Tensor, codebook: Codebook) -> Tensor:
+def movable(weight: Tensor, codebook: Codebook, also: Sequence[Codebook] = ()) -> Tensor:
     """Which weights may change without moving their block's scale, bool, in the weight's shape.
 
     Not those as large as the block's largest (all of them, where several are equally large), and
@@ -80,11 +92,14 @@ def movable(weight: Tensor, codebook: Codebook) -> Tensor:
     """
     flat = weight.reshape(-1)
     absmax = per_weight(block_absmax(weight), flat.numel())
-    return _movable(flat.float(), absmax, codebook, weight.dtype).view(weight.shape)
+    return _movable(flat.float(), absmax, (codebook, *also), weight.dtype).view(weight.shape)
 
 
-def _movable(values: Tensor, absmax: Tensor, codebook: Codebook, dtype: torch.dtype) -> Tensor:
-    return (values.abs() < absmax) & codebook.resolves(absmax, dtype)
+def _movable(
+    values: Tensor, absmax: Tensor, codebooks: Sequence[Codebook], dtype: torch.dtype
+) -> Tensor:
+    least = max(codebook.smallest_scale(dtype) for codebook in codebooks)
+    return (values.abs() < absmax) & (absmax >= least)
 
 
 def paper(
@@ -93,17 +108,21 @@ def paper(
     codebook: Codebook,
     dtype: torch.dtype | None = None,
     scale: BinScale = "block",
+    also: Sequence[Codebook] = (),
 ) -> Floored:
     """The published floor. [P; per-tensor bins are its own approximation, for comparison]"""
     result, pieces = _pieces(original, updated, dtype)
-    tensor_width = torch.tensor(codebook.per_tensor_bin_width(original), device=original.device)
-    excluded = 0
+    codebooks, excluded = (codebook, *also), 0
+    whole = [book.per_tensor_bin_width(original) for book in codebooks]
     for start, base, before, after in pieces:
-        codes = codebook.codes(base)
         absmax = per_weight(block_absmax(base), base.numel())
-        width = codebook.width(codes, absmax) if scale == "block" else tensor_width
         delta = after - before
-        outward = _outward(codebook, codes, delta > 0, delta < 0)
+        width, outward = torch.zeros_like(delta), torch.zeros_like(delta, dtype=torch.bool)
+        for book, everywhere in zip(codebooks, whole, strict=True):
+            codes = book.codes(base)
+            own = book.width(codes, absmax) if scale == "block" else everywhere
+            width = width.clamp(min=own)
+            outward |= _outward(book, codes, delta > 0, delta < 0)
         floored = torch.where(outward, delta, delta.sign() * delta.abs().clamp(min=width))
         excluded += int(outward.sum())
         value = (base.float() + floored).to(base.dtype)
@@ -117,6 +136,7 @@ def boundary(
     codebook: Codebook,
     dtype: torch.dtype | None = None,
     margin: float = MARGIN,
+    also: Sequence[Codebook] = (),
 ) -> Floored:
     """The exact floor. [O]
 
@@ -126,29 +146,32 @@ def boundary(
         codebook: Whose bins are crossed.
         dtype: The stored dtype; default the original's.
         margin: Where to land: 0 is the boundary, 1 the next level.
+        also: Further codebooks whose boundaries are crossed.
 
     Raises:
         InputError: The margin is smaller than the dtype's rounding error, or above 1.
     """
     result, pieces = _pieces(original, updated, dtype)
-    smallest = smallest_margin(result.dtype, codebook)
+    codebooks = (codebook, *also)
+    smallest = max(smallest_margin(result.dtype, book) for book in codebooks)
     if not smallest <= margin <= 1:
         raise InputError(
             f"Margin {margin} does not survive storage as {result.dtype}; "
             f"choose one between {smallest:.2g} and 1."
         )
-    landings = _landings(margin, codebook, original.device)
     excluded = pinned = 0
     for start, base, before, after in pieces:
-        codes = codebook.codes(base)
         absmax = per_weight(block_absmax(base), base.numel())
         up, down = after > before, after < before
-        case = codes + codebook.size * up.to(torch.uint8)  # the row of the landing table
-        landing = landings.index_select(0, case.int()) * absmax
-        value = torch.where(up, landing.maximum(after), landing.minimum(after))
+        value, outward = after, torch.zeros_like(up)
+        for book in codebooks:
+            codes = book.codes(base)
+            landing = _landing(margin, book, codes, up) * absmax
+            value = torch.where(up, landing.maximum(value), landing.minimum(value))
+            outward |= _outward(book, codes, up, down)
         value = value.clamp_(-absmax, absmax).to(base.dtype)
-        fixed = ~_movable(base.float(), absmax, codebook, base.dtype) & (up | down)
-        outward = _outward(codebook, codes, up, down) & ~fixed
+        fixed = ~_movable(base.float(), absmax, codebooks, base.dtype) & (up | down)
+        outward &= ~fixed
         moves = (up | down) & ~fixed & ~outward
         pinned += int(fixed.sum())
         excluded += int(outward.sum())
@@ -157,29 +180,43 @@ def boundary(
 
 
 def in_loop(
-    original: Tensor, latent: Tensor, codebook: Codebook, dtype: torch.dtype | None = None
+    original: Tensor,
+    latent: Tensor,
+    codebook: Codebook,
+    dtype: torch.dtype | None = None,
+    also: Sequence[Codebook] = (),
 ) -> Floored:
     """The snap that ends training through the quantizer. [O]"""
     result, pieces = _pieces(original, latent, dtype)
-    pinned = 0
+    excluded = pinned = 0
     for start, base, before, after in pieces:
         absmax = per_weight(block_absmax(base), base.numel())
-        moved, levels = snap(after, base, codebook.codes(base), absmax, codebook)
-        value = torch.where(moved, levels.to(base.dtype), base)
-        fixed = ~_movable(base.float(), absmax, codebook, base.dtype) | (after == before)
+        codes, others = codebook.codes(base), [(book, book.codes(base)) for book in also]
+        moved, values = snap(after, base, codes, absmax, codebook, others)
+        value = torch.where(moved, values.to(base.dtype), base)
+        movable = _movable(base.float(), absmax, (codebook, *also), base.dtype)
+        fixed = ~movable | (after == before)
         pinned += int((fixed & (after != before)).sum())
+        if also:  # those that one codebook would have moved
+            alone, _ = snap(after, base, codes, absmax, codebook)
+            excluded += int((alone & ~moved & ~fixed).sum())
         result[start : start + base.numel()] = torch.where(fixed, base, value)
-    return Floored(result.view(original.shape), excluded=0, pinned=pinned)
+    return Floored(result.view(original.shape), excluded, pinned)
 
 
 def snap(
-    latent: Tensor, original: Tensor, codes: Tensor, absmax: Tensor, codebook: Codebook
+    latent: Tensor,
+    original: Tensor,
+    codes: Tensor,
+    absmax: Tensor,
+    codebook: Codebook,
+    also: Sequence[tuple[Codebook, Tensor]] = (),
 ) -> tuple[Tensor, Tensor]:
-    """Which movable weights have a new code, and the levels of all codes, float32, ``[m]`` each.
+    """Which movable weights move, and the values they would take, float32, ``[m]`` each.
 
     The one rule of `in_loop`, for training and for the floor: a weight whose code changed takes its
     new level, every other weight keeps its value. Latents beyond their block's scale count as
-    clamped to it.
+    clamped to it. Further codebooks push the value on until the weight has left its bin in each.
 
     Args:
         latent: Latent weights, ``[m]``.
@@ -187,10 +224,17 @@ def snap(
         codes: Codes of the originals from the library, uint8, ``[m]``.
         absmax: Scales of their blocks, ``[m]``.
         codebook: Whose codes they are.
+        also: Further codebooks, each with the originals' codes in it.
     """
     new = codebook.codes_of(latent, absmax)
     # An untouched weight on a boundary stays, even if the library rounded it the other way.
-    return (new != codes) & (latent != original), codebook.level(new, absmax)
+    moved, value = (new != codes) & (latent != original), codebook.level(new, absmax)
+    up = new > codes
+    for book, held in also:
+        landing = _landing(MARGIN, book, held, up) * absmax
+        value = torch.where(up, landing.maximum(value), landing.minimum(value))
+        moved = moved & ~_outward(book, held, up, ~up)
+    return moved, value
 
 
 def smallest_margin(dtype: torch.dtype, codebook: Codebook) -> float:
@@ -211,6 +255,12 @@ def _landings(margin: float, codebook: Codebook, device: torch.device) -> Tensor
     downward = middles.lerp(levels[:-1], margin)  # crossing from code c + 1 into c
     upward = middles.lerp(levels[1:], margin)  # crossing from code c into c + 1
     return torch.cat((levels[:1], downward, upward, levels[-1:]))
+
+
+def _landing(margin: float, codebook: Codebook, codes: Tensor, up: Tensor) -> Tensor:
+    """Where an update of each code lands, in units of the scale."""
+    case = codes + codebook.size * up.to(torch.uint8)  # the row of the landing table
+    return _landings(margin, codebook, codes.device).index_select(0, case.int())
 
 
 def _outward(codebook: Codebook, codes: Tensor, up: Tensor, down: Tensor) -> Tensor:

@@ -7,9 +7,12 @@
    and in the deployed one alike: a level is a fixed point of the quantizer. Every other weight
    keeps its original value.
 4. Gradients pass the snap unchanged (straight-through); the loss is taken in both precisions.
+
+With several codebooks the loss is taken in each, and a weight moves where no format undoes it
+(:mod:`mansu.unlearn.floor`); what is deployed is then the level that its value has in each.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 
@@ -26,20 +29,27 @@ class InLoopLatents(Latents):
         originals: See :class:`Latents`.
         movable: See :class:`Latents`.
         codebook: Of the format that training aims at; its name is the second precision.
+        also: Of further formats that it aims at; their names are the next.
     """
 
     def __init__(
-        self, originals: Mapping[str, torch.Tensor], movable: Movable, codebook: Codebook
+        self,
+        originals: Mapping[str, torch.Tensor],
+        movable: Movable,
+        codebook: Codebook,
+        also: Sequence[Codebook] = (),
     ) -> None:
         super().__init__(originals, movable)
-        self.codebook = codebook
-        self.precisions = ("fp", codebook.name)
-        quantized = {name: codebook.dequantized(weight) for name, weight in originals.items()}
-        self.weights[codebook.name] = _leaves(quantized)
-        self.deployed = self._gather(quantized).float()  # [movable]
-        self.code = self._gather(
-            {name: codebook.codes(weight) for name, weight in originals.items()}
-        )
+        self.codebooks = (codebook, *also)
+        self.precisions = ("fp", *(book.name for book in self.codebooks))
+        self.deployed: dict[str, torch.Tensor] = {}  # by format, [movable]
+        self.code: dict[str, torch.Tensor] = {}
+        for book in self.codebooks:
+            quantized = {name: book.dequantized(weight) for name, weight in originals.items()}
+            self.weights[book.name] = _leaves(quantized)
+            self.deployed[book.name] = self._gather(quantized).float()
+            self.code[book.name] = self._gather({n: book.codes(w) for n, w in originals.items()})
+        self._dtype = next(iter(originals.values())).dtype
         self.absmax = torch.cat(
             [block_absmax(originals[name])[index // BLOCK] for name, index in self.index.items()]
         ).float()  # [movable]
@@ -49,7 +59,14 @@ class InLoopLatents(Latents):
         torch.clamp(self.values, -self.absmax, self.absmax, out=self.values)
 
     def write(self) -> None:
-        """Snaps the latents that changed bins and puts them into both precisions."""
-        moved, levels = snap(self.values, self.original, self.code, self.absmax, self.codebook)
-        self._scatter("fp", torch.where(moved, levels, self.original))
-        self._scatter(self.codebook.name, torch.where(moved, levels, self.deployed))
+        """Snaps the latents that changed bins and puts them into every precision."""
+        first, *others = self.codebooks
+        also = [(book, self.code[book.name]) for book in others]
+        code = self.code[first.name]
+        moved, values = snap(self.values, self.original, code, self.absmax, first, also)
+        self._scatter("fp", torch.where(moved, values, self.original))
+        stored = values.to(self._dtype).float()
+        for book in self.codebooks:
+            # With one codebook a value is its level; else it lies in bins of several.
+            levels = book.level(book.codes_of(stored, self.absmax), self.absmax) if also else values
+            self._scatter(book.name, torch.where(moved, levels, self.deployed[book.name]))

@@ -1,7 +1,7 @@
 """Who may move: the Fisher mask of phase 2, and what is left of it in the end."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import torch
@@ -53,6 +53,7 @@ def choose_movable(
     rho: float,
     weights: Mapping[str, torch.Tensor],
     codebook: Codebook | None = None,
+    also: Sequence[Codebook] = (),
 ) -> Movable:
     """The weights that the mask lets move.
 
@@ -62,6 +63,7 @@ def choose_movable(
         rho: Share of those that move through the quantizer.
         weights: The original matrices by name.
         codebook: Of the quantizer that training goes through; None where it goes through none.
+        also: Of further ones.
 
     Raises:
         RunError: None may move.
@@ -70,7 +72,7 @@ def choose_movable(
         allowed = {name: torch.ones(w.shape, dtype=torch.bool) for name, w in weights.items()}
         found = retain_mask(fisher.retain, tau, allowed)
     else:
-        allowed = {name: may_move(weight, codebook).cpu() for name, weight in weights.items()}
+        allowed = {name: may_move(weight, codebook, also).cpu() for name, weight in weights.items()}
         mask = retain_mask(fisher.retain, tau, allowed)
         found = most_forgetful(mask, fisher.forget, fisher.retain, rho)
     if not found.count:

@@ -84,6 +84,7 @@ class Task:
         diary: Checks, states, progress.
         find_fisher: Diagonal Fisher information of ``weights``, measured or read.
         find_prior: The prior target, computed or read.
+        also: Codebooks of further formats that it aims at.
     """
 
     model: LanguageModel
@@ -96,6 +97,7 @@ class Task:
     diary: Diary
     find_fisher: Callable[[], Fisher]
     find_prior: Callable[[], Prior]
+    also: tuple[Codebook, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -64,7 +64,7 @@ def shown(made, monkeypatch, tiny_config) -> FloorDashboard:
     monkeypatch.setattr(flooring, "trainable_weights", lambda run: before)
     monkeypatch.setattr(flooring, "train", lambda run: trained)
     monkeypatch.setattr(retaining.measure_guarantees, "read", lambda run: made.guarantees)
-    return FloorDashboard(SimpleNamespace(config=tiny_config, codebook=NF4))  # pyright: ignore
+    return FloorDashboard(SimpleNamespace(config=tiny_config, codebook=NF4, codebooks=(NF4,)))  # pyright: ignore
 
 
 def test_controls_change_words_charts_and_configuration(shown) -> None:
@@ -115,7 +115,7 @@ def test_a_bound_that_is_not_computed_yet_is_computed_at_a_press(made, monkeypat
 
     measure.read = lambda run: None  # pyright: ignore
     monkeypatch.setattr(retaining, "measure_guarantees", measure)
-    bound = RetainBound(SimpleNamespace(progress=None, codebook=NF4))  # pyright: ignore
+    bound = RetainBound(SimpleNamespace(progress=None, codebook=NF4, codebooks=(NF4,)))  # pyright: ignore
     bound.show(0.1, 0.2)
     assert "press the button" in bound.words.text
     assert not bound.chart.box.outputs

@@ -23,7 +23,8 @@ from mansu.registry import plugs
 
 FORMATS = tuple(plugs("mansu.quant.formats"))
 DTYPES = (torch.float32, torch.float16, torch.bfloat16)
-ROUNDING = tuple(name for name in FORMATS if name != "fp")
+CALIBRATED = {name for name in FORMATS if find_format(name).calibrated}  # test_calibration
+ROUNDING = tuple(name for name in FORMATS if name not in {"fp", *CALIBRATED})
 
 
 def usable(name: str) -> Format:
@@ -141,7 +142,7 @@ LIBRARIES: dict[str, Callable[[Tensor], Tensor]] = {
 
 def test_every_format_is_held_against_its_library() -> None:
     elsewhere = {"fp", "fp4", "q4_k_m"}  # nothing to compute; test_codebook; below
-    assert {*LIBRARIES, *elsewhere} == set(FORMATS)
+    assert {*LIBRARIES, *elsewhere, *CALIBRATED} == set(FORMATS)
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)

@@ -19,9 +19,11 @@ from mansu.study.scorecard import Scorecard
 from mansu.study.stages.fisher import trainable_weights
 from mansu.study.stages.floor import floor
 from mansu.study.state import State
+from mansu.study.tables import build_table, find_table
 from tests.study.small_sets import FAST, hurry, write_sets
 
 AIMED = [("in_loop", "fp4"), ("boundary", "fp4"), ("in_loop", "nf4")]
+SEVERAL = [("in_loop", "nf4,fp4"), ("boundary", "fp4,nf4")]
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +60,34 @@ def test_every_update_survives_in_the_format_that_training_aimed_at(ran, kind, t
     assert card.config["formats"] == [target]  # what is aimed at is measured, if nothing is said
 
 
+@pytest.mark.parametrize(("kind", "targets"), SEVERAL)
+def test_every_update_survives_in_each_of_several_formats_aimed_at(ran, kind, targets) -> None:
+    run, card = ran(kind, targets)
+    names = targets.split(",")
+    accounts = floor(run).by_format(run)
+    assert [*accounts] == card.config["formats"] == names
+    for name, found in accounts.items():
+        total = found.total
+        assert total.changed > 20
+        assert (total.survival, total.collateral, total.moved_blocks) == (1.0, 0, 0)
+        rows = card.numbers.where(set="weights", format=name, metric="survival")
+        assert [row.value for row in rows] == [1.0]
+    text = scorecard_table(card)
+    assert "survival in NF4" in text
+    assert "survival in FP4" in text
+    frame = build_table(find_table("methods"), [card])
+    assert [frame["survival"][0], frame[f"survival {names[1].upper()}"][0]] == [1.0, 1.0]
+
+
+def test_a_second_target_is_counted_by_the_plan(place: Path) -> None:
+    one, two = (
+        make_plan(make_config({**FAST, **write_sets(place), "target": name}))
+        for name in ("nf4", "nf4,fp4")
+    )
+    peaks = [max(m.total for m in plan.moments if m.stage == "train") for plan in (one, two)]
+    assert peaks[1] > peaks[0]
+
+
 def test_what_survives_in_one_format_need_not_survive_in_another(ran) -> None:
     run, _ = ran("in_loop", "fp4")
     before = trainable_weights(run)
@@ -83,7 +113,12 @@ def test_the_plan_counts_a_target_of_another_name_alike(place: Path) -> None:
 
 @pytest.mark.parametrize(
     ("target", "told"),
-    [("fp", "has no codebook to aim at; take fp4 or nf4"), ("nf5", "did you mean 'nf4'")],
+    [
+        ("fp", "has no codebook to aim at; take fp4 or nf4"),
+        ("nf4,int8", "Format 'int8' has no codebook to aim at"),
+        ("nf5", "did you mean 'nf4'"),
+        ("", "names no format to aim at"),
+    ],
 )
 def test_a_format_that_nothing_can_aim_at_is_refused_in_one_sentence(target, told, capsys) -> None:
     assert main(["run", "--model", "tiny-llama", "--top-k", "2", "--target", target]) == 2

@@ -37,7 +37,8 @@ def refused(tmp_path, capsys):
 
 
 def test_which_formats_need_more_than_every_run_is_known() -> None:
-    assert set(OPTIONAL) == {"q4_k_m", "hqq-g64", "int4-g32", "mxfp4"}
+    calibrated = {"autoround", "gptq", "awq"}
+    assert set(OPTIONAL) == {"q4_k_m", "hqq-g64", "int4-g32", "mxfp4", *calibrated}
 
 
 @pytest.mark.parametrize("name", OPTIONAL)
@@ -48,7 +49,8 @@ def test_a_format_without_its_library_says_how_to_get_it(name, refused, monkeypa
     monkeypatch.setitem(sys.modules, library, None)  # importing it raises
     told = refused(name)
     assert told.startswith(f"mansu: formats: '{name}' needs {library} (ModuleNotFoundError: ")
-    assert told.endswith("); install it with: pip install 'mansu[formats]'\n")
+    assert told.endswith(f"); {find_format(name).install}\n")
+    assert "pip install" in told
 
 
 def test_a_library_that_breaks_as_it_is_imported_is_told_in_one_sentence(

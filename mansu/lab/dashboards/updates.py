@@ -4,7 +4,7 @@ Floor and quantizer work block by block, so only blocks that hold an update are 
 """
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -58,6 +58,7 @@ class Updates:
         originals: Mapping[str, Tensor],
         trained: Mapping[str, Tensor],
         codebook: Codebook,
+        also: Sequence[Codebook] = (),
     ) -> None:
         """Keeps the blocks with an update.
 
@@ -65,8 +66,9 @@ class Updates:
             originals: The trained matrices before unlearning, by state-dict name.
             trained: The same matrices after training.
             codebook: Whose bins they are judged by.
+            also: Further codebooks in which a floored update has to survive.
         """
-        self._codebook = codebook
+        self._codebook, self._also = codebook, also
         self._matrices = {
             name: _compact(w, trained[name], codebook) for name, w in originals.items()
         }
@@ -102,7 +104,9 @@ class Updates:
                 after[name] = torch.where(low, matrix.before, matrix.after)
                 dropped += int(low.sum())
             if kind is not None:
-                floored = apply_floor(kind, matrix.before, after[name], self._codebook)
+                floored = apply_floor(
+                    kind, matrix.before, after[name], self._codebook, also=self._also
+                )
                 after[name] = floored.weight
                 excluded, pinned = excluded + floored.excluded, pinned + floored.pinned
         before = {name: matrix.before for name, matrix in chosen.items()}

@@ -50,8 +50,7 @@ def require_format(name: str, rows: set[int]) -> None:
             importlib.import_module(library)
         except Exception as error:  # a library built for another torch raises what it likes
             raise InputError(
-                f"formats: '{name}' needs {library} ({first_line(error)}); install it with: "
-                "pip install 'mansu[formats]'"
+                f"formats: '{name}' needs {library} ({first_line(error)}); {form.install}"
             ) from error
     for row in sorted(rows):
         if row % form.group:

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 # A weight's name, its rows' length and the model's layers, to how a GGUF file stores it.
 Storage = Callable[[str, int, int], "GGMLQuantizationType"]
-Deploy = Callable[[LanguageModel], AbstractContextManager[LanguageModel]]
+# The model; of a calibrated format also the text, where it is not the utility text.
+Deploy = Callable[..., AbstractContextManager[LanguageModel]]
 
 
 @dataclass(frozen=True)
@@ -27,13 +28,15 @@ class Format:
         name: As the configuration names it.
         title: As tables and charts name it.
         deploy: The model in this format for the length of a ``with`` block; its own tensors return
-            untouched afterwards.
+            untouched afterwards. A calibrated format may be given a text besides.
         colour: On every chart.
         codebook: The levels that its weights are rounded to; training can aim at a format that has
             them, and at no other.
         libraries: Import names of the packages that compute it beside those of every run.
         group: How many weights are rounded together; every row of a matrix must be whole groups.
         storage: How a GGUF file stores its weights; without it they cannot be written as one.
+        calibrated: Whether it reads a text first (:mod:`mansu.quant.calibration`).
+        install: How to get its libraries.
     """
 
     name: str
@@ -44,6 +47,8 @@ class Format:
     libraries: tuple[str, ...] = ()
     group: int = 1
     storage: Storage | None = None
+    calibrated: bool = False
+    install: str = "install it with: pip install 'mansu[formats]'"
 
 
 def blockwise(codebook: Codebook, title: str, colour: str) -> Format:

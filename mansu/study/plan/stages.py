@@ -35,6 +35,7 @@ class Accounting:
         self.config, self.shapes, self.work = config, shapes, workload
         self.settings = config.settings
         self.through = config.floor == "in_loop"  # training runs through the quantizer
+        self.twins = len(config.target) if self.through else 0  # of the model, one a target
         self.aimed = config.settings.forget_loss == "prior"
         self.matrices = shapes.circuit * shapes.item  # one copy of the circuit's weights
         share_of = find_method(config.method).share
@@ -99,13 +100,13 @@ class Accounting:
         chosen += mask * (8 + 2 * shapes.wide if self.through else 8)
         yield Moment("train", "choosing what may move", {**weights, "host": chosen})
 
-        leaves = self.matrices * (2 if self.through else 1)
+        leaves = self.matrices * (1 + self.twins)
         masters, moments = self._masters()
         # Of training's examples, and of the checks' questions from the first check on.
         streams = self._drawn_streams() + sum(map(shapes.kept_streams, self.work.checked))
-        streams *= 2 if self.through else 1
+        streams *= 1 + self.twins
         held: Terms = {
-            "weights": shapes.weights + (shapes.above if self.through else 0),
+            "weights": shapes.weights + shapes.above * self.twins,
             "circuit": leaves + masters,
         }
         if self.aimed:
@@ -277,10 +278,10 @@ class Accounting:
         """Bytes of the movable weights beside the matrices, and of what the optimizer keeps.
 
         Masters: index (8 bytes), original and latent in float32; through the quantizer also the
-        deployed value, the block's scale, and a code. Optimizer: two moments, the best latents so
-        far, and the gradient; the state that a killed run needs is made of these.
+        block's scale, and of each target the deployed value and a code. Optimizer: two moments, the
+        best latents so far, and the gradient; the state that a killed run needs is made of these.
         """
-        masters = 8 + 2 * 4 + (2 * 4 + 1 if self.through else 0)
+        masters = 8 + 2 * 4 + (4 if self.through else 0) + self.twins * (4 + 1)
         return self.movable * masters, self.movable * 4 * (2 + 1 + 1)
 
     def _trained(self) -> int:

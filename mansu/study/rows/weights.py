@@ -1,19 +1,25 @@
 """Rows on the update's weights and their bins."""
 
+from collections.abc import Iterator, Mapping
+
 from mansu.quant.permanence import MatrixAccount
 from mansu.study.scorecard import Row, Rows
-from mansu.study.state import State
 
 
-def weight_rows(total: MatrixAccount, excluded: int, weights: int, state: State) -> Rows:
-    """What the update did to the weights, and what a format keeps of it.
+def weight_rows(totals: Mapping[str, MatrixAccount], excluded: int, weights: int) -> Rows:
+    """What the update did to the weights, and what every format that was aimed at keeps of it.
 
     Args:
-        total: The account of all matrices.
+        totals: The account of all matrices, by format.
         excluded: Updates that could not cross a boundary.
         weights: Number of weights of the model.
-        state: The unlearned model in the format that the account is about.
     """
+    return Rows(
+        row for form, total in totals.items() for row in _rows(form, total, excluded, weights)
+    )
+
+
+def _rows(form: str, total: MatrixAccount, excluded: int, weights: int) -> Iterator[Row]:
     values = {
         "changed": total.changed,
         "changed_fraction": total.changed / weights,
@@ -24,5 +30,5 @@ def weight_rows(total: MatrixAccount, excluded: int, weights: int, state: State)
         "ratio_p05": total.ratio_p05,
         "ratio_p95": total.ratio_p95,
     }
-    where = (state.origin, state.format, "value")
-    return Rows(Row("weights", "changed", name, *where, value) for name, value in values.items())
+    for name, value in values.items():
+        yield Row("weights", "changed", name, "unlearned", form, "value", value)

@@ -117,9 +117,10 @@ def attacked_set(run: Run, origin: str) -> FactSet | None:
 
 def attack_calls(run: Run, name: str) -> list[Upstream]:
     """Everything that an attack tries in a run."""
-    settings = find_attack(name).usable(run.forget, run.sets.companions)
+    plug = find_attack(name)
+    settings = plug.usable(run.forget, run.sets.companions)
     origins = [origin for origin in TITLES if attacked_set(run, origin) is not None]
-    forms = (FP, *run.config.formats)
+    forms = plug.tried((FP, *run.config.formats))
     return [(attack, (name, o, form, s)) for form in forms for o in origins for s in settings]
 
 

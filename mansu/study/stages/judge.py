@@ -121,10 +121,9 @@ def judge(run: Run) -> Scorecard:
             *structure_rows(attribute_all(run, asked), circuit, facts),
             *depth_rows(measure_depths(run, asked), facts),
             *weight_rows(
-                found.account.total,
+                {name: account.total for name, account in found.by_format(run).items()},
                 found.excluded,
                 run.model.weight_count,
-                State("unlearned", run.config.target),
             ),
             *attacked_rows(run),
             *benchmark_rows(run, behaviours),

@@ -105,6 +105,7 @@ def task_of(run: Run, watch: Watch = lambda history, validations: None) -> Task:
         diary=StudyDiary(run, watch),
         find_fisher=partial(measure_fisher, run),
         find_prior=partial(make_target, run),
+        also=run.codebooks[1:],
     )
 
 
@@ -153,7 +154,7 @@ def _plugs(run: Run) -> list[Path]:
     return [
         plugs("mansu.unlearn.methods")[run.config.method],
         formats[FP],
-        formats[run.config.target],
+        *(formats[name] for name in run.config.target),
     ]
 
 

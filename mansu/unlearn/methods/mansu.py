@@ -59,8 +59,9 @@ def movable(task: "Task", settings: Settings) -> "Movable":
     """
     from mansu.unlearn.mask import choose_movable
 
-    codebook = task.codebook if task.through else None
-    return choose_movable(task.find_fisher(), settings.tau, settings.rho, task.weights, codebook)
+    codebook, also = (task.codebook, task.also) if task.through else (None, ())
+    fisher = task.find_fisher()
+    return choose_movable(fisher, settings.tau, settings.rho, task.weights, codebook, also)
 
 
 def objective_of(settings: Settings) -> "Objective":

@@ -12,8 +12,8 @@ from log-probabilities):
     L = w·log p_θ(answer) + h·E max(0, Δ/2 − |z_θ(y) − z_θ₀(y)|) + λ·CE_r
 
 and Δ the mean distance of neighbouring levels of the target format's codebook, scaled to θ₀'s
-largest |logit| there: 2·max|z_θ₀|/(levels − 1). A hinge that is met pulls no more. All of this is
-ours, as are h 1 and w 1.
+largest |logit| there: 2·max|z_θ₀|/(levels − 1). Of several targets the coarsest counts. A hinge
+that is met pulls no more. All of this is ours, as are h 1 and w 1.
 """
 
 from typing import TYPE_CHECKING
@@ -47,7 +47,7 @@ def unlearn(task: "Task", settings: Settings) -> "Update":
     from mansu.unlearn.objectives import cross_entropy, gradient_ascent
     from mansu.unlearn.said import Objective
 
-    levels = task.codebook.size
+    levels = min(codebook.size for codebook in (task.codebook, *task.also))
 
     def forget(said: "Said") -> "torch.Tensor":
         hinge = settings.hinge_weight * logit_hinge(said, levels)

@@ -12,7 +12,8 @@ Trained: all matrices of the blocks. Published settings: not in the abstract.
 Ours: no adapters, and the project's own format in INT4's place; Q quantizes and dequantizes by the
 library that deploys. The sharpness-aware part is left out: the abstract does not say how sharpness
 is taken. Nothing keeps the full-precision model in step: the loss and the checks see the format
-alone, while the weights that are kept are θ. A step costs one quantize and dequantize more.
+alone, while the weights that are kept are θ. A step costs one quantize and dequantize more. Of
+several targets the loss is the mean over them.
 """
 
 from typing import TYPE_CHECKING
@@ -40,7 +41,7 @@ def unlearn(task: "Task", settings: Settings) -> "Update":
     from mansu.unlearn.descent import descend
     from mansu.unlearn.straight_through import StraightThroughLatents
 
-    latents = StraightThroughLatents(task.weights, task.codebook)
+    latents = StraightThroughLatents(task.weights, task.codebook, task.also)
     return descend(task, settings, objective_of(settings), latents=latents)
 
 

@@ -64,7 +64,7 @@ OTHER = {
     "keep": "last",
     "until": 0.5,
     "patience": 3,
-    "target": "fp4",
+    "target": ("fp4",),
     "formats": (),
     "attacks": ("relearn",),
     "retrained": "tiny-llama",
