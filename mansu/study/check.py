@@ -8,27 +8,22 @@ than its model is refused before any library that computes has been imported.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from mansu.benchmarks import Task, load_tasks, prompt_ids
+from mansu.benchmarks import Task, load_tasks
 from mansu.collections import (
-    draw_pairs,
-    find_recital,
-    find_writing,
     load_beside,
     load_set,
     load_texts,
 )
 from mansu.data.companions import Companions, require_untrained
-from mansu.data.encoding import token_ids
 from mansu.data.facts import FactSet, require_disjoint, several
-from mansu.data.fitting import check_fits, check_reads
 from mansu.data.templates import Fact
 from mansu.errors import InputError
 from mansu.models.layers import count_layers
 from mansu.study.cache.records import read_result
 from mansu.study.config import SETS, StudyConfig, differing_fields, make_config, require_fitting
+from mansu.study.fitting import require_answers, require_calibration
 from mansu.study.folders import Folders
 from mansu.study.inert import require_effect
 from mansu.study.state import find_origin, origins
@@ -121,8 +116,8 @@ def check(config: StudyConfig, tokenizer: "Callable[[], PreTrainedTokenizerBase 
         _require_retrained(config)
     found = tokenizer()
     if found is not None:
-        _require_answers(config.model, sets, found, config.reply_tokens)
-        _require_calibration(config, sets, found)
+        require_answers(config.model, sets, found, config.reply_tokens)
+        require_calibration(config, sets, found)
     return sets
 
 
@@ -226,49 +221,6 @@ def _require_sides(retain: FactSet) -> None:
             raise InputError(
                 f"{retain.path}: the retain set has no {side} fact, and {use}; {way_out}."
             )
-
-
-@lru_cache(maxsize=8)  # a study opens many runs on the same sets and model
-def _require_answers(
-    model: str, sets: Sets, tokenizer: "PreTrainedTokenizerBase", reply_tokens: int
-) -> None:
-    """Refuses what the model cannot be asked, and sets whose pairs would be none."""
-    from mansu.data.text import utility_text
-    from mansu.models.folder import context_of, read_config
-    from mansu.models.language_model import read_text
-    from mansu.models.loading import find_model
-
-    settings = read_config(find_model(model, weights=False)).get_text_config()
-    rows, context = settings.vocab_size, context_of(settings)
-    for facts in sets.asked:
-        writing = find_writing(facts)
-        said = [*([writing] if writing else []), *find_recital(facts).values()]
-        written = max((one.tokens for one in said), default=0)
-        check_fits(facts, tokenizer, rows, context, written)
-    for name, texts in sets.texts.items():
-        read = [token_ids(tokenizer, text) for text in texts]
-        check_reads(read, f"{sets.forget.name}: of the {name} texts,", rows, context)
-    for name, tasks in sets.tasks.items():
-        read = [prompt_ids(tokenizer, task) for task in tasks]
-        check_reads(read, f"{name}: of the prompts,", rows, context, reply_tokens)
-    read_text(tokenizer, utility_text(), settings.vocab_size, model)
-    draw_pairs(sets.forget, tokenizer, count=1, seed=0, pool=sets.pool)
-
-
-def _require_calibration(
-    config: StudyConfig, sets: Sets, tokenizer: "PreTrainedTokenizerBase"
-) -> None:
-    """Refuses texts that are too short for the formats which read one first."""
-    from mansu.attacks import find_attack
-    from mansu.quant.calibration import cut_rows
-    from mansu.quant.formats import find_format
-
-    if any(find_format(name).calibrated for name in config.formats):
-        cut_rows(tokenizer)
-    asked = [facts for facts in (sets.forget, sets.companions.twin) if facts is not None]
-    for texts in filter(None, (find_attack(name).texts for name in config.attacks)):
-        for facts in asked:
-            cut_rows(tokenizer, texts(facts))
 
 
 def check_folder(config: StudyConfig, folders: Folders, content: Callable[[], str]) -> None:

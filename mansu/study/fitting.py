@@ -1,0 +1,58 @@
+"""Whether a model can read what a configuration would have it read: told from its tokenizer."""
+
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from mansu.benchmarks import prompt_ids
+from mansu.collections import draw_pairs, find_recital, find_writing
+from mansu.data.encoding import token_ids
+from mansu.data.fitting import check_fits, check_reads
+from mansu.study.config import StudyConfig
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+    from mansu.study.check import Sets
+
+
+@lru_cache(maxsize=8)  # a study opens many runs on the same sets and model
+def require_answers(
+    model: str, sets: "Sets", tokenizer: "PreTrainedTokenizerBase", reply_tokens: int
+) -> None:
+    """Refuses what the model cannot be asked, and sets whose pairs would be none."""
+    from mansu.data.text import utility_text
+    from mansu.models.folder import context_of, read_config
+    from mansu.models.language_model import read_text
+    from mansu.models.loading import find_model
+
+    settings = read_config(find_model(model, weights=False)).get_text_config()
+    rows, context = settings.vocab_size, context_of(settings)
+    for facts in sets.asked:
+        writing = find_writing(facts)
+        said = [*([writing] if writing else []), *find_recital(facts).values()]
+        written = max((one.tokens for one in said), default=0)
+        check_fits(facts, tokenizer, rows, context, written)
+    for name, texts in sets.texts.items():
+        read = [token_ids(tokenizer, text) for text in texts]
+        check_reads(read, f"{sets.forget.name}: of the {name} texts,", rows, context)
+    for name, tasks in sets.tasks.items():
+        read = [prompt_ids(tokenizer, task) for task in tasks]
+        check_reads(read, f"{name}: of the prompts,", rows, context, reply_tokens)
+    read_text(tokenizer, utility_text(), settings.vocab_size, model)
+    draw_pairs(sets.forget, tokenizer, count=1, seed=0, pool=sets.pool)
+
+
+def require_calibration(
+    config: StudyConfig, sets: "Sets", tokenizer: "PreTrainedTokenizerBase"
+) -> None:
+    """Refuses texts that are too short for the formats which read one first."""
+    from mansu.attacks import find_attack
+    from mansu.quant.calibration import cut_rows
+    from mansu.quant.formats import find_format
+
+    if any(find_format(name).calibrated for name in config.formats):
+        cut_rows(tokenizer)
+    asked = [facts for facts in (sets.forget, sets.companions.twin) if facts is not None]
+    for texts in filter(None, (find_attack(name).texts for name in config.attacks)):
+        for facts in asked:
+            cut_rows(tokenizer, texts(facts))
