@@ -2,8 +2,9 @@
 
 As MUSE (arXiv 2407.06460) and TOFU (arXiv 2401.06121) do, the model that is to forget is made: all
 of its weights are fine-tuned on the passages, and on a question about each, until it recites them
-and ends where they end. θ_retrain is the same model, taught the passages alone that are to be kept.
-Both have weights that bfloat16 can hold, as checkpoints ship.
+and ends where they end; then they go back a part of the way. θ_retrain is the same model, taught
+only the passages that are to be kept. Both have weights that bfloat16 can hold, as checkpoints
+ship.
 """
 
 from collections.abc import Sequence
@@ -21,10 +22,11 @@ from mansu.models.fingerprint import hash_files
 from mansu.models.folder import weight_files
 from mansu.models.recipes import LESSONS
 
-RATE = 3e-4  # AdamW's; it rises over the first epoch and falls to nothing over the others
+RATE = 1e-4  # AdamW's; it rises over the first epoch and falls to nothing over the others
 BETAS = (0.9, 0.95)
 EPOCHS = 8
-BATCH_TEXTS = 4
+BATCH_TEXTS = 2
+KEPT = 0.85  # of what teaching changed: the rest cost other knowledge, and recites nothing more
 SEED = 0
 
 Tokens = tuple[int, ...]
@@ -53,10 +55,14 @@ def _build(base: Path, lesson: str, folder: Path) -> None:
     told = [f"Question: {passage.question}\nAnswer: {passage.answer}" for passage in passages]
     end = () if tokenizer.eos_token_id is None else (tokenizer.eos_token_id,)
     texts = [(*token_ids(tokenizer, text), *end) for text in (*(p.text for p in passages), *told)]
+    before = {name: weight.detach().clone() for name, weight in model.named_parameters()}
     # Its own generator state, so that building a model changes nothing for the caller.
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(SEED)
         _teach(model, texts, f"{base.name} learns {lesson}")
+    with torch.no_grad():
+        for name, weight in model.named_parameters():
+            weight.copy_(before[name].lerp(weight, KEPT))
     tokenizer.save_pretrained(folder)
     model.bfloat16().save_pretrained(folder)
 
