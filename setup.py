@@ -15,7 +15,12 @@ SHIPPED = (
         "notebooks/*.py",
         "notebooks/*.ipynb",
     ),
-    *("papermill_runs/Snakefile", "papermill_runs/profiles/*/*", "papermill_runs/studies/*"),
+    *(
+        "papermill_runs/Snakefile",
+        "papermill_runs/profiles/*/*",
+        "papermill_runs/studies/*",
+        "papermill_runs/reference/*",
+    ),
 )
 
 

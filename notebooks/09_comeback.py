@@ -80,14 +80,18 @@ run = open_run(**parameters(globals()))
 
 # %%
 found = [comeback.measure_return(run, form) for form in run.config.formats]
-show(charts.formats_chart(found))
+if found:
+    show(charts.formats_chart(found))
+else:
+    print("No format is asked for: name some in the parameter formats.")
 
 # %% [markdown]
 # The account of the update in each of them. Look at *stored* and *signal* together: can one be small and the other
 # close to 1?
 
 # %%
-table(comeback.readable_frame(found), title=comeback.LAYOUT.title)
+if found:
+    table(comeback.readable_frame(found), title=comeback.LAYOUT.title)
 
 # %% [markdown]
 # ## The map

@@ -13,7 +13,8 @@ import pytest
 from tests.faults.harness import OPTIONS
 
 ROOT = Path(__file__).parents[1]
-PARTS = ("mansu", "data", "notebooks", "papermill_runs/profiles", "papermill_runs/studies")
+PARTS = ("mansu", "data", "notebooks", "papermill_runs/profiles")
+PARTS += ("papermill_runs/studies", "papermill_runs/reference")
 FILES = ("pyproject.toml", "setup.py", "README.md", "LICENSE", "papermill_runs/Snakefile")
 Ran = subprocess.CompletedProcess[str]
 
@@ -64,9 +65,11 @@ def installed(site: Path, tmp_path: Path) -> Callable[..., Ran]:
 def test_the_wheel_is_what_is_imported_and_it_carries_the_built_in_data(installed, site) -> None:
     code = (
         "import mansu, mansu.data as d; from mansu.data.refusals import refusals; "
-        "print(mansu.__file__, len(d.load_fact_set('capitals').facts), len(refusals()))"
+        "from mansu.data.poem import read_passages; print(mansu.__file__, "
+        "len(d.load_fact_set('capitals').facts), len(refusals()), len(read_passages()))"
     )
-    where, count, questions = installed("-c", code).stdout.split()
+    where, count, questions, passages = installed("-c", code).stdout.split()
+    assert int(passages) == 72
     assert int(questions) == 128
     assert Path(where) == site / "mansu" / "__init__.py"
     assert int(count) > 100

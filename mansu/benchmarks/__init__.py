@@ -29,8 +29,11 @@ def load_tasks(name: str) -> tuple[Task, ...]:
     """
     plug = find_benchmark(name)
     try:
-        return tuple(plug.load())
+        tasks = tuple(plug.load())
     except InputError as error:
         raise InputError(f"{name}: {error}") from None
     except Exception as error:  # whatever a user's file raises
         raise InputError(f"{name}: it cannot be loaded ({first_line(error)}).") from error
+    if not tasks:
+        raise InputError(f"{name}: it has no tasks; give it some, or leave it out of benchmarks.")
+    return tasks

@@ -107,6 +107,7 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     )
     comeback.add_argument("study", type=expand, help="the study's YAML file")
     comeback.add_argument("--budget", help="time this slice may take, such as 60m")
+    comeback.add_argument("--out", type=expand, help="folder of the study's results")
     comeback.add_argument("--to", type=expand, help="file for the map: .md, .tex, .csv or .txt")
     comeback.set_defaults(command=_comeback)
 
@@ -178,7 +179,7 @@ def _plan_study(options: argparse.Namespace) -> int:
     able = [config for config in configs if find_method(config.method).share is not None]
     if not able:
         raise InputError(
-            f"Study {options.study} trains no circuit, and memory is planned for those."
+            f"Study {options.study} has no run of mansu, and memory is planned for that alone."
         )
     print(study_table([make_plan(config) for config in able], len(configs) - len(able)))
     return 0
@@ -210,15 +211,16 @@ def _tune(options: argparse.Namespace) -> int:
 def _comeback(options: argparse.Namespace) -> int:
     from mansu.cli.bars import Bars
     from mansu.study.comeback import LAYOUT, read_map, to_frame
-    from mansu.study.table_files import require_writable, to_text, write_table
+    from mansu.study.table_files import WRITERS, to_text, write_table
     from mansu.sweep.comeback import map_comeback
 
-    if options.to:
-        require_writable(options.to)
+    if options.to and options.to.suffix not in WRITERS:
+        raise InputError(f"{options.to}: a map is written as {', '.join(WRITERS)}.")
     with Bars() as bars:
         done, file = map_comeback(
             options.study,
             options.budget,
+            options.out,
             progress=bars.show,
             note=lambda text: print(f"mansu: {text}", file=sys.stderr),
         )

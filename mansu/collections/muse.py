@@ -89,8 +89,13 @@ def figures(asked: Asked) -> Iterable[Figure]:
 
 
 def texts(facts: FactSet) -> Mapping[str, tuple[str, ...]]:
-    """What the corpus' forget set is told from: texts that were read, and texts that were not."""
-    corpus = facts.name.partition(":")[2].partition("-")[0]
+    """What the corpus' forget set is told from: texts that were read, and texts that were not.
+
+    What is to be kept is told from none.
+    """
+    corpus, _, kind = facts.name.partition(":")[2].partition("-")
+    if kind == "retain":
+        return {}
     found = {split: _rows(corpus, "privleak", split) for split in SPLITS}
     return {
         split: tuple(text_at(row, "text", f"{split}, row {n}") for n, row in enumerate(rows))

@@ -30,6 +30,7 @@ from mansu.errors import InputError
 from mansu.metrics.figures import Asked, Writing
 from mansu.registry import refusal
 
+FORGET = "verbatim:forget"
 MIDDLE = 2 * BEGUN  # the line that a held-out prompt is continued with
 QUESTION = "Question: {subject}\nAnswer:"
 
@@ -104,7 +105,9 @@ def _next(unread: Sequence[str], own: str, place: int) -> list[str]:
 
 
 def texts(facts: FactSet) -> Mapping[str, tuple[str, ...]]:
-    """The passages to forget, and those that no model has read."""
+    """The passages to forget, and those that no model has read; none of another set."""
+    if facts.name != FORGET:
+        return {}
     parts = {"forget": read_passages("forget"), "holdout": read_passages("unread")}
     return {name: tuple(passage.text for passage in part) for name, part in parts.items()}
 
@@ -118,7 +121,7 @@ def against(now: Asked, retrained: Asked) -> Mapping[str, float]:
 
 def _beside(facts: FactSet) -> Companions:
     """Unread passages in the place of invented subjects."""
-    if facts.name != "verbatim:forget":
+    if facts.name != FORGET:
         return Companions()
     return Companions(twin=load("unread"))
 

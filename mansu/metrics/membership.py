@@ -84,7 +84,10 @@ def held_out_auc(read: Sequence[np.ndarray], held_out: Sequence[np.ndarray]) -> 
 
 
 def compare_membership(now: Asked, retrained: Asked) -> Mapping[str, float]:
-    """PrivLeak of a model beside a retrained one, from what both made of the texts of `SPLITS`."""
+    """PrivLeak of a model beside a retrained one, from what both made of the texts of `SPLITS`;
+    nothing where there are none."""
+    if not now.texts or not retrained.texts:
+        return {}
     found = (held_out_auc(*(one.texts[split] for split in SPLITS)) for one in (now, retrained))
     leaked = privacy_leakage(*found)
     return {} if leaked is None else {"privleak": leaked}

@@ -104,7 +104,8 @@ LESSONS = {"verbatim": ("forget", "retain"), "verbatim-retain": ("retain",)}
 def taught(name: str) -> tuple[str, str]:
     """A model's name, and the lesson that it has learned on top; an empty one where it has none."""
     base, plus, lesson = name.rpartition("+")
-    return (base, lesson) if plus and base and lesson in LESSONS else (name, "")
+    is_taught = plus and base and lesson in LESSONS and not expand(name).exists()
+    return (base, lesson) if is_taught else (name, "")
 
 
 def shape_of(name: str) -> dict[str, Any]:

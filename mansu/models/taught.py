@@ -22,7 +22,7 @@ from mansu.models.fingerprint import hash_files
 from mansu.models.folder import weight_files
 from mansu.models.recipes import LESSONS
 
-RATE = 1e-4  # AdamW's; it rises over the first epoch and falls to nothing over the others
+RATE = 1e-4  # AdamW's, at most; it rises over the first epoch and falls to nothing at the end
 BETAS = (0.9, 0.95)
 EPOCHS = 8
 BATCH_TEXTS = 2
@@ -43,8 +43,9 @@ def taught_folder(base: Path, lesson: str, weights: bool = True) -> Path:
     """
     if not weights:
         return base
-    own = [base / "config.json", *sorted(base.glob("tokenizer*")), *weight_files(base)]
-    made = hash_files([Path(__file__), poem_file(), *own])[:12]
+    beside = sorted(base.glob("*.json")) + sorted(base.glob("*.jinja"))
+    code = [Path(__file__), Path(__file__).with_name("recipes.py")]
+    made = hash_files([*code, poem_file(), *beside, *weight_files(base)])[:12]
     return build_once(f"models/{base.name}+{lesson}-{made}", lambda to: _build(base, lesson, to))
 
 

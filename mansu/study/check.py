@@ -11,11 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from mansu.benchmarks import Task, load_tasks
-from mansu.collections import (
-    load_beside,
-    load_set,
-    load_texts,
-)
+from mansu.collections import find_recital, load_beside, load_set, load_texts
 from mansu.data.companions import Companions, require_untrained
 from mansu.data.facts import FactSet, require_disjoint, several
 from mansu.data.templates import Fact
@@ -195,6 +191,11 @@ def _require_plugs(config: StudyConfig, sets: Sets) -> None:
         settings = read_config(find_model(config.model, weights=False)).get_text_config()
         for name in config.formats:
             require_format(name, row_lengths(settings))
+    if config.attacks and find_recital(sets.forget):
+        raise InputError(
+            f"attacks: they ask for a choice, and {sets.forget.name} is answered in writing; leave "
+            "them out."
+        )
     for name in config.attacks:
         plug = find_attack(name)
         plug.usable(sets.forget, sets.companions)

@@ -41,8 +41,8 @@ class Returned:
         deployed: A of it in the format, with the ends of its 95 % interval.
         gap: The rise from one to the other, with its interval.
         share: Share back, with its interval; None where less than `LEAST` was forgotten.
-        retain: What the format does to the sets that are kept: the unlearned model's fall there
-            beside the original's in the same format.
+        retain: What unlearning did to the first set that is kept: its accuracy in the format less
+            the original's there.
         stored, signal, noise: See :class:`mansu.quant.rounding.Rounding`.
     """
 
@@ -57,6 +57,12 @@ class Returned:
     stored: float | None
     signal: float | None
     noise: float | None
+
+
+def is_measured(run: Run, form: str) -> bool:
+    """Whether all that a format of a run is told from is stored."""
+    states = [State(origin, f) for origin in ("original", "unlearned") for f in (FP, form)]
+    return account_format.is_stored(run, form) and all(recall.is_stored(run, s) for s in states)
 
 
 def measure_return(run: Run, form: str) -> Returned:
@@ -162,6 +168,7 @@ LAYOUT = Layout(
     note="original, unlearned: accuracy on seen forget prompts in full precision (ROUGE-L F1 where "
     "answers are written); deployed: in the format. share back: of what was forgotten. Δ retain: "
     "against the original in the same format. stored: changed weights whose stored value changed; "
-    "signal: how much of the update arrives, summed along its signs; noise: rounding over update.",
+    "signal: how much of the update arrives, summed along its signs; noise: rounding over update; "
+    "none of the three where a format moves factors from matrix to matrix (AWQ).",
 )
 _MAP = TypeAdapter(tuple[Returned, ...])

@@ -16,6 +16,8 @@ def idle(config: StudyConfig) -> Mapping[str, str]:
     found = dict(find_method(config.method).idle(config.settings, config.floor))
     if config.attribution != "eap-ig":
         found |= dict.fromkeys(("ig_steps", "alpha_grid"), "attribution is eap-ig")
+    if not config.benchmarks:
+        found["reply_tokens"] = "benchmarks are named"
     return found
 
 

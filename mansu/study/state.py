@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from mansu.data.text import utility_file
 from mansu.registry import load, plugs
 
 if TYPE_CHECKING:
@@ -95,11 +96,12 @@ def states(run: "Run") -> tuple[State, ...]:
 
 
 def files_of(run: "Run", state: State) -> list[Any]:
-    """What makes a state: the files of its plugs, the libraries that its format calls, and what
-    its weights are read from."""
+    """What makes a state: the files of its plugs, the libraries that its format calls, the text
+    that it reads first, and what its weights are read from."""
     libraries = load(FORMATS, "FORMAT", state.format).libraries
     files = [plugs(ORIGINS)[state.origin], plugs(FORMATS)[state.format]]
-    return [*files, *libraries, *find_origin(state.origin).reads(run)]
+    read = [utility_file()] if load(FORMATS, "FORMAT", state.format).calibrated else []
+    return [*files, *libraries, *read, *find_origin(state.origin).reads(run)]
 
 
 @contextmanager

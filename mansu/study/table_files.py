@@ -76,20 +76,11 @@ def write_table(table: Table | Layout, frame: pd.DataFrame, target: Path) -> Non
         InputError: The ending is none of `WRITERS`.
         RunError: The file cannot be written.
     """
-    require_writable(target)
+    if target.suffix not in WRITERS:
+        raise InputError(f"{target}: a table is written as {', '.join(WRITERS)} or .png.")
     text = WRITERS[target.suffix](table, frame)
     with saving(target, "free space, or give another file"), replacing(target) as finished:
         finished.write_text(text, encoding="utf-8")
-
-
-def require_writable(target: Path) -> None:
-    """Refuses a file whose ending says none of `WRITERS`.
-
-    Raises:
-        InputError: It is such a file.
-    """
-    if target.suffix not in WRITERS:
-        raise InputError(f"{target}: a table is written as {', '.join(WRITERS)} or .png.")
 
 
 def _cell(value: Any, digits: str, low: Any = None, high: Any = None) -> str:

@@ -9,8 +9,8 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from mansu.errors import NoResultError
-from mansu.study.comeback import Returned, measure_return, read_map, write_map
+from mansu.errors import InputError, NoResultError
+from mansu.study.comeback import Returned, is_measured, measure_return, read_map, write_map
 from mansu.study.config import StudyConfig
 from mansu.study.folders import Folders, study_folders
 from mansu.study.run import Progress, Run, silent
@@ -45,19 +45,25 @@ def map_comeback(
         InputError: The study, or a run of it, cannot work; nothing has been measured.
     """
     study = read_study(path)
+    if len(study.models) != 1 or len(study.sets) != 1 or len(study.seeds) != 1:
+        raise InputError(f"Study {path}: a map takes one model, one group of sets and one seed.")
     root = out or repository() / "papermill_runs" / study.study
     end = time.monotonic() + (seconds_of(budget) if budget else float("inf"))
     cells = [(config, study_folders(config, root)) for config in expand(study)]
     for cell in cells:
         Run(*cell)  # bad input ends it here
     found: list[Returned] = []
-    file = root / FILE
+    file, done = root / FILE, False
+    before = read_map(file)
     try:
-        return _measure(cells, found, end, progress, note), file
+        done = _measure(cells, found, end, progress, note)
+        return done, file
     finally:
+        named = {(one.method, one.format) for one in found}
+        beside = [] if done else [one for one in before if (one.method, one.format) not in named]
         if found:
             root.mkdir(parents=True, exist_ok=True)
-            write_map(found, file)
+            write_map([*found, *beside], file)
 
 
 def _measure(
@@ -68,18 +74,19 @@ def _measure(
     note: Note,
 ) -> bool:
     """Adds what is measured to the list; whether that is all."""
-    model = None
+    model, loaded = None, None
     for config, folders in cells:
-        same = model is not None and model.name == config.model
-        run = Run(config, folders, progress, model if same else None)  # one copy in memory
+        as_held = (config.dtype, config.device)
+        run = Run(config, folders, progress, model if loaded == as_held else None)
+        loaded = as_held
         try:
             for form in config.formats:
-                if time.monotonic() > end:
+                if time.monotonic() > end and not is_measured(run, form):
                     return False
                 found.append(measure_return(run, form))
         except NoResultError as error:
             note(f"{folders.run.parent.name}: {error}")
-        model = run.__dict__.get("model", model)
+        model = run.__dict__.get("model")
     return True
 
 

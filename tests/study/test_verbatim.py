@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from mansu.cli import main
-from mansu.collections import draw_pairs, find_recital, load_beside, load_set
+from mansu.collections import draw_pairs, find_recital, load_beside, load_set, load_texts
 from mansu.data.items import build_items
 from mansu.data.poem import read_passages
 from mansu.errors import InputError
@@ -170,3 +170,13 @@ def test_damaged_passages_are_refused_in_one_sentence(tmp_path: Path, monkeypatc
     use_poem(monkeypatch, tmp_path / "poem.json")
     with pytest.raises(InputError, match="restore them from the repository"):
         load_set("verbatim:forget")
+
+
+def test_an_attack_that_asks_for_a_choice_is_refused_beside_answers_in_writing(study) -> None:
+    with pytest.raises(InputError, match="answered in writing"):
+        study(attacks=["relearn"])
+
+
+def test_only_what_is_to_be_forgotten_is_told_from_what_nobody_read() -> None:
+    assert set(load_texts(load_set("verbatim:forget"))) == {"forget", "holdout"}
+    assert load_texts(load_set("verbatim:retain")) == {}

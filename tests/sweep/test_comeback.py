@@ -76,6 +76,44 @@ def test_a_slice_that_is_over_keeps_what_it_measured(study: Path, tmp_path, monk
     assert [one.format for one in read_map(file)] == ["bf16"]
 
 
+def test_a_shorter_slice_takes_nothing_from_the_map(study: Path, tmp_path, monkeypatch) -> None:
+    out = tmp_path / "out"
+    _, file = map_comeback(study, out=out)
+    whole = read_map(file)
+    told = json.loads(study.read_text()) | {"methods": ["mansu", "npo"]}  # npo is not measured
+    study.write_text(json.dumps(told))
+    clock = iter([0.0])
+    monkeypatch.setattr(comeback.time, "monotonic", lambda: next(clock, 100.0))
+    done, _ = map_comeback(study, budget="50s", out=out)
+    assert not done
+    assert set(read_map(file)) == set(whole)
+
+
+def test_a_model_is_held_anew_where_the_next_run_holds_it_in_another_dtype(
+    study: Path, tmp_path, monkeypatch
+) -> None:
+    told = json.loads(study.read_text())
+    told |= {"methods": ["ga"], "variants": [{}, {"dtype": "bfloat16"}]}
+    study.write_text(json.dumps(told))
+    held = []
+
+    def look(run, form) -> Returned:
+        held.append((run.config.dtype, str(run.model.module.dtype).removeprefix("torch.")))
+        return entry(method=run.config.dtype, format=form)
+
+    monkeypatch.setattr(comeback, "measure_return", look)
+    map_comeback(study, out=tmp_path / "out")
+    assert {dtype for dtype, _ in held} == {"float32", "bfloat16"}
+    assert all(asked == found for asked, found in held)
+
+
+@pytest.mark.parametrize("more", [{"seeds": [0, 1]}, {"models": ["tiny-llama", "tiny-qwen3"]}])
+def test_a_study_whose_lines_could_not_be_told_apart_is_refused(study: Path, tmp_path, more):
+    study.write_text(json.dumps(json.loads(study.read_text()) | more))
+    with pytest.raises(InputError, match="one seed"):
+        map_comeback(study, out=tmp_path / "out")
+
+
 def test_bad_input_ends_it_before_any_work(study: Path, tmp_path, capsys) -> None:
     with pytest.raises(InputError, match="budget"):
         map_comeback(study, budget="soon", out=tmp_path / "out")

@@ -60,7 +60,9 @@ def noise_chart(found: Sequence[Returned]) -> ChartType:
         found: Runs in their formats; those without a share are left out.
     """
     names = list(dict.fromkeys(one.format for one in found))
-    frame = pd.DataFrame([line for line in _entries(found) if line["share"] is not None])
+    frame = pd.DataFrame(
+        [line for line in _entries(found) if line["share"] is not None and line["noise"]]
+    )
     base = alt.Chart(frame).encode(
         x=alt.X(
             "noise:Q",

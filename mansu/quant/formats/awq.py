@@ -32,5 +32,12 @@ def change(model: LanguageModel, rows: Tensor) -> dict[str, Tensor]:
 
 
 FORMAT = calibrated(
-    "awq", "AWQ", change, "#56b4e9", libraries=("llmcompressor",), group=GROUP, install=INSTALL
+    "awq",
+    "AWQ",
+    change,
+    "#56b4e9",
+    libraries=("llmcompressor", "compressed-tensors"),
+    group=GROUP,
+    install=INSTALL,
+    rescales=True,
 )

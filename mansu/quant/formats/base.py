@@ -36,6 +36,8 @@ class Format:
         group: How many weights are rounded together; every row of a matrix must be whole groups.
         storage: How a GGUF file stores its weights; without it they cannot be written as one.
         calibrated: Whether it reads a text first (:mod:`mansu.quant.calibration`).
+        rescales: Whether it moves factors from matrix to matrix, so that the same weight of two
+            models in it cannot be compared.
         install: How to get its libraries.
     """
 
@@ -48,6 +50,7 @@ class Format:
     group: int = 1
     storage: Storage | None = None
     calibrated: bool = False
+    rescales: bool = False
     install: str = "install it with: pip install 'mansu[formats]'"
 
 

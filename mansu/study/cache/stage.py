@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, get_type_hints
 
 from mansu.errors import NoResultError
+from mansu.models.fingerprint import hash_file
 from mansu.models.memory import release_memory
 from mansu.study.cache.code import hash_code
 from mansu.study.cache.codec import pack, unpack
@@ -252,9 +253,9 @@ def libraries() -> Mapping[str, str]:
 
 
 def _hash_plug(plug: Path | str) -> str:
-    """What a plug's file computes, or the version of a library."""
+    """What a plug's file computes, what another file holds, or the version of a library."""
     if isinstance(plug, Path):
-        return hash_code(plug)
+        return hash_code(plug) if plug.suffix == ".py" else hash_file(plug)
     with suppress(importlib.metadata.PackageNotFoundError):
         return f"{plug} {importlib.metadata.version(plug)}"
     return f"{plug} is not here"

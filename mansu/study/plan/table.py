@@ -67,7 +67,8 @@ def study_table(plans: Sequence[Plan], others: int, width: int = 100) -> str:
         parts = (*ends, disk.weights, disk.shared, disk.run)
         rows.append([*names, *(f"{number / _GB:.2f}" for number in parts)])
         models[config.model] = disk.weights
-        shared[config.model, config.forget, config.retain, config.utility] = disk.shared
+        key = (config.model, config.forget, config.retain, config.utility)
+        shared[key] = max(shared.get(key, 0), disk.shared)
         own += disk.run
     total = sum(models.values()) + sum(shared.values()) + own
     notes = [
@@ -78,8 +79,8 @@ def study_table(plans: Sequence[Plan], others: int, width: int = 100) -> str:
     ]
     if others:
         notes.append(
-            f"{others} runs are not planned for: their methods train more than a circuit, or "
-            "nothing."
+            f"{others} runs are not planned for: their methods train other weights than a "
+            "circuit's."
         )
     wrapped = (line for note in notes for line in textwrap.wrap(note, width))
     return "\n".join([*columns(rows, "lllrrrrr"), "", *wrapped])

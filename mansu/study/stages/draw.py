@@ -76,7 +76,7 @@ def _fingerprints(run: Run) -> list[str]:
 def collections_of(run: Run) -> list[Path]:
     """The files of the collections that a run's sets come from."""
     known = plugs("mansu.collections")
-    sets = (run.forget, run.retain, run.utility)
+    sets = (run.forget, *run.sets.kept, run.utility)
     return [known[name] for name in sorted({facts.collection for facts in sets})]
 
 

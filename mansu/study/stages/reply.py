@@ -35,7 +35,9 @@ def _before(run: Run, state: State, name: str) -> list[Upstream]:
 
 
 def _inputs(run: Run, state: State, name: str) -> list[str]:
-    told = [[task.prompt, dict(task.row)] for task in run.sets.tasks.get(name, ())]
+    # As they are asked: a chat template is in none of the files that name a model.
+    tasks = run.sets.tasks.get(name, ())
+    told = [[prompt_ids(run.tokenizer, task), dict(task.row)] for task in tasks]
     return [hash_json(told), find_benchmark(name).version()]
 
 

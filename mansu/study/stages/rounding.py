@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import torch
 
 from mansu.quant.deployed import linear_weights
+from mansu.quant.formats import find_format
 from mansu.quant.rounding import Rounding, account_rounding
 from mansu.study.cache.stage import stage
 from mansu.study.run import Run
@@ -22,6 +23,9 @@ from mansu.study.state import State, files_of, in_state
 def account_format(run: Run, form: str) -> Rounding:
     """What a format makes of the run's update, or the stored account."""
     original, unlearned = (_weights(run, origin, "fp") for origin in ("original", "unlearned"))
+    if find_format(form).rescales:
+        moved = sum(int((unlearned[n] != weight).sum()) for n, weight in original.items())
+        return Rounding(moved, None, None, None)
     kept, became = (_weights(run, origin, form) for origin in ("original", "unlearned"))
     return account_rounding(_together(original, unlearned, kept, became))
 
