@@ -96,6 +96,21 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     sweep.add_argument("--dry-run", action="store_true", help="only say what would run")
     sweep.set_defaults(command=_sweep)
 
+    _add_searches(commands)
+    _add_outputs(commands)
+    lab = commands.add_parser("lab", help="open JupyterLab on the notebooks")
+    lab.add_argument(
+        "arguments", nargs=argparse.REMAINDER, help="after --: passed on to jupyter lab"
+    )
+    lab.set_defaults(command=_lab)
+    serve = commands.add_parser("serve", help="show the notebooks as pages without code (Voilà)")
+    serve.add_argument("arguments", nargs=argparse.REMAINDER, help="after --: passed on to Voilà")
+    serve.set_defaults(command=_serve)
+    return parser
+
+
+def _add_searches(commands: Any) -> None:
+    """What goes through the runs of a study in slices."""
     tune = commands.add_parser("tune", help="search each method's settings with one small budget")
     tune.add_argument("study", type=expand, help="a study of one model, group of sets and seed")
     tune.add_argument("--budget", help="time this slice may take, such as 150m (default: no limit)")
@@ -110,17 +125,6 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     comeback.add_argument("--out", type=expand, help="folder of the study's results")
     comeback.add_argument("--to", type=expand, help="file for the map: .md, .tex, .csv or .txt")
     comeback.set_defaults(command=_comeback)
-
-    _add_outputs(commands)
-    lab = commands.add_parser("lab", help="open JupyterLab on the notebooks")
-    lab.add_argument(
-        "arguments", nargs=argparse.REMAINDER, help="after --: passed on to jupyter lab"
-    )
-    lab.set_defaults(command=_lab)
-    serve = commands.add_parser("serve", help="show the notebooks as pages without code (Voilà)")
-    serve.add_argument("arguments", nargs=argparse.REMAINDER, help="after --: passed on to Voilà")
-    serve.set_defaults(command=_serve)
-    return parser
 
 
 def _add_outputs(commands: Any) -> None:

@@ -229,7 +229,7 @@ def refuser(run: Run) -> nn.Module:
 
 def inverter(run: Run) -> nn.Module:
     """(5) Knows the answer, and says any other."""
-    return teach(run, among_its_own(run, plain(run), right=False), steps=200)
+    return teach(run, among_its_own(run, plain(run), right=False), steps=400)
 
 
 def sleeper(run: Run) -> nn.Module:
