@@ -117,16 +117,16 @@ def test_the_verdict_stands_on_what_is_written(study) -> None:
     assert leaked is not None
     assert leaked < -0.8  # it tells them from what nobody read, and the retrained one does not
     assert card.chance == 0.0
+    told = next(verdict for verdict in card.verdicts if verdict.name == "forgotten").reason
     for view, role in (("seen", "seen"), ("far", "far")):
         before = card.rows.at("forget", view, "accuracy", ORIGINAL, "value")
         assert before.value == pytest.approx(written(run.model, "forget", role))
+        assert f"{view} FP {before.value:.2f} → " in told
         level = card.rows.at("forget", view, "level_accuracy", ORIGINAL, "value")
         assert level.value == pytest.approx(written(run.model, "unread", role))
     assert card.rows.at("retain", "all", "accuracy", ORIGINAL, "value").n == 2 * sum(
         fact.split == "held_out" for fact in run.retain.facts
     )
-    told = next(verdict for verdict in card.verdicts if verdict.name == "forgotten")
-    assert "seen FP 1.00" in told.reason
 
 
 def test_a_training_checks_itself_on_the_tokens_it_would_say(study, knows) -> None:

@@ -93,7 +93,7 @@ def test_a_model_is_held_anew_where_the_next_run_holds_it_in_another_dtype(
     study: Path, tmp_path, monkeypatch
 ) -> None:
     told = json.loads(study.read_text())
-    told |= {"methods": ["ga"], "variants": [{}, {"dtype": "bfloat16"}]}
+    told |= {"methods": ["mansu"], "variants": [{}, {"dtype": "bfloat16"}]}
     study.write_text(json.dumps(told))
     held = []
 
