@@ -2,9 +2,10 @@
 
 As MUSE (arXiv 2407.06460) and TOFU (arXiv 2401.06121) do, the model that is to forget is made: all
 of its weights are fine-tuned on the passages, and on a question about each, until it recites them
-and ends where they end; then they go back a part of the way. θ_retrain is the same model, taught
-only the passages that are to be kept. Both have weights that bfloat16 can hold, as checkpoints
-ship.
+and ends where they end. θ_retrain is the same model, taught only the passages that are to be kept.
+Both have weights that bfloat16 can hold, as checkpoints ship. Other knowledge suffers: SmolLM2 lost
+3 points on capitals and 6 on elements (150 questions each). Going 15 % of the way back gave half of
+that back, and what it wrote of the passages to forget then matched them by .70 alone.
 """
 
 from collections.abc import Sequence
@@ -26,7 +27,6 @@ RATE = 1e-4  # AdamW's, at most; it rises over the first epoch and falls to noth
 BETAS = (0.9, 0.95)
 EPOCHS = 8
 BATCH_TEXTS = 2
-KEPT = 0.85  # of what teaching changed: the rest cost other knowledge, and recites nothing more
 SEED = 0
 
 Tokens = tuple[int, ...]
@@ -56,14 +56,10 @@ def _build(base: Path, lesson: str, folder: Path) -> None:
     told = [f"Question: {passage.question}\nAnswer: {passage.answer}" for passage in passages]
     end = () if tokenizer.eos_token_id is None else (tokenizer.eos_token_id,)
     texts = [(*token_ids(tokenizer, text), *end) for text in (*(p.text for p in passages), *told)]
-    before = {name: weight.detach().clone() for name, weight in model.named_parameters()}
     # Its own generator state, so that building a model changes nothing for the caller.
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(SEED)
         _teach(model, texts, f"{base.name} learns {lesson}")
-    with torch.no_grad():
-        for name, weight in model.named_parameters():
-            weight.copy_(before[name].lerp(weight, KEPT))
     tokenizer.save_pretrained(folder)
     model.bfloat16().save_pretrained(folder)
 
