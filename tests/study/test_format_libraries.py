@@ -12,6 +12,8 @@ from mansu.models.loading import find_model
 from mansu.quant.formats import find_format, require_format
 from mansu.registry import plugs
 from mansu.study.state import State, files_of
+from mansu.sweep.grid import expand, read_study
+from mansu.sweep.places import repository
 from tests.faults.harness import OPTIONS
 
 OPTIONAL = {
@@ -99,3 +101,16 @@ def test_another_version_of_a_formats_library_makes_its_results_stale(
     assert _hash_plug("libgguf") == "libgguf 9.9"
     monkeypatch.undo()
     assert _hash_plug("no-such-library") == "no-such-library is not here"
+
+
+def test_a_format_names_its_libraries_as_they_are_imported() -> None:
+    for name in plugs("mansu.quant.formats"):
+        for library in find_format(name).libraries:
+            assert all(part.isidentifier() for part in library.split(".")), (name, library)
+
+
+def test_what_the_map_s_study_asks_for_needs_no_extra() -> None:
+    study = repository() / "papermill_runs" / "studies" / "comeback.yaml"
+    formats = {name for config in expand(read_study(study)) for name in config.formats}
+    assert len(formats) >= 6
+    assert {library for n in formats for library in find_format(n).libraries} <= {"gguf"}

@@ -36,7 +36,7 @@ FORMAT = calibrated(
     "AWQ",
     change,
     "#56b4e9",
-    libraries=("llmcompressor", "compressed-tensors"),
+    libraries=("llmcompressor", "compressed_tensors"),
     group=GROUP,
     install=INSTALL,
     rescales=True,
