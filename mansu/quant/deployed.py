@@ -31,8 +31,7 @@ def deployed(
     Raises:
         InputError: There is no such format, or the text is too short.
     """
-    found = find_format(form)
-    return found.deploy(model) if calibration is None else found.deploy(model, calibration)
+    return find_format(form).deploy(model, calibration)
 
 
 def load_real_4bit(folder: Path | str, dtype: torch.dtype, codebook: Codebook) -> PreTrainedModel:

@@ -55,9 +55,9 @@ def test_it_is_deployed_after_it_is_pruned(tiny: LanguageModel, monkeypatch) -> 
     target = Target(facts, load_companions(facts), facts.held_out, 0.9, "nf4")
     seen, plug = [], find_format("nf4")
 
-    def deploy(model):
+    def deploy(model, calibration):
         seen.append((model.module.get_parameter(name) == 0).float().mean().item())
-        return plug.deploy(model)
+        return plug.deploy(model, calibration)
 
     name = tiny.family.linear_weight_names(tiny.module)[0]
     changed = dataclasses.replace(plug, deploy=deploy)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from torch import Tensor
 
@@ -16,8 +16,22 @@ if TYPE_CHECKING:
 
 # A weight's name, its rows' length and the model's layers, to how a GGUF file stores it.
 Storage = Callable[[str, int, int], "GGMLQuantizationType"]
-# The model; of a calibrated format also the text, where it is not the utility text.
-Deploy = Callable[..., AbstractContextManager[LanguageModel]]
+
+
+class Deploy(Protocol):
+    """How a model comes into a format."""
+
+    def __call__(
+        self, model: LanguageModel, calibration: str | None = None
+    ) -> AbstractContextManager[LanguageModel]:
+        """The model in it.
+
+        Args:
+            model: The model.
+            calibration: The text that a calibrated format reads; None is the utility text. Any
+                other format reads none.
+        """
+        ...
 
 
 @dataclass(frozen=True)
@@ -28,7 +42,7 @@ class Format:
         name: As the configuration names it.
         title: As tables and charts name it.
         deploy: The model in this format for the length of a ``with`` block; its own tensors return
-            untouched afterwards. A calibrated format may be given a text besides.
+            untouched afterwards.
         colour: On every chart.
         codebook: The levels that its weights are rounded to; training can aim at a format that has
             them, and at no other.
@@ -106,7 +120,7 @@ def namewise(
     """
 
     @contextmanager
-    def deploy(model: LanguageModel) -> Iterator[LanguageModel]:
+    def deploy(model: LanguageModel, calibration: str | None = None) -> Iterator[LanguageModel]:
         def make(place: str, weight: Tensor) -> Tensor:
             require_finite(weight, f"cannot be stored as {title}")
             return change(model, place, weight)

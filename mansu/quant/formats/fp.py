@@ -4,4 +4,6 @@ from contextlib import nullcontext
 
 from mansu.quant.formats.base import Format
 
-FORMAT = Format("fp", "full precision", lambda model: nullcontext(model), "#0072b2")
+FORMAT = Format(
+    "fp", "full precision", lambda model, calibration=None: nullcontext(model), "#0072b2"
+)
