@@ -61,8 +61,7 @@ def test_right_answers_are_counted_by_fact_over_the_chosen_questions_alone(made)
 def shown(made, monkeypatch, tiny_config, tiny) -> DeploymentDashboard:
     options = SimpleNamespace(options=("a", "b", "c", "d"))
     items = dict.fromkeys(made.measured[ORIGINAL].roles, (options,))
-    monkeypatch.setattr(deployment, "draw", lambda run: SimpleNamespace(items=items))
-    monkeypatch.setattr(deployment, "chance_of", lambda run: 0.25)
+    monkeypatch.setattr(deployment, "draw", lambda run: SimpleNamespace(items=items, chance=0.25))
     monkeypatch.setattr(deployment, "measure_all", lambda run, states: made.measured)
     run = SimpleNamespace(config=tiny_config, forget=made.facts, model=tiny, progress=None)
     run.retain = run.utility = made.facts

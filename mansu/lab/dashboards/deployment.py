@@ -24,7 +24,6 @@ from mansu.study.run import Run
 from mansu.study.scorecard import known_templates
 from mansu.study.stages.draw import draw
 from mansu.study.stages.measure import measure_all
-from mansu.study.stages.recital import chance_of
 from mansu.study.state import FP, State, states
 
 # Roles whose prompts are their set's own templates, to be chosen from.
@@ -64,7 +63,7 @@ class DeploymentDashboard:
     def __init__(self, run: Run) -> None:
         self._run, self._drawing = run, threading.RLock()
         drawn = draw(run)
-        self._chance = chance_of(run)
+        self._chance = drawn.chance
         measured = measure_all(run, states(run))
         self._scores: dict[str, Measured] = {
             role: scores_of(measured, role) for role in _ASKED if drawn.items[role]

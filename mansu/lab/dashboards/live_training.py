@@ -11,7 +11,7 @@ from mansu.lab.dashboards.pane import Pane
 from mansu.lab.dashboards.runs import folders_beside, open_beside
 from mansu.study.config import StudyConfig, value
 from mansu.study.run import Progress, Run, silent
-from mansu.study.stages.recital import chance_of
+from mansu.study.stages.draw import draw
 from mansu.study.stages.train import Course, read_course
 from mansu.study.stages.train import train as train_stage
 from mansu.unlearn.checkpoint import StepRecord, Validation, kept_of
@@ -88,7 +88,7 @@ class LiveTraining:
         if not checks:
             self.checks.clear()
         elif checked:
-            self.checks.show(charts.validation_curve(checks, best, chance_of(run), keep))
+            self.checks.show(charts.validation_curve(checks, best, draw(run).chance, keep))
         place = f" It lies in {run.folder}." if course.finished else ""
         self.words.say(
             f"{setting(run.config)}: {told(checks, best, run.config, course.finished)}{place}"

@@ -23,7 +23,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mansu.collections import draw_pairs, find_collection
+from mansu.collections import draw_pairs, find_collection, find_recital
 from mansu.data.encoding import encode
 from mansu.data.facts import FactSet
 from mansu.data.far import build_far_items, build_reverse_items
@@ -57,16 +57,18 @@ class Drawn:
         items: The questions of each role.
         pairs: Clean/corrupted pairs of the forget set.
         kinds: First tokens of all answers and distractors of the forget set, by template.
+        recited: Whether the forget set is answered in writing.
     """
 
     items: dict[str, tuple[Item, ...]]
     pairs: tuple[Pair, ...]
     kinds: dict[str, tuple[int, ...]]
+    recited: bool
 
     @property
     def chance(self) -> float:
-        """Accuracy of guessing a forget question."""
-        return 1 / len(self.items["forget_seen"][0].options)
+        """Accuracy of guessing a forget question; nobody guesses what is to be written."""
+        return 0.0 if self.recited else 1 / len(self.items["forget_seen"][0].options)
 
 
 def _fingerprints(run: Run) -> list[str]:
@@ -93,7 +95,8 @@ def draw(run: Run) -> Drawn:
     sets = run.sets
     pairs = draw_pairs(sets.forget, run.tokenizer, run.config.pairs, DRAW_SEED, sets.pool)
     kinds = first_tokens(sets.forget, run.tokenizer)
-    return Drawn(draw_items(sets, run.tokenizer, run.config.items), pairs, kinds)
+    items = draw_items(sets, run.tokenizer, run.config.items)
+    return Drawn(items, pairs, kinds, bool(find_recital(sets.forget)))
 
 
 def draw_items(

@@ -32,7 +32,6 @@ from mansu.study.stages.floor import floor
 from mansu.study.stages.localize import choose_circuit
 from mansu.study.stages.measure import Behaviour, measure, measure_all
 from mansu.study.stages.read import read_all, read_texts
-from mansu.study.stages.recital import chance_of
 from mansu.study.stages.reply import reply, reply_all
 from mansu.study.stages.write import answer, answer_all, asked_sets, questions, writes
 from mansu.study.state import FP, State, states
@@ -72,7 +71,7 @@ def _card(run: Run, **found: Any) -> Scorecard:
         rules=RULES_VERSION,
         config=plain(run.config),
         versions=_versions(run),
-        chance=chance_of(run),
+        chance=draw(run).chance,
         facts=len(run.forget.facts),
         seconds={name: cost.seconds for name, cost in costs.items()},
         peak_memory_mb=max((cost.peak_memory_mb for cost in costs.values()), default=0),
@@ -131,7 +130,7 @@ def judge(run: Run) -> Scorecard:
     )
     held_out = behaviours[State("original", FP)].roles.get("forget_held_out")
     known = () if held_out is None else keep_items(held_out, "forget_held_out").templates
-    case = Case(rows, chance_of(run), len(run.forget.facts))
+    case = Case(rows, drawn.chance, len(run.forget.facts))
     verdicts = judge_case(case)
     return _card(
         run,

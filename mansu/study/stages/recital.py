@@ -3,8 +3,6 @@
 from mansu.collections import find_recital
 from mansu.metrics.figures import Writing
 from mansu.study.check import Sets
-from mansu.study.run import Run
-from mansu.study.stages.draw import draw
 
 
 def recital_of(sets: Sets, role: str) -> dict[str, Writing]:
@@ -30,11 +28,6 @@ def recital_of(sets: Sets, role: str) -> dict[str, Writing]:
     }
     facts = known[first]
     return find_recital(facts) if facts else {}
-
-
-def chance_of(run: Run) -> float:
-    """Accuracy of guessing a forget question; nobody guesses what is to be written."""
-    return 0.0 if find_recital(run.forget) else draw(run).chance
 
 
 def _named(sets: tuple) -> dict[str, Writing]:
