@@ -5,12 +5,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from mansu.attacks import find_attack
+from mansu.collections import find_collection, split
 from mansu.data.facts import several
 from mansu.paths import short_name
 from mansu.study.attacked import attack_notes, attack_table, tuned
 from mansu.study.benchmark_text import benchmark_text
 from mansu.study.cells import cell, columns, head_of, lines_of, number
 from mansu.study.certificate import Certificate, certify
+from mansu.study.config import SETS
 from mansu.study.relearned import RELEARN, relearning_lines
 from mansu.study.rows import VIEWS
 from mansu.study.rules.base import short
@@ -201,6 +203,14 @@ def property_rows(card: Scorecard) -> list[list[str]]:
 
 def _accuracy_note(card: Scorecard) -> str:
     note = f"[95 % interval, facts resampled as a whole]; chance {card.chance:.2f}; "
+    written = [
+        role
+        for role in SETS
+        for name in several(card.config[role])
+        if find_collection(split(name)[0]).recited
+    ]
+    if written:
+        note += f"of {', '.join(dict.fromkeys(written))}: ROUGE-L F1 of what is written; "
     if not card.templates:
         return note + "no held-out prompt is one that the original model answers."
     return note + "held-out: forget facts under prompts that training never saw."

@@ -18,6 +18,7 @@ from mansu.models import LanguageModel, load_model
 from mansu.models.layers import count_layers
 from mansu.models.loading import find_model
 from mansu.models.recipes import is_gguf, locate_model, taught
+from mansu.study.card_text import scorecard_table
 from mansu.study.config import make_config
 from mansu.study.folders import Folders
 from mansu.study.pipeline import run_study
@@ -117,6 +118,9 @@ def test_the_verdict_stands_on_what_is_written(study) -> None:
     assert leaked is not None
     assert leaked < -0.8  # it tells them from what nobody read, and the retrained one does not
     assert card.chance == 0.0
+    assert "of forget, retain: ROUGE-L F1 of what is written" in " ".join(
+        scorecard_table(card).split()
+    )
     told = next(verdict for verdict in card.verdicts if verdict.name == "forgotten").reason
     for view, role in (("seen", "seen"), ("far", "far")):
         before = card.rows.at("forget", view, "accuracy", ORIGINAL, "value")
