@@ -16,7 +16,6 @@ from mansu.data.companions import Companions
 from mansu.data.facts import FactSet
 from mansu.data.pairs import Pair, build_pairs
 from mansu.data.templates import Fact
-from mansu.paths import sets_folder as sets_folder
 
 if TYPE_CHECKING:  # who only names a set needs no library that computes
     from transformers import PreTrainedTokenizerBase

@@ -7,13 +7,14 @@ Source: Hendrycks et al. 2021 (arXiv 2009.03300); the test split of the dataset 
 Prompt and accuracy are lm-evaluation-harness's for ``mmlu``, without examples.
 """
 
-from mansu.collections.base import Collection, sets_folder
+from mansu.collections.base import Collection
 from mansu.data.facts import FactSet
 from mansu.data.harness import dev_rows
 from mansu.data.lettered_rows import Columns, make_questions
 from mansu.data.letters import turned_pairs
 from mansu.data.rows import Source, read_rows
 from mansu.errors import InputError
+from mansu.paths import sets_folder
 from mansu.registry import refusal
 
 ALL, DEV = "all", "dev"

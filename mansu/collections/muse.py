@@ -17,7 +17,7 @@ those of the next questions [O].
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from mansu.collections.base import Collection, sets_folder
+from mansu.collections.base import Collection
 from mansu.data.facts import FactSet
 from mansu.data.making import make_set
 from mansu.data.pairs import Pair, build_pairs
@@ -27,6 +27,7 @@ from mansu.data.sentences import ASKED, TEXT, open_facts
 from mansu.data.templates import Fact, Template
 from mansu.errors import InputError
 from mansu.metrics.figures import Asked, Figure, Writing
+from mansu.paths import sets_folder
 from mansu.registry import refusal
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ question's are those of the next questions [O].
 import re
 from collections.abc import Iterable
 
-from mansu.collections.base import Collection, sets_folder
+from mansu.collections.base import Collection
 from mansu.data.facts import FactSet
 from mansu.data.making import make_set
 from mansu.data.rows import Source, columns_of, read_rows
@@ -22,6 +22,7 @@ from mansu.data.sentences import open_facts
 from mansu.data.templates import Template
 from mansu.errors import InputError
 from mansu.metrics.figures import Asked, Figure, Writing
+from mansu.paths import sets_folder
 from mansu.registry import refusal
 
 LEVELS = {

@@ -26,7 +26,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mansu.collections import load_set
-from mansu.collections.base import Collection, sets_folder
+from mansu.collections.base import Collection
 from mansu.data.companions import Companions
 from mansu.data.facts import FactSet
 from mansu.data.making import make_fact, make_set
@@ -41,6 +41,7 @@ from mansu.metrics.truth import (
     rate_truth,
     truth_ratio,
 )
+from mansu.paths import sets_folder
 from mansu.registry import refusal
 
 AUTHORS = ("forget01", "forget05", "forget10", "retain")

@@ -6,12 +6,13 @@ from the user's own copy alone. Prompt and accuracy are lm-evaluation-harness's 
 ``wmdp_chem`` and ``wmdp_cyber``.
 """
 
-from mansu.collections.base import Collection, sets_folder
+from mansu.collections.base import Collection
 from mansu.data.facts import FactSet
 from mansu.data.lettered_rows import Columns, make_questions
 from mansu.data.letters import turned_pairs
 from mansu.data.rows import Source, read_rows
 from mansu.errors import InputError
+from mansu.paths import sets_folder
 from mansu.registry import refusal
 
 PARTS = {"bio": "biology", "chem": "chemistry", "cyber": "cybersecurity"}

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from mansu.errors import saving
 from mansu.models.fingerprint import hash_file
-from mansu.paths import cache_folder as cache_folder
+from mansu.paths import cache_folder
 from mansu.scratch import replacing
 
 DIGESTS = "digests.json"

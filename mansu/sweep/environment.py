@@ -9,7 +9,7 @@ from pathlib import Path
 
 from huggingface_hub.constants import HF_HOME
 
-from mansu.models.cache import cache_folder
+from mansu.paths import cache_folder
 
 # Jupyter's name for the Python that it runs on itself. A user may have put another Python under
 # that name; first on JUPYTER_PATH, this folder says what it should be.

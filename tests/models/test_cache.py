@@ -6,8 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from mansu.errors import InputError, RunError
-from mansu.models.cache import build_once, cache_folder
+from mansu.models.cache import build_once
 from mansu.models.fingerprint import hash_file
+from mansu.paths import cache_folder
 
 
 @pytest.fixture(autouse=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from mansu.models.cache import cache_folder
+from mansu.paths import cache_folder
 from mansu.sweep.places import repository
 
 NOTEBOOK = repository() / "notebooks" / "01_localize_circuit.ipynb"

@@ -12,8 +12,8 @@ import pytest
 import yaml
 
 from mansu.models import loading, packaged, tiny
-from mansu.models.cache import cache_folder
 from mansu.models.recipes import PACKAGED, TINY
+from mansu.paths import cache_folder
 from mansu.study.config import StudyConfig
 from mansu.study.folders import Folders, study_folders
 from mansu.study.run import Run

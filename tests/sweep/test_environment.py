@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from mansu.errors import RunError
-from mansu.models.cache import cache_folder
+from mansu.paths import cache_folder
 from mansu.sweep import batch, notebooks
 from mansu.sweep.environment import KERNELS, server_environment, sweep_environment
 from mansu.sweep.watch import last_words
