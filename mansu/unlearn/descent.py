@@ -100,7 +100,7 @@ def make_latents(task: Task, movable: Movable) -> Latents:
     moving = replace(movable, index=index)
     weights = {name: task.weights[name] for name in moving.sizes}
     if task.through:
-        return InLoopLatents(weights, moving, task.codebook, task.also)
+        return InLoopLatents(weights, moving, *task.codebooks)
     return Latents(weights, moving)
 
 

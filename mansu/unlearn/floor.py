@@ -10,8 +10,8 @@ Three forms:
 3. `in_loop` [O]: a weight whose code changed takes its new level, every other weight its
    original value. level·a is a fixed point of the quantizer.
 
-With further codebooks (``also``) an update has to survive in every one of them [O]. All share the
-blocks and their scales, so what crosses a weight's boundary in each codebook survives in each:
+With several codebooks an update has to survive in every one of them [O]. All share the blocks and
+their scales, so what crosses a weight's boundary in each codebook survives in each:
 
 1. `paper` takes the widest of the bins;
 2. `boundary` lands beyond the furthest of the boundaries;
@@ -51,7 +51,8 @@ class Floored:
     Attributes:
         weight: The result, in the stored dtype.
         excluded: Updates of an outermost code outward. They cannot cross: `boundary` resets them,
-            `paper` leaves them as trained. 0 for `in_loop` with one codebook.
+            `paper` leaves them as trained. `in_loop` resets those that the first codebook alone
+            would have moved.
         pinned: Updates reset because the weight sets its block's scale. 0 for `paper`.
     """
 
@@ -64,9 +65,8 @@ def apply_floor(
     kind: FloorKind,
     original: Tensor,
     updated: Tensor,
-    codebook: Codebook,
+    *codebooks: Codebook,
     dtype: torch.dtype | None = None,
-    also: Sequence[Codebook] = (),
 ) -> Floored:
     """Applies one form of the floor with its defaults.
 
@@ -74,17 +74,16 @@ def apply_floor(
         kind: Which form.
         original: The matrix before unlearning.
         updated: The matrix after training; the latent weights for ``in_loop``.
-        codebook: Whose bins are crossed.
+        codebooks: In which every update has to survive, one at least.
         dtype: The dtype in which the result will be stored; default the original's.
-        also: Further codebooks in which every update has to survive.
     """
     forms = {"paper": paper, "boundary": boundary, "in_loop": in_loop}
     if kind not in forms:
         raise InputError(f"Floor '{kind}' is unknown; choose one of {', '.join(forms)}.")
-    return forms[kind](original, updated, codebook, dtype, also=also)
+    return forms[kind](original, updated, *codebooks, dtype=dtype)
 
 
-def movable(weight: Tensor, codebook: Codebook, also: Sequence[Codebook] = ()) -> Tensor:
+def movable(weight: Tensor, *codebooks: Codebook) -> Tensor:
     """Which weights may change without moving their block's scale, bool, in the weight's shape.
 
     Not those as large as the block's largest (all of them, where several are equally large), and
@@ -92,7 +91,7 @@ def movable(weight: Tensor, codebook: Codebook, also: Sequence[Codebook] = ()) -
     """
     flat = weight.reshape(-1)
     absmax = per_weight(block_absmax(weight), flat.numel())
-    return _movable(flat.float(), absmax, (codebook, *also), weight.dtype).view(weight.shape)
+    return _movable(flat.float(), absmax, codebooks, weight.dtype).view(weight.shape)
 
 
 def _movable(
@@ -105,14 +104,13 @@ def _movable(
 def paper(
     original: Tensor,
     updated: Tensor,
-    codebook: Codebook,
+    *codebooks: Codebook,
     dtype: torch.dtype | None = None,
     scale: BinScale = "block",
-    also: Sequence[Codebook] = (),
 ) -> Floored:
     """The published floor. [P; per-tensor bins are its own approximation, for comparison]"""
     result, pieces = _pieces(original, updated, dtype)
-    codebooks, excluded = (codebook, *also), 0
+    excluded = 0
     whole = [book.per_tensor_bin_width(original) for book in codebooks]
     for start, base, before, after in pieces:
         absmax = per_weight(block_absmax(base), base.numel())
@@ -133,26 +131,23 @@ def paper(
 def boundary(
     original: Tensor,
     updated: Tensor,
-    codebook: Codebook,
+    *codebooks: Codebook,
     dtype: torch.dtype | None = None,
     margin: float = MARGIN,
-    also: Sequence[Codebook] = (),
 ) -> Floored:
     """The exact floor. [O]
 
     Args:
         original: The matrix before unlearning.
         updated: The matrix after training, same shape.
-        codebook: Whose bins are crossed.
+        codebooks: Whose boundaries are crossed.
         dtype: The stored dtype; default the original's.
         margin: Where to land: 0 is the boundary, 1 the next level.
-        also: Further codebooks whose boundaries are crossed.
 
     Raises:
         InputError: The margin is smaller than the dtype's rounding error, or above 1.
     """
     result, pieces = _pieces(original, updated, dtype)
-    codebooks = (codebook, *also)
     smallest = max(smallest_margin(result.dtype, book) for book in codebooks)
     if not smallest <= margin <= 1:
         raise InputError(
@@ -182,24 +177,22 @@ def boundary(
 def in_loop(
     original: Tensor,
     latent: Tensor,
-    codebook: Codebook,
+    *codebooks: Codebook,
     dtype: torch.dtype | None = None,
-    also: Sequence[Codebook] = (),
 ) -> Floored:
     """The snap that ends training through the quantizer. [O]"""
     result, pieces = _pieces(original, latent, dtype)
     excluded = pinned = 0
     for start, base, before, after in pieces:
         absmax = per_weight(block_absmax(base), base.numel())
-        codes, others = codebook.codes(base), [(book, book.codes(base)) for book in also]
-        moved, values = snap(after, base, codes, absmax, codebook, others)
+        held = [(book, book.codes(base)) for book in codebooks]
+        moved, values = snap(after, base, absmax, *held)
         value = torch.where(moved, values.to(base.dtype), base)
-        movable = _movable(base.float(), absmax, (codebook, *also), base.dtype)
+        movable = _movable(base.float(), absmax, codebooks, base.dtype)
         fixed = ~movable | (after == before)
         pinned += int((fixed & (after != before)).sum())
-        if also:  # those that one codebook would have moved
-            alone, _ = snap(after, base, codes, absmax, codebook)
-            excluded += int((alone & ~moved & ~fixed).sum())
+        alone, _ = snap(after, base, absmax, held[0])
+        excluded += int((alone & ~moved & ~fixed).sum())
         result[start : start + base.numel()] = torch.where(fixed, base, value)
     return Floored(result.view(original.shape), excluded, pinned)
 
@@ -207,10 +200,9 @@ def in_loop(
 def snap(
     latent: Tensor,
     original: Tensor,
-    codes: Tensor,
     absmax: Tensor,
-    codebook: Codebook,
-    also: Sequence[tuple[Codebook, Tensor]] = (),
+    first: tuple[Codebook, Tensor],
+    *others: tuple[Codebook, Tensor],
 ) -> tuple[Tensor, Tensor]:
     """Which movable weights move, and the values they would take, float32, ``[m]`` each.
 
@@ -221,16 +213,17 @@ def snap(
     Args:
         latent: Latent weights, ``[m]``.
         original: The same weights before unlearning, ``[m]``.
-        codes: Codes of the originals from the library, uint8, ``[m]``.
         absmax: Scales of their blocks, ``[m]``.
-        codebook: Whose codes they are.
-        also: Further codebooks, each with the originals' codes in it.
+        first: The codebook whose levels are taken, with the originals' codes in it from the
+            library, uint8, ``[m]``.
+        others: Further codebooks, each with the originals' codes in it.
     """
+    codebook, codes = first
     new = codebook.codes_of(latent, absmax)
     # An untouched weight on a boundary stays, even if the library rounded it the other way.
     moved, value = (new != codes) & (latent != original), codebook.level(new, absmax)
     up = new > codes
-    for book, held in also:
+    for book, held in others:
         landing = _landing(MARGIN, book, held, up) * absmax
         value = torch.where(up, landing.maximum(value), landing.minimum(value))
         moved = moved & ~_outward(book, held, up, ~up)

@@ -12,7 +12,7 @@ With several codebooks the loss is taken in each, and a weight moves where no fo
 (:mod:`mansu.unlearn.floor`); what is deployed is then the level that its value has in each.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import torch
 
@@ -28,19 +28,17 @@ class InLoopLatents(Latents):
     Args:
         originals: See :class:`Latents`.
         movable: See :class:`Latents`.
-        codebook: Of the format that training aims at; its name is the second precision.
-        also: Of further formats that it aims at; their names are the next.
+        codebooks: Of the formats that training aims at; their names are the precisions after FP.
     """
 
     def __init__(
         self,
         originals: Mapping[str, torch.Tensor],
         movable: Movable,
-        codebook: Codebook,
-        also: Sequence[Codebook] = (),
+        *codebooks: Codebook,
     ) -> None:
         super().__init__(originals, movable)
-        self.codebooks = (codebook, *also)
+        self.codebooks = codebooks
         self.precisions = ("fp", *(book.name for book in self.codebooks))
         self.deployed: dict[str, torch.Tensor] = {}  # by format, [movable]
         self.code: dict[str, torch.Tensor] = {}
@@ -60,13 +58,13 @@ class InLoopLatents(Latents):
 
     def write(self) -> None:
         """Snaps the latents that changed bins and puts them into every precision."""
-        first, *others = self.codebooks
-        also = [(book, self.code[book.name]) for book in others]
-        code = self.code[first.name]
-        moved, values = snap(self.values, self.original, code, self.absmax, first, also)
+        held = [(book, self.code[book.name]) for book in self.codebooks]
+        moved, values = snap(self.values, self.original, self.absmax, *held)
         self._scatter("fp", torch.where(moved, values, self.original))
         stored = values.to(self._dtype).float()
         for book in self.codebooks:
-            # With one codebook a value is its level; else it lies in bins of several.
-            levels = book.level(book.codes_of(stored, self.absmax), self.absmax) if also else values
+            # A value is a level of the one codebook; of several it lies somewhere in the bins.
+            levels = values
+            if len(held) > 1:
+                levels = book.level(book.codes_of(stored, self.absmax), self.absmax)
             self._scatter(book.name, torch.where(moved, levels, self.deployed[book.name]))

@@ -1,7 +1,7 @@
 """Who may move: the Fisher mask of phase 2, and what is left of it in the end."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 import torch
@@ -52,8 +52,7 @@ def choose_movable(
     tau: float,
     rho: float,
     weights: Mapping[str, torch.Tensor],
-    codebook: Codebook | None = None,
-    also: Sequence[Codebook] = (),
+    *codebooks: Codebook,
 ) -> Movable:
     """The weights that the mask lets move.
 
@@ -62,17 +61,16 @@ def choose_movable(
         tau: Quantile of retain Fisher up to which weights may move.
         rho: Share of those that move through the quantizer.
         weights: The original matrices by name.
-        codebook: Of the quantizer that training goes through; None where it goes through none.
-        also: Of further ones.
+        codebooks: Of the quantizers that training goes through; none where it goes through none.
 
     Raises:
         RunError: None may move.
     """
-    if codebook is None:
+    if not codebooks:
         allowed = {name: torch.ones(w.shape, dtype=torch.bool) for name, w in weights.items()}
         found = retain_mask(fisher.retain, tau, allowed)
     else:
-        allowed = {name: may_move(weight, codebook, also).cpu() for name, weight in weights.items()}
+        allowed = {name: may_move(weight, *codebooks).cpu() for name, weight in weights.items()}
         mask = retain_mask(fisher.retain, tau, allowed)
         found = most_forgetful(mask, fisher.forget, fisher.retain, rho)
     if not found.count:

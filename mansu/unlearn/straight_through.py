@@ -1,6 +1,6 @@
 """Latents that are run as what the target format makes of them, block scales and all."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import torch
 
@@ -17,22 +17,16 @@ class StraightThroughLatents(Latents):
 
     Args:
         originals: See :class:`Latents`.
-        codebook: Of the format.
-        also: Of further formats.
+        codebooks: Of the formats.
 
     Attributes:
         weights: Under the format's name what is run; under ``fp`` the latents, which the checks
             quantize as deployment will.
     """
 
-    def __init__(
-        self,
-        originals: Mapping[str, torch.Tensor],
-        codebook: Codebook,
-        also: Sequence[Codebook] = (),
-    ) -> None:
+    def __init__(self, originals: Mapping[str, torch.Tensor], *codebooks: Codebook) -> None:
         super().__init__(originals, all_movable(originals))
-        self._codebooks = (codebook, *also)
+        self._codebooks = codebooks
         self.precisions = tuple(book.name for book in self._codebooks)
         self.weights |= {name: _leaves(originals) for name in self.precisions}
         self.write()

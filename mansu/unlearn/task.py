@@ -79,12 +79,11 @@ class Task:
         retain: The same of the retain sets' train facts.
         weights: The original matrices of the method's scope by name; they share the model's
             storage.
-        codebook: Of the format that training aims at.
+        codebooks: Of the formats that training aims at.
         through: Whether it is trained through the quantizer (floor ``in_loop``).
         diary: Checks, states, progress.
         find_fisher: Diagonal Fisher information of ``weights``, measured or read.
         find_prior: The prior target, computed or read.
-        also: Codebooks of further formats that it aims at.
     """
 
     model: LanguageModel
@@ -92,12 +91,11 @@ class Task:
     forget: Sequence[Example]
     retain: Sequence[Example]
     weights: Mapping[str, torch.Tensor]
-    codebook: Codebook
+    codebooks: tuple[Codebook, ...]
     through: bool
     diary: Diary
     find_fisher: Callable[[], Fisher]
     find_prior: Callable[[], Prior]
-    also: tuple[Codebook, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,7 @@ def shown(monkeypatch, tiny_config) -> TrainDashboard:
         forget=(),
         retain=(),
         weights=weights,
-        codebook=NF4,
+        codebooks=(NF4,),
         through=True,
         diary=None,  # pyright: ignore
         find_fisher=lambda: fisher,

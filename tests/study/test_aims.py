@@ -64,7 +64,7 @@ def test_every_update_survives_in_the_format_that_training_aimed_at(ran, kind, t
 def test_every_update_survives_in_each_of_several_formats_aimed_at(ran, kind, targets) -> None:
     run, card = ran(kind, targets)
     names = targets.split(",")
-    accounts = floor(run).by_format(run)
+    accounts = floor(run).by_format
     assert [*accounts] == card.config["formats"] == names
     for name, found in accounts.items():
         total = found.total

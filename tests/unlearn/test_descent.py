@@ -56,7 +56,7 @@ def make_loop(parts, kind=InLoopLatents, validate=None, save=None, seed=0, **cha
         forget=parts.forget,
         retain=parts.retain,
         weights=parts.weights,
-        codebook=NF4,
+        codebooks=(NF4,),
         through=bool(through),
         diary=Noted(validate, save),
         find_fisher=lambda: pytest.fail("nobody asks for it"),

@@ -90,7 +90,7 @@ def test_a_float32_weight_floored_for_another_dtype_survives_in_it(data, form, b
     original, updated = draw_pair(data, book)
     limit = torch.finfo(dtype).max
     original, updated = original.clamp(-limit, limit), updated.clamp(-limit, limit)
-    floored = form(original, updated, book, dtype).weight
+    floored = form(original, updated, book, dtype=dtype).weight
     stored = original.to(dtype)
     assert torch.equal(floored != stored, book.codes(floored) != book.codes(stored))
     assert torch.equal(block_absmax(floored), block_absmax(stored))
@@ -221,7 +221,7 @@ def test_snapping_loose_weights_equals_snapping_the_matrix():
     index = may.flatten().nonzero().squeeze(1)
     absmax = block_absmax(original)[index // BLOCK]
     before = original.flatten()[index]
-    moved, levels = snap(latent.flatten()[index], before, NF4.codes(original)[index], absmax, NF4)
+    moved, levels = snap(latent.flatten()[index], before, absmax, (NF4, NF4.codes(original)[index]))
     values = torch.where(moved, levels, before)
     assert torch.equal(values, in_loop(original, latent, NF4).weight.flatten()[index])
 
@@ -229,7 +229,7 @@ def test_snapping_loose_weights_equals_snapping_the_matrix():
 def test_an_untouched_weight_stays_even_where_the_library_decided_a_tie_the_other_way():
     weight = NF4.boundaries().clone()
     other = NF4.codes_of(weight, torch.ones(15)) + 1  # the upper instead of the lower code
-    moved, _ = snap(weight, weight, other, torch.ones(15), NF4)
+    moved, _ = snap(weight, weight, torch.ones(15), (NF4, other))
     assert not moved.any()
 
 
@@ -240,7 +240,7 @@ def test_bad_input_is_named():
     with pytest.raises(InputError, match="shape"):
         boundary(weight, weight[:32], NF4)
     with pytest.raises(InputError, match="Margin"):
-        boundary(weight, weight, NF4, torch.bfloat16, margin=0.01)
+        boundary(weight, weight, NF4, dtype=torch.bfloat16, margin=0.01)
     with pytest.raises(InputError, match="Margin"):
         boundary(weight, weight, NF4, margin=1.5)
     with pytest.raises(RunError, match="not finite"):

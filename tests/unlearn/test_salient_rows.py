@@ -48,7 +48,7 @@ def task(tiny, parts) -> Task:
         forget=parts.forget,
         retain=parts.retain,
         weights=parts.weights,
-        codebook=NF4,
+        codebooks=(NF4,),
         through=False,
         diary=nobody,  # pyright: ignore
         find_fisher=nobody,

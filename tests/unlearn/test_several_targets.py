@@ -27,7 +27,7 @@ def gaussian(scale: float) -> tuple[torch.Tensor, torch.Tensor]:
 def test_every_changed_weight_survives_in_each_and_nothing_else_moves(data, form, books, dtype):
     first, second = books
     original, updated = draw_pair(data, first, dtype)
-    floored = form(original, updated, first, also=[second]).weight
+    floored = form(original, updated, first, second).weight
     changed = floored != original
     for book in books:
         assert torch.equal(changed, book.codes(floored) != book.codes(original))
@@ -40,7 +40,7 @@ def test_every_changed_weight_survives_in_each_and_nothing_else_moves(data, form
 def test_a_codebook_named_twice_changes_nothing(data, kind, books, dtype):
     original, updated = draw_pair(data, books[0], dtype)
     once = apply_floor(kind, original, updated, books[0])
-    twice = apply_floor(kind, original, updated, books[0], also=[books[0]])
+    twice = apply_floor(kind, original, updated, books[0], books[0])
     assert torch.equal(once.weight, twice.weight)
     assert (once.excluded, once.pinned) == (twice.excluded, twice.pinned)
 
@@ -49,7 +49,7 @@ def test_a_codebook_named_twice_changes_nothing(data, kind, books, dtype):
 def test_surviving_in_both_takes_larger_changes_of_fewer_weights(kind):
     original, updated = gaussian(0.01 if kind != "in_loop" else 0.5)
     alone = apply_floor(kind, original, updated, NF4).weight
-    both = apply_floor(kind, original, updated, NF4, also=[FP4])
+    both = apply_floor(kind, original, updated, NF4, FP4)
     changed = both.weight != original
     assert not (changed & (alone == original)).any()
     assert changed.sum() < (alone != original).sum()
@@ -62,7 +62,7 @@ def test_surviving_in_both_takes_larger_changes_of_fewer_weights(kind):
 
 def test_the_published_floor_takes_the_widest_of_the_bins():
     original, updated = gaussian(1e-4)
-    floored = apply_floor("paper", original, updated, NF4, also=[FP4]).weight
+    floored = apply_floor("paper", original, updated, NF4, FP4).weight
     width = NF4.bin_widths(original).maximum(FP4.bin_widths(original))
     lifted = (floored - original).abs()
     whole = lifted > 0.01  # the others are outermost, and stay as trained
@@ -72,7 +72,7 @@ def test_the_published_floor_takes_the_widest_of_the_bins():
 
 def test_a_snapped_weight_takes_the_first_ones_level_where_that_survives():
     original, latent = gaussian(0.5)
-    alone, both = in_loop(original, latent, NF4).weight, in_loop(original, latent, NF4, also=[FP4])
+    alone, both = in_loop(original, latent, NF4).weight, in_loop(original, latent, NF4, FP4)
     survives = (alone != original) & (FP4.codes(alone) != FP4.codes(original)).view(64, 128)
     held = FP4.codes(original).view(64, 128)
     inner = (held > 0) & (held < FP4.size - 1)
@@ -85,11 +85,11 @@ def test_only_weights_whose_blocks_every_codebook_resolves_may_move():
     scale = NF4.smallest_scale(torch.float32)
     weight = torch.linspace(-1, 1, 64) * 2 * scale
     assert movable(weight, NF4).any()
-    assert not movable(weight, NF4, [FP4]).any()
+    assert not movable(weight, NF4, FP4).any()
 
 
-def stirred(parts, also) -> InLoopLatents:
-    latents = InLoopLatents(parts.weights, parts.movable, NF4, also)
+def stirred(parts, others=()) -> InLoopLatents:
+    latents = InLoopLatents(parts.weights, parts.movable, NF4, *others)
     torch.manual_seed(0)
     latents.values += 0.3 * torch.randn_like(latents.values)
     latents.clamp()
@@ -121,12 +121,12 @@ def test_the_trained_weights_are_what_the_floor_makes_of_the_latents(parts):
     for name, values in latents.update(latents.values).items():
         latent = parts.weights[name].clone()
         latent.view(-1)[parts.movable.index[name]] = values
-        floored = in_loop(parts.weights[name], latent, NF4, also=[FP4]).weight
+        floored = in_loop(parts.weights[name], latent, NF4, FP4).weight
         assert torch.equal(latents.weights["fp"][name].detach(), floored)
 
 
 def test_straight_through_latents_are_run_in_every_format(parts):
-    latents = StraightThroughLatents(parts.weights, NF4, [FP4])
+    latents = StraightThroughLatents(parts.weights, NF4, FP4)
     assert latents.precisions == ("nf4", "fp4")
     for book in (NF4, FP4):
         for name, weight in parts.weights.items():
@@ -135,7 +135,7 @@ def test_straight_through_latents_are_run_in_every_format(parts):
 
 def test_a_margin_holds_between_the_boundaries_of_both():
     weight = torch.cat([torch.ones(1), torch.linspace(-0.8, 0.8, 63)])
-    floored = boundary(weight, weight + 1e-6, NF4, torch.bfloat16, also=[FP4]).weight
+    floored = boundary(weight, weight + 1e-6, NF4, FP4, dtype=torch.bfloat16).weight
     stored = weight.to(torch.bfloat16)
     for book in (NF4, FP4):
         assert torch.equal(book.codes(floored) != book.codes(stored), floored != stored)

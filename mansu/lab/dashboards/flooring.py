@@ -65,7 +65,7 @@ class FloorDashboard:
         every = trainable_weights(run)
         originals = binned(every)
         trained = binned(train(run).matrices(every))
-        self._updates = Updates(originals, trained, run.codebook, run.codebooks[1:])
+        self._updates = Updates(originals, trained, *run.codebooks)
         hints = {field.name: describe(field) for field in FIELDS}
         self.kind = choice("floor", config.floor, floors(config.method), hints["floor"])
         self.threshold = log_slider(

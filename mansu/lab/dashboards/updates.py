@@ -4,7 +4,7 @@ Floor and quantizer work block by block, so only blocks that hold an update are 
 """
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pandas as pd
@@ -57,20 +57,19 @@ class Updates:
         self,
         originals: Mapping[str, Tensor],
         trained: Mapping[str, Tensor],
-        codebook: Codebook,
-        also: Sequence[Codebook] = (),
+        *codebooks: Codebook,
     ) -> None:
         """Keeps the blocks with an update.
 
         Args:
             originals: The trained matrices before unlearning, by state-dict name.
             trained: The same matrices after training.
-            codebook: Whose bins they are judged by.
-            also: Further codebooks in which a floored update has to survive.
+            codebooks: In which a floored update has to survive; they are judged by the first one's
+                bins.
         """
-        self._codebook, self._also = codebook, also
+        self._codebooks = codebooks
         self._matrices = {
-            name: _compact(w, trained[name], codebook) for name, w in originals.items()
+            name: _compact(w, trained[name], codebooks[0]) for name, w in originals.items()
         }
         self._known: dict[tuple[str, float, int | None], Refloored] = {}
         self.layers = sorted({layer_of(name) for name in originals})
@@ -104,13 +103,11 @@ class Updates:
                 after[name] = torch.where(low, matrix.before, matrix.after)
                 dropped += int(low.sum())
             if kind is not None:
-                floored = apply_floor(
-                    kind, matrix.before, after[name], self._codebook, also=self._also
-                )
+                floored = apply_floor(kind, matrix.before, after[name], *self._codebooks)
                 after[name] = floored.weight
                 excluded, pinned = excluded + floored.excluded, pinned + floored.pinned
         before = {name: matrix.before for name, matrix in chosen.items()}
-        found = account(before, after, self._codebook)
+        found = account(before, after, self._codebooks[0])
         length = norm({name: after[name] - matrix.before for name, matrix in chosen.items()})
         return Refloored(to_frame(_whole(found, chosen)), dropped, excluded, pinned, length)
 

@@ -6,7 +6,7 @@ changed weights only.
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
@@ -33,30 +33,29 @@ class Unlearned:
     Attributes:
         index: Flat indices of the changed weights, by weight name.
         values: Their new values, by weight name.
-        account: Permanence accounting, matrix by matrix, of what a deployment quantizes, in the
-            first format that training aimed at.
+        by_format: Permanence accounting, matrix by matrix, of what a deployment quantizes, in every
+            format that training aimed at, by name.
         excluded: Updates that could not cross a boundary and were reset.
         pinned: Updates reset because the weight sets its block's scale.
         model: Fingerprint of the original model.
-        also: The same accounts in the other formats that it aimed at, by name.
     """
 
     index: dict[str, torch.Tensor]
     values: dict[str, torch.Tensor]
-    account: Account
+    by_format: dict[str, Account]
     excluded: int
     pinned: int
     model: str
-    also: dict[str, Account] = field(default_factory=dict)
+
+    @property
+    def account(self) -> Account:
+        """The account in the first of them."""
+        return next(iter(self.by_format.values()))
 
     @property
     def accounts(self) -> pd.DataFrame:
-        """The account as a table, one line a matrix, the total last."""
+        """That account as a table, one line a matrix, the total last."""
         return to_frame(self.account)
-
-    def by_format(self, run: Run) -> dict[str, Account]:
-        """The accounts in every format that the run aimed at, by its name."""
-        return {run.codebook.name: self.account, **self.also}
 
     def matrices(self, originals: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         """The unlearned matrices by name."""
@@ -75,9 +74,7 @@ def floor(run: Run) -> Unlearned:
     excluded = pinned = 0
     if run.config.floor != "none":
         for name, weight in originals.items():
-            floored = apply_floor(
-                run.config.floor, weight, updated[name], run.codebook, also=run.codebooks[1:]
-            )
+            floored = apply_floor(run.config.floor, weight, updated[name], *run.codebooks)
             updated[name] = floored.weight
             excluded, pinned = excluded + floored.excluded, pinned + floored.pinned
     index = {
@@ -86,9 +83,8 @@ def floor(run: Run) -> Unlearned:
     }
     values = {name: updated[name].flatten()[i] for name, i in index.items()}
     before, after = binned(originals), binned(updated)
-    found = account(before, after, run.codebook)
-    also = {book.name: account(before, after, book) for book in run.codebooks[1:]}
-    return Unlearned(index, values, found, excluded, pinned, run.fingerprint, also)
+    found = {book.name: account(before, after, book) for book in run.codebooks}
+    return Unlearned(index, values, found, excluded, pinned, run.fingerprint)
 
 
 def binned(weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:

@@ -120,7 +120,7 @@ def judge(run: Run) -> Scorecard:
             *structure_rows(attribute_all(run, asked), circuit, facts),
             *depth_rows(measure_depths(run, asked), facts),
             *weight_rows(
-                {name: account.total for name, account in found.by_format(run).items()},
+                {name: account.total for name, account in found.by_format.items()},
                 found.excluded,
                 run.model.weight_count,
             ),

@@ -100,12 +100,11 @@ def task_of(run: Run, watch: Watch = lambda history, validations: None) -> Task:
         forget=forget,
         retain=retain,
         weights=trainable_weights(run),
-        codebook=run.codebook,
+        codebooks=run.codebooks,
         through=_runs_through_the_quantizer(run),
         diary=StudyDiary(run, watch),
         find_fisher=partial(measure_fisher, run),
         find_prior=partial(make_target, run),
-        also=run.codebooks[1:],
     )
 
 

@@ -59,9 +59,9 @@ def movable(task: "Task", settings: Settings) -> "Movable":
     """
     from mansu.unlearn.mask import choose_movable
 
-    codebook, also = (task.codebook, task.also) if task.through else (None, ())
+    through = task.codebooks if task.through else ()
     fisher = task.find_fisher()
-    return choose_movable(fisher, settings.tau, settings.rho, task.weights, codebook, also)
+    return choose_movable(fisher, settings.tau, settings.rho, task.weights, *through)
 
 
 def objective_of(settings: Settings) -> "Objective":

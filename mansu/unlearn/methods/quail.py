@@ -47,7 +47,7 @@ def unlearn(task: "Task", settings: Settings) -> "Update":
     from mansu.unlearn.objectives import cross_entropy, gradient_ascent
     from mansu.unlearn.said import Objective
 
-    levels = min(codebook.size for codebook in (task.codebook, *task.also))
+    levels = min(codebook.size for codebook in task.codebooks)
 
     def forget(said: "Said") -> "torch.Tensor":
         hinge = settings.hinge_weight * logit_hinge(said, levels)

@@ -41,7 +41,7 @@ def unlearn(task: "Task", settings: Settings) -> "Update":
     from mansu.unlearn.descent import descend
     from mansu.unlearn.straight_through import StraightThroughLatents
 
-    latents = StraightThroughLatents(task.weights, task.codebook, task.also)
+    latents = StraightThroughLatents(task.weights, *task.codebooks)
     return descend(task, settings, objective_of(settings), latents=latents)
 
 
