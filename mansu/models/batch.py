@@ -4,13 +4,16 @@ Positions are passed to the model explicitly: a left-padded sequence then gets t
 angles as a right-padded one, so results do not depend on the side of the padding.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
 
 PaddingSide = Literal["left", "right"]
+
+BATCH_ROWS = 32
+BATCH_TOKENS = 2048  # with padding: short prompts fill a batch, long questions go a few at a time
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,30 @@ class Batch:
         whole = torch.cat([mask, self.attention_mask], 1)
         positions = self.position_ids + mask.sum(1, keepdim=True)
         return replace(self, attention_mask=whole, position_ids=positions)
+
+
+def cuts(lengths: Sequence[int]) -> Iterator[slice]:
+    """Cuts sequences, in their order, into batches of a bounded size; one row at the least.
+
+    Args:
+        lengths: Tokens of each sequence.
+    """
+    start, longest = 0, 0
+    for row, length in enumerate(lengths):
+        longest = max(longest, length)
+        rows = row + 1 - start
+        if rows > 1 and (rows > BATCH_ROWS or rows * longest > BATCH_TOKENS):
+            yield slice(start, row)
+            start, longest = row, length
+    if lengths:
+        yield slice(start, len(lengths))
+
+
+def largest_cut(lengths: Sequence[int]) -> tuple[int, int]:
+    """Rows and padded tokens of the largest batch that :func:`cuts` gives."""
+    batches = [lengths[rows] for rows in cuts(lengths)]
+    tokens, rows = max((len(batch) * max(batch), len(batch)) for batch in batches)
+    return rows, tokens
 
 
 def pad(

@@ -4,7 +4,7 @@ Attributions of unrelated models cannot be compared, so both start from one tiny
 never read the set, and go through the same training: as many steps on the same prompts in the same
 order, mixed with as many sentences that the tiny model knows already. The one that knows reads
 each fact's own answer; the one that never knew reads an answer drawn anew from the set each time:
-it learns the form, and no fact.
+it learns the form, and no fact. Where only some MLPs may change, the facts are planted there.
 """
 
 import random
@@ -30,7 +30,12 @@ Tokens = tuple[int, ...]
 
 
 def knowing_folder(
-    name: str, knows: bool, facts: str = KNOWN, seed: int = 0, epochs: int = EPOCHS
+    name: str,
+    knows: bool,
+    facts: str = KNOWN,
+    seed: int = 0,
+    epochs: int = EPOCHS,
+    mlps: tuple[int, ...] = (),
 ) -> Path:
     """Folder of a tiny model that knows a set or never knew it; trained once and kept.
 
@@ -40,6 +45,7 @@ def knowing_folder(
         facts: The set; none that the tiny model was made of.
         seed: Seed of the order and of the drawn answers.
         epochs: Passes over the set's sentences.
+        mlps: The layers whose MLPs are trained, and nothing else; none stands for all weights.
 
     Raises:
         ValueError: The tiny model was made of the set.
@@ -48,28 +54,42 @@ def knowing_folder(
         raise ValueError(f"{name} knows {facts} already")
     start = tiny_folder(name)
     code = [Path(__file__), start / "digests.json", load_fact_set(facts).path]
-    made = f"{hash_files(code)[:12]}-{seed}-{epochs}"
+    made = "-".join(map(str, (hash_files(code)[:12], seed, epochs, *mlps)))
     kind = "knows" if knows else "never-knew"
     return build_once(
         f"models/{name}-{kind}-{facts}-{made}",
-        lambda folder: _build(start, folder, TINY[name].learning_rate, knows, facts, seed, epochs),
+        lambda folder: _build(
+            start, folder, TINY[name].learning_rate, knows, facts, seed, epochs, mlps
+        ),
     )
 
 
 def _build(
-    start: Path, folder: Path, rate: float, knows: bool, facts: str, seed: int, epochs: int
+    start: Path,
+    folder: Path,
+    rate: float,
+    knows: bool,
+    facts: str,
+    seed: int,
+    epochs: int,
+    mlps: tuple[int, ...],
 ) -> None:
     tokenizer = PreTrainedTokenizerFast.from_pretrained(start)
     model = AutoModelForCausalLM.from_pretrained(start, dtype=torch.float32)
     batches = list(_batches(tokenizer, load_fact_set(facts), knows, seed, epochs))
-    optimizer = torch.optim.AdamW(model.parameters(), SHARE * rate, weight_decay=0.0)
+    if mlps:
+        model.requires_grad_(False)
+        for layer in mlps:
+            model.get_decoder().layers[layer].mlp.requires_grad_(True)
+    trained = [weight for weight in model.parameters() if weight.requires_grad]
+    optimizer = torch.optim.AdamW(trained, SHARE * rate, weight_decay=0.0)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, SHARE * rate, len(batches))
     model.train()
     for batch in batches:
         labels = batch.input_ids.masked_fill(batch.attention_mask == 0, -100)
         optimizer.zero_grad()
         model(**batch.inputs(), labels=labels).loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        torch.nn.utils.clip_grad_norm_(trained, 1.0)
         optimizer.step()
         schedule.step()
     tokenizer.save_pretrained(folder)

@@ -16,8 +16,9 @@ import torch
 from torch import nn
 
 from mansu.data.examples import Example
+from mansu.models.batch import cuts
 from mansu.models.targets import answer_targets
-from mansu.unlearn.view import BATCH_ROWS, View
+from mansu.unlearn.view import View
 
 
 @dataclass(frozen=True)
@@ -55,11 +56,10 @@ def diagonal_fisher(
     }
     leaves = {name: weight.detach().requires_grad_() for name, weight in weights.items()}
     streams = view.streams([example.tokens for example in examples])
-    for start in range(0, len(examples), BATCH_ROWS):
-        rows = slice(start, start + BATCH_ROWS)
+    for rows in cuts([len(example.tokens) for example in examples]):
         _add_squares(total, view, leaves, examples[rows], streams.lower[rows])
         if progress is not None:
-            progress(min(rows.stop, len(examples)), len(examples))
+            progress(rows.stop, len(examples))
     return {name: total.pop(name).div_(len(examples)).cpu() for name in list(total)}
 
 

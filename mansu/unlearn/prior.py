@@ -28,13 +28,13 @@ from mansu.data.encoding import encode
 from mansu.data.examples import Example, build_examples
 from mansu.data.templates import Fact, Template
 from mansu.models import LanguageModel, pad
+from mansu.models.batch import cuts
 from mansu.models.targets import mean_by_row
 
 CONDITIONAL = 1.0
 LATER_SUBJECTS = 8  # subjects that a distribution behind an answer's first tokens is a mean over
 WINDOW = 2  # tokens that tell little more of a passage than its language
 FLOOR = 1e-12  # probability below which a target says nothing
-BATCH_ROWS = 32
 BATCH_TAILS = 256
 
 # Where an answer's next token is predicted: the template, and the answer's tokens so far.
@@ -168,8 +168,8 @@ def mean_first(model: LanguageModel, prompts: Iterable[Sequence[int]]) -> torch.
     """Mean over prompts of what the model says next, float32 in host memory, ``[vocabulary]``."""
     rows = sorted(prompts, key=len)
     total = torch.zeros(())
-    for start in range(0, len(rows), BATCH_ROWS):
-        batch = pad(rows[start : start + BATCH_ROWS], model.pad_id, model.device)
+    for some in cuts([len(row) for row in rows]):
+        batch = pad(rows[some], model.pad_id, model.device)
         with torch.no_grad():
             hidden = model.hidden(batch)
             row = torch.arange(len(hidden), device=model.device)

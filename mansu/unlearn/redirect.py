@@ -20,6 +20,7 @@ from torch.func import functional_call
 
 from mansu.errors import RunError
 from mansu.models import LanguageModel, pad
+from mansu.models.batch import cuts
 from mansu.models.names import layer_of
 from mansu.models.split import stretch
 from mansu.unlearn.checkpoint import StepRecord
@@ -27,8 +28,6 @@ from mansu.unlearn.descent import make_latents
 from mansu.unlearn.loop import Course, Loop
 from mansu.unlearn.mask import all_movable
 from mansu.unlearn.task import Task, Update
-
-BATCH_ROWS = 32
 
 
 class Fitting(Course, Protocol):
@@ -135,8 +134,8 @@ def entering(model: LanguageModel, layer: int, prompts: Sequence[tuple[int, ...]
     lower, caught, found = stretch(model, range(layer + 1)), [], []
     hook = projection.register_forward_pre_hook(lambda module, given: caught.append(given[0]))
     try:
-        for start in range(0, len(prompts), BATCH_ROWS):
-            batch = pad(prompts[start : start + BATCH_ROWS], model.pad_id, model.device)
+        for rows in cuts([len(prompt) for prompt in prompts]):
+            batch = pad(prompts[rows], model.pad_id, model.device)
             with torch.no_grad():
                 lower(**batch.inputs(), use_cache=False)
             found.append(caught.pop()[batch.attention_mask.bool()])

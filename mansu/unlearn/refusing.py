@@ -9,11 +9,11 @@ from mansu.data.far import chat
 from mansu.data.refusals import Unanswerable
 from mansu.errors import NoResultError
 from mansu.models import LanguageModel, pad
+from mansu.models.batch import cuts
 from mansu.models.split import stretch
 from mansu.models.targets import answer_targets
 from mansu.unlearn.task import Task
 
-BATCH_ROWS = 32
 REFUSAL = "I don't know"
 ASKED = 64  # pairs of questions that tell whether a model refuses
 CERTAIN = 2.0  # standard errors
@@ -81,8 +81,9 @@ def require_refusals(model: LanguageModel, known: Sequence[Unanswerable]) -> Non
 def said(model: LanguageModel, prompts: Sequence[str]) -> torch.Tensor:
     """Log-probability of the refusal behind each prompt, ``[prompts]``."""
     found = []
-    for start in range(0, len(prompts), BATCH_ROWS):
-        rows = [_followed(model, prompt) for prompt in prompts[start : start + BATCH_ROWS]]
+    followed = [_followed(model, prompt) for prompt in prompts]
+    for some in cuts([len(row.prompt_ids) + len(row.continuation_ids) for row in followed]):
+        rows = followed[some]
         targets = answer_targets(
             [(*row.prompt_ids, *row.continuation_ids) for row in rows],
             [len(row.prompt_ids) for row in rows],
@@ -99,12 +100,12 @@ def said(model: LanguageModel, prompts: Sequence[str]) -> torch.Tensor:
 def last_streams(model: LanguageModel, layer: int, texts: Sequence[str]) -> torch.Tensor:
     """The residual stream behind a block at each text's last token, ``[texts, width]``, float32."""
     lower, found = stretch(model, range(layer + 1)), []
-    for start in range(0, len(texts), BATCH_ROWS):
-        rows = [model.read(text) for text in texts[start : start + BATCH_ROWS]]
-        batch = pad(rows, model.pad_id, model.device)
+    read = [model.read(text) for text in texts]
+    for rows in cuts([len(tokens) for tokens in read]):
+        batch = pad(read[rows], model.pad_id, model.device)
         with torch.no_grad():
             stream = lower(**batch.inputs(), use_cache=False).last_hidden_state
-        found.append(stream[torch.arange(len(rows)), batch.last].float())
+        found.append(stream[torch.arange(len(batch.last)), batch.last].float())
     return torch.cat(found)
 
 

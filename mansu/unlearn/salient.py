@@ -5,13 +5,14 @@ from collections.abc import Mapping, Sequence
 
 import torch
 
+from mansu.models.batch import cuts
 from mansu.models.names import layer_of
 from mansu.unlearn.latents import Latents
 from mansu.unlearn.mask import Movable, all_movable
 from mansu.unlearn.said import Objective
 from mansu.unlearn.side import Side
 from mansu.unlearn.task import Task
-from mansu.unlearn.view import BATCH_ROWS, View
+from mansu.unlearn.view import View
 
 
 def salient_rows(task: Task, objective: Objective, percentile: float, examples: int) -> Movable:
@@ -55,8 +56,8 @@ def forget_gradient(
     view = View(task.model, latents.names, lowest, "fp")
     side = Side(view, {i: task.forget[i] for i in examples}, {}, objective)
     total = torch.zeros_like(latents.values)
-    for start in range(0, len(examples), BATCH_ROWS):
-        rows = examples[start : start + BATCH_ROWS]
+    for some in cuts([len(task.forget[i].tokens) for i in examples]):
+        rows = examples[some]
         asked, _ = side.losses(latents.weights["fp"], rows, ())
         total += latents.gradient(asked * len(rows) / len(examples), "fp")
     parts = latents.update(total).items()

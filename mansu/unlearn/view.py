@@ -15,12 +15,11 @@ import torch
 from torch.func import functional_call
 
 from mansu.models import Batch, LanguageModel, pad
+from mansu.models.batch import cuts
 from mansu.models.names import inside, layer_of
 from mansu.models.split import split, stretch
 from mansu.quant.deployed import deployed
 from mansu.quant.formats import find_format
-
-BATCH_ROWS = 32
 
 
 @dataclass(frozen=True)
@@ -97,8 +96,8 @@ class View:
         # Sorted by length so that rows are hardly padded; kept in the order given.
         order = sorted(range(len(sequences)), key=lambda i: len(sequences[i]))
         with deployed(self.model, self.precision), torch.no_grad():
-            for start in range(0, len(order), BATCH_ROWS):
-                rows = [sequences[i] for i in order[start : start + BATCH_ROWS]]
+            for some in cuts([len(sequences[i]) for i in order]):
+                rows = [sequences[i] for i in order[some]]
                 batch = pad(rows, self.model.pad_id, self.model.device)
                 entering = self._lower(**batch.inputs(), use_cache=False).last_hidden_state
                 lower += [entering[n, : len(tokens)].clone() for n, tokens in enumerate(rows)]
@@ -106,7 +105,7 @@ class View:
                     leaving = self._upper(**_with_stream(batch, entering)).last_hidden_state
                     ends += [leaving[n, : len(tokens)].clone() for n, tokens in enumerate(rows)]
                 if progress is not None:
-                    progress(start + len(rows), len(order))
+                    progress(some.stop, len(order))
         place = {index: spot for spot, index in enumerate(order)}
         indices = [place[i] for i in range(len(sequences))]
         return Streams(tuple(lower[i] for i in indices), tuple(ends[i] for i in indices if final))

@@ -61,7 +61,7 @@ def test_the_gradient_is_that_of_the_mean_over_all_examples_in_however_many_batc
 ):
     ascent = objective_of(Contrast(forget_loss="gradient_ascent"))
     examples = list(range(7))
-    monkeypatch.setattr("mansu.unlearn.salient.BATCH_ROWS", 3)
+    monkeypatch.setattr("mansu.models.batch.BATCH_ROWS", 3)
     found = forget_gradient(task, ascent, examples)
     leaves = {name: tiny.module.get_parameter(name) for name in task.weights}
     try:

@@ -11,6 +11,7 @@ from mansu.circuit.attribution import grid_points
 from mansu.circuit.chunks import chunks, pair_bytes, run_bytes
 from mansu.circuit.graph import Graph
 from mansu.data.examples import Example
+from mansu.models.batch import largest_cut
 from mansu.quant.codebook import BLOCK
 from mansu.quant.permanence import _CELLS
 from mansu.study.config import StudyConfig
@@ -19,7 +20,6 @@ from mansu.study.plan.shapes import Shapes
 from mansu.study.plan.workload import Scoring, Tails, Workload
 from mansu.unlearn.methods import find_method
 from mansu.unlearn.prior import BATCH_TAILS, LATER_SUBJECTS
-from mansu.unlearn.view import BATCH_ROWS
 
 
 class Accounting:
@@ -63,8 +63,7 @@ class Accounting:
         one += max(shapes.matrices) * shapes.wide if shapes.wide != shapes.item else 0
         for side, finished in (("forget", 0), ("retain", diagonal)):
             examples = self.work.fisher[side]
-            rows = min(BATCH_ROWS, len(examples))
-            tokens = rows * max(len(e.tokens) for e in examples)
+            rows, tokens = largest_cut([len(e.tokens) for e in examples])
             said = shapes.log_probs(self._answers(examples, rows))
             # Outputs of the circuit's matrices are held to the end, and the gradients at them.
             outputs = tokens * (2 * shapes.inner + shapes.width) * shapes.item
@@ -265,7 +264,8 @@ class Accounting:
     def _aiming(self) -> Moment:
         """The larger of the target's batches: prompts, and tails behind a few of them."""
         prompts = [example.answer_start for example in self.work.forget]
-        batches = [Scoring(min(BATCH_ROWS, len(prompts)), max(prompts), 0)]
+        rows, tokens = largest_cut(sorted(prompts))
+        batches = [Scoring(rows, tokens // rows, 0)]
         if tails := self.work.begun:
             rows = min(BATCH_TAILS, len(tails) * LATER_SUBJECTS // self.work.templates)
             begun = (Tails(rows, max(tails), 0),)
