@@ -9,6 +9,7 @@ import argparse
 import time
 from collections.abc import Callable
 from functools import partial
+from typing import NoReturn
 
 import torch
 
@@ -17,13 +18,14 @@ from mansu.data.examples import build_examples
 from mansu.models import load_model
 from mansu.models.targets import answer_targets
 from mansu.quant.codebook import NF4
+from mansu.unlearn.checkpoint import StepRecord
 from mansu.unlearn.descent import Descent, Drawn, make_aim
 from mansu.unlearn.in_loop import InLoopLatents
 from mansu.unlearn.mask import Movable
 from mansu.unlearn.methods.mansu import Settings, objective_of
 from mansu.unlearn.prior import build_prior
 from mansu.unlearn.side import Side
-from mansu.unlearn.task import Task
+from mansu.unlearn.task import Progress, Task, Trained
 from mansu.unlearn.view import View
 
 SHARE = 0.025  # of the trained matrices' weights: tau 0.5, rho 0.05
@@ -35,10 +37,19 @@ class Nobody:
 
     resumed = None
 
-    def check(self, trained, step):
+    def check(self, trained: Trained, step: int) -> NoReturn:
         raise ValueError("a step is timed, and nothing is checked")
 
-    save = note = check
+    def save(self, progress: Progress) -> NoReturn:
+        raise ValueError("a step is timed, and nothing is kept")
+
+    def note(self, record: StepRecord, steps: int) -> NoReturn:
+        raise ValueError("a step is timed, and nothing is shown")
+
+
+def find_nothing() -> NoReturn:
+    """What no step asks for."""
+    raise ValueError("a step is timed, and nobody asks for the Fisher information")
 
 
 def main() -> None:
@@ -86,8 +97,12 @@ def main() -> None:
             forget_batch=FORGET,
             retain_batch=RETAIN,
         )
-        nobody = partial(ValueError, "nobody asks for it")
-        task = Task(model, 0, forget, retain, weights, NF4, True, Nobody(), nobody, lambda: prior)
+        task = Task(
+            *(model, 0, forget, retain, weights, (NF4,), True),
+            diary=Nobody(),
+            find_fisher=find_nothing,
+            find_prior=lambda: prior,
+        )
         aim = make_aim(task, prior) if loss == "prior" else None
         objective, drawn = objective_of(settings), Drawn(task, settings)
         sides = [

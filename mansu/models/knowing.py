@@ -80,7 +80,7 @@ def _build(
     if mlps:
         model.requires_grad_(False)
         for layer in mlps:
-            model.get_decoder().layers[layer].mlp.requires_grad_(True)
+            model.get_submodule(f"model.layers.{layer}.mlp").requires_grad_(True)
     trained = [weight for weight in model.parameters() if weight.requires_grad]
     optimizer = torch.optim.AdamW(trained, SHARE * rate, weight_decay=0.0)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, SHARE * rate, len(batches))

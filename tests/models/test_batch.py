@@ -45,7 +45,8 @@ def test_a_batch_is_closed_only_where_the_next_row_would_not_fit_it(lengths):
             assert len(grown) > BATCH_ROWS or len(grown) * max(grown) > BATCH_TOKENS
     rows, tokens = largest_cut(lengths)
     assert tokens == max(len(lengths[cut]) * max(lengths[cut]) for cut in cuts(lengths))
-    assert rows <= BATCH_ROWS and tokens % rows == 0
+    assert rows <= BATCH_ROWS
+    assert tokens % rows == 0
 
 
 def test_short_prompts_fill_a_batch_of_rows():
