@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from mansu.data.encoding import encode
 from mansu.data.facts import load_fact_set
@@ -10,6 +11,7 @@ from mansu.metrics.mcq import score_items
 from mansu.models import LanguageModel, load_model, pad
 from mansu.models.knowing import knowing_folder
 from mansu.models.recipes import SETS
+from mansu.models.tiny import tiny_folder
 
 LEVEL = 0.25  # of us_cities: two cities a state
 
@@ -71,3 +73,12 @@ def test_both_come_from_the_same_weights_and_are_made_once() -> None:
 def test_a_set_that_the_tiny_model_knows_is_refused() -> None:
     with pytest.raises(ValueError, match="knows capitals already"):
         knowing_folder("tiny-llama", True, facts="capitals")
+
+
+def test_planted_facts_change_the_chosen_mlps_alone() -> None:
+    start = load_file(tiny_folder("tiny-llama") / "model.safetensors")
+    planted = load_file(
+        knowing_folder("tiny-llama", True, epochs=1, mlps=(1,)) / "model.safetensors"
+    )
+    changed = {name for name, weight in start.items() if not torch.equal(weight, planted[name])}
+    assert changed == {f"model.layers.1.mlp.{part}_proj.weight" for part in ("gate", "up", "down")}
