@@ -27,7 +27,7 @@ dtype is an argument: the original is rounded to it first, and codes are those o
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
@@ -186,15 +186,28 @@ def in_loop(
     for start, base, before, after in pieces:
         absmax = per_weight(block_absmax(base), base.numel())
         held = [(book, book.codes(base)) for book in codebooks]
-        moved, values = snap(after, base, absmax, *held)
-        value = torch.where(moved, values.to(base.dtype), base)
+        snapped = snap(after, base, absmax, *held)
+        value = torch.where(snapped.moved, snapped.values.to(base.dtype), base)
         movable = _movable(base.float(), absmax, codebooks, base.dtype)
         fixed = ~movable | (after == before)
         pinned += int((fixed & (after != before)).sum())
-        alone, _ = snap(after, base, absmax, held[0])
-        excluded += int((alone & ~moved & ~fixed).sum())
+        excluded += int((snapped.wanted & ~snapped.moved & ~fixed).sum())
         result[start : start + base.numel()] = torch.where(fixed, base, value)
     return Floored(result.view(original.shape), excluded, pinned)
+
+
+class Snapped(NamedTuple):
+    """What becomes of latents, ``[m]`` each.
+
+    Attributes:
+        wanted: Which would move by the first codebook alone.
+        moved: Which move.
+        values: What those take, float32.
+    """
+
+    wanted: Tensor
+    moved: Tensor
+    values: Tensor
 
 
 def snap(
@@ -203,8 +216,8 @@ def snap(
     absmax: Tensor,
     first: tuple[Codebook, Tensor],
     *others: tuple[Codebook, Tensor],
-) -> tuple[Tensor, Tensor]:
-    """Which movable weights move, and the values they would take, float32, ``[m]`` each.
+) -> Snapped:
+    """Which movable weights move, and the values they would take.
 
     The one rule of `in_loop`, for training and for the floor: a weight whose code changed takes its
     new level, every other weight keeps its value. Latents beyond their block's scale count as
@@ -221,13 +234,13 @@ def snap(
     codebook, codes = first
     new = codebook.codes_of(latent, absmax)
     # An untouched weight on a boundary stays, even if the library rounded it the other way.
-    moved, value = (new != codes) & (latent != original), codebook.level(new, absmax)
-    up = new > codes
+    wanted = (new != codes) & (latent != original)
+    moved, value, up = wanted, codebook.level(new, absmax), new > codes
     for book, held in others:
         landing = _landing(MARGIN, book, held, up) * absmax
         value = torch.where(up, landing.maximum(value), landing.minimum(value))
         moved = moved & ~_outward(book, held, up, ~up)
-    return moved, value
+    return Snapped(wanted, moved, value)
 
 
 def smallest_margin(dtype: torch.dtype, codebook: Codebook) -> float:

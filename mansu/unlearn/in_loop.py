@@ -59,7 +59,7 @@ class InLoopLatents(Latents):
     def write(self) -> None:
         """Snaps the latents that changed bins and puts them into every precision."""
         held = [(book, self.code[book.name]) for book in self.codebooks]
-        moved, values = snap(self.values, self.original, self.absmax, *held)
+        _, moved, values = snap(self.values, self.original, self.absmax, *held)
         self._scatter("fp", torch.where(moved, values, self.original))
         stored = values.to(self._dtype).float()
         for book in self.codebooks:
