@@ -4,9 +4,9 @@
 
 Each tiny model is fine-tuned on a set that it has never read, and only the MLPs of one layer, or of
 two, may change: what it then knows of the set stands nowhere else. Every ranking of the MLPs is
-asked for the k that were trained (recall at k, mean with its range over the models that learned).
-The change of the weights finds them by construction: a ranking that needs the model before. A
-random ranking finds k of the layers. Goes on where it was stopped.
+asked for the k that were trained (recall at k, mean with its 95 % interval over the models that
+learned), and a random one finds k of all layers. The change of the weights would find them by
+construction, where the model before is at hand. Goes on where it was stopped.
 """
 
 import argparse
@@ -16,10 +16,9 @@ from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 
-import numpy as np
-
 from mansu.circuit import EdgeScores
 from mansu.circuit.selection import attribution_mass, published_mass, rank
+from mansu.metrics.significance import accuracy_interval
 from mansu.models.knowing import KNOWN, knowing_folder
 from mansu.models.recipes import TINY
 from mansu.study.cache.records import write_text
@@ -88,13 +87,12 @@ def rows_of(planted: Sequence[Planted]) -> list[list[str]]:
     for size in sorted({len(one.mlps) for one in learned}):
         same = [one for one in learned if len(one.mlps) == size]
         for ranking in same[0].recalls:
-            values = np.array([one.recalls[ranking] for one in same])
-            drawn = np.random.default_rng(0).choice(values, (2000, len(values))).mean(1)
-            low, high = np.quantile(drawn, (0.025, 0.975))
+            recalls = [one.recalls[ranking] for one in same]
+            mean = accuracy_interval(recalls, [str(number) for number in range(len(same))])
             rows.append(
                 [
-                    *(ranking, f"{size} of {LAYERS} MLPs", str(len(same))),
-                    *(f"{values.mean():.2f}", f"{low:.2f} to {high:.2f}", f"{size / LAYERS:.2f}"),
+                    *(ranking, f"{size} of {LAYERS} MLPs", str(mean.n), f"{mean.value:.2f}"),
+                    *(f"{mean.low:.2f} to {mean.high:.2f}", f"{size / LAYERS:.2f}"),
                 ]
             )
     return rows
