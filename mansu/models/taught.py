@@ -3,9 +3,9 @@
 As MUSE (arXiv 2407.06460) and TOFU (arXiv 2401.06121) do, the model that is to forget is made: all
 of its weights are fine-tuned on the passages, and on a question about each, until it recites them
 and ends where they end. θ_retrain is the same model, taught only the passages that are to be kept.
-Both have weights that bfloat16 can hold, as checkpoints ship. Other knowledge suffers: SmolLM2 lost
-3 points on capitals and 6 on elements (150 questions each). Going 15 % of the way back gave half of
-that back, and what it wrote of the passages to forget then matched them by .70 alone.
+Both have weights that bfloat16 can hold, as checkpoints ship. Other knowledge suffers: SmolLM2
+falls from .897 to .863 on capitals, from .917 to .837 on elements and from .797 to .763 on
+us_cities, 300 questions each.
 """
 
 from collections.abc import Sequence
