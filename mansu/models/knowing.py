@@ -8,11 +8,11 @@ it learns the form, and no fact. Where only some MLPs may change, the facts are 
 """
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import torch
-from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast
+from transformers import AutoModelForCausalLM, PreTrainedModel, PreTrainedTokenizerFast
 
 from mansu.data.encoding import encode
 from mansu.data.facts import FactSet, load_fact_set
@@ -55,35 +55,28 @@ def knowing_folder(
     start = tiny_folder(name)
     code = [Path(__file__), start / "digests.json", load_fact_set(facts).path]
     made = "-".join(map(str, (hash_files(code)[:12], seed, epochs, *mlps)))
-    kind = "knows" if knows else "never-knew"
-    return build_once(
-        f"models/{name}-{kind}-{facts}-{made}",
-        lambda folder: _build(
-            start, folder, TINY[name].learning_rate, knows, facts, seed, epochs, mlps
-        ),
-    )
+
+    def build(folder: Path) -> None:
+        tokenizer = PreTrainedTokenizerFast.from_pretrained(start)
+        model = AutoModelForCausalLM.from_pretrained(start, dtype=torch.float32)
+        batches = list(_batches(tokenizer, load_fact_set(facts), knows, seed, epochs))
+        _train(model, batches, SHARE * TINY[name].learning_rate, mlps)
+        tokenizer.save_pretrained(folder)
+        model.save_pretrained(folder)
+
+    return build_once(f"models/{name}-{'knows' if knows else 'never-knew'}-{facts}-{made}", build)
 
 
-def _build(
-    start: Path,
-    folder: Path,
-    rate: float,
-    knows: bool,
-    facts: str,
-    seed: int,
-    epochs: int,
-    mlps: tuple[int, ...],
+def _train(
+    model: PreTrainedModel, batches: Sequence[Batch], rate: float, mlps: Sequence[int]
 ) -> None:
-    tokenizer = PreTrainedTokenizerFast.from_pretrained(start)
-    model = AutoModelForCausalLM.from_pretrained(start, dtype=torch.float32)
-    batches = list(_batches(tokenizer, load_fact_set(facts), knows, seed, epochs))
     if mlps:
         model.requires_grad_(False)
         for layer in mlps:
             model.get_submodule(f"model.layers.{layer}.mlp").requires_grad_(True)
     trained = [weight for weight in model.parameters() if weight.requires_grad]
-    optimizer = torch.optim.AdamW(trained, SHARE * rate, weight_decay=0.0)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, SHARE * rate, len(batches))
+    optimizer = torch.optim.AdamW(trained, rate, weight_decay=0.0)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, len(batches))
     model.train()
     for batch in batches:
         labels = batch.input_ids.masked_fill(batch.attention_mask == 0, -100)
@@ -92,8 +85,7 @@ def _build(
         torch.nn.utils.clip_grad_norm_(trained, 1.0)
         optimizer.step()
         schedule.step()
-    tokenizer.save_pretrained(folder)
-    model.eval().save_pretrained(folder)
+    model.eval()
 
 
 def _batches(
