@@ -51,7 +51,7 @@ def make_task() -> Callable[..., Task]:
             "forget": build_examples(model.tokenizer, elements.facts[:6], elements.seen[:2]),
             "retain": build_examples(model.tokenizer, capitals.train[:6], capitals.seen[:2]),
             "weights": {name: model.module.get_parameter(name).data for name in names},
-            "codebook": NF4,
+            "codebooks": (NF4,),
             "through": False,
             "diary": Noted(),
             "find_fisher": lambda: pytest.fail("nobody asks for it"),
