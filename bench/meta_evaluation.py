@@ -7,7 +7,11 @@ none of them has read: half of them on its answers, half on answers drawn anew e
 that knows is the original; each of the others is audited against it as if some tool had made it. A
 metric that claims to see knowledge must separate the two kinds (AUC over the models) and must not
 move when a model is deployed in NF4 (drift, as a share of the distance between the kinds' medians).
-``position`` looks at each model by itself. Goes on where it was stopped.
+``position`` looks at each model by itself.
+
+``reached``: what every model that never knew reaches at its 95 % interval's near end, in both
+precisions; rule 4's thresholds are CAD's and depth's, rounded down. ``at most``: the same of every
+model that knows. Goes on where it was stopped.
 """
 
 import argparse
@@ -28,7 +32,7 @@ from mansu.study.config import make_config
 from mansu.study.folders import Folders
 from mansu.study.pipeline import run_study
 from mansu.study.run import Run
-from mansu.study.scorecard import Kind, Rows
+from mansu.study.scorecard import Kind, Row, Rows
 from mansu.study.state import State
 
 SETS = {"forget": KNOWN, "retain": "capitals", "utility": "cities"}
@@ -65,6 +69,9 @@ METRICS = {
 }
 
 
+Ends = tuple[float, float, float]  # a value, and the ends of its interval
+
+
 @dataclass(frozen=True)
 class Judged:
     """An audited model.
@@ -72,12 +79,13 @@ class Judged:
     Attributes:
         family: The tiny model that it was made from.
         knows: Whether it read the answers.
-        values: By metric, in full precision and in NF4; None where a metric is not defined.
+        values: By metric, in full precision and in NF4, with the ends of its 95 % interval; None
+            where a metric is not defined.
     """
 
     family: str
     knows: bool
-    values: dict[str, tuple[float | None, float | None]]
+    values: dict[str, tuple[Ends | None, Ends | None]]
 
 
 def judge(
@@ -96,13 +104,19 @@ def judge(
     return Judged(family, knows, {name: _both(rows, metric) for name, metric in METRICS.items()})
 
 
-def _both(rows: Rows, metric: Metric) -> tuple[float | None, float | None]:
+def _both(rows: Rows, metric: Metric) -> tuple[Ends | None, Ends | None]:
     found = (
         rows.find("forget", metric.view, metric.name, State("unlearned", form), metric.kind)
         for form in ("fp", "nf4")
     )
-    fp, nf4 = (None if row is None else row.value for row in found)
+    fp, nf4 = (None if row is None else _ends(row) for row in found)
     return fp, nf4
+
+
+def _ends(row: Row) -> Ends | None:
+    if row.value is None:
+        return None
+    return row.value, row.value if row.low is None else row.low, row.high or row.value
 
 
 def area(lower: Sequence[float], higher: Sequence[float]) -> float:
@@ -112,11 +126,12 @@ def area(lower: Sequence[float], higher: Sequence[float]) -> float:
 
 def rows_of(judged: Sequence[Judged]) -> list[list[str]]:
     """The table, a heading first."""
-    rows = [["metric", "n", "AUC", "least, by family", "knows", "never knew", "NF4 drift"]]
+    heads = ["metric", "n", "AUC", "least, by family", "knows", "never knew", "NF4 drift"]
+    rows = [[*heads, "at most", "reached"]]
     for name, metric in METRICS.items():
         kinds = {knows: _values(judged, name, knows) for knows in (True, False)}
         if not (kinds[True] and kinds[False]):
-            rows.append([name, "0", *["–"] * 5])
+            rows.append([name, "0", *["–"] * 7])
             continue
         by_family = [
             _auc([one for one in judged if one.family == family], name, metric) for family in TINY
@@ -125,7 +140,7 @@ def rows_of(judged: Sequence[Judged]) -> list[list[str]]:
         middles = {knows: median(values) for knows, values in kinds.items()}
         apart = abs(middles[False] - middles[True])
         drifts = [
-            abs(nf4 - fp)
+            abs(nf4[0] - fp[0])
             for fp, nf4 in (one.values[name] for one in judged)
             if fp is not None and nf4 is not None
         ]
@@ -135,6 +150,7 @@ def rows_of(judged: Sequence[Judged]) -> list[list[str]]:
             [
                 *(name, str(len(kinds[True]) + len(kinds[False])), _number(auc), _number(least)),
                 *(f"{middles[True]:.3f}", f"{middles[False]:.3f}", drift),
+                *(f"{_outermost(judged, name, metric, knows):.3f}" for knows in (True, False)),
             ]
         )
     return rows
@@ -142,7 +158,14 @@ def rows_of(judged: Sequence[Judged]) -> list[list[str]]:
 
 def _values(judged: Sequence[Judged], name: str, knows: bool) -> list[float]:
     found = (one.values[name][0] for one in judged if one.knows == knows)
-    return [value for value in found if value is not None]
+    return [ends[0] for ends in found if ends is not None]
+
+
+def _outermost(judged: Sequence[Judged], name: str, metric: Metric, knows: bool) -> float:
+    """The end of the kind's intervals that is nearest to the other kind, in either precision."""
+    found = [ends for one in judged if one.knows == knows for ends in one.values[name] if ends]
+    upper = knows == metric.rises
+    return max(ends[2] for ends in found) if upper else min(ends[1] for ends in found)
 
 
 def _auc(judged: Sequence[Judged], name: str, metric: Metric) -> float | None:
@@ -175,7 +198,7 @@ def main() -> None:
                     )
                     print(f"{family} {'knows' if knows else 'never knew'} {seed}", flush=True)
     write_text(options.out / "judged.json", json.dumps([*map(vars, judged)], indent=1))
-    print("\n".join(columns(rows_of(judged), "lrrrrrr")))
+    print("\n".join(columns(rows_of(judged), "lrrrrrrrr")))
 
 
 if __name__ == "__main__":

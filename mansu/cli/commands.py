@@ -169,7 +169,7 @@ def _plan(options: argparse.Namespace) -> int:
 
 
 def _plan_study(options: argparse.Namespace) -> int:
-    """Plans for the runs of a study whose methods train a circuit."""
+    """Plans for the runs of a study."""
     given = {name for name, value in vars(options).items() if value is not None}
     if beside := sorted(given - {"command", "study"}):
         named = ", ".join(beside)
@@ -177,15 +177,9 @@ def _plan_study(options: argparse.Namespace) -> int:
     from mansu.study.plan import make_plan, study_table
     from mansu.sweep.grid import expand as runs_of
     from mansu.sweep.grid import read_study
-    from mansu.unlearn.methods import find_method
 
     configs = runs_of(read_study(options.study))
-    able = [config for config in configs if find_method(config.method).share is not None]
-    if not able:
-        raise InputError(
-            f"Study {options.study} has no run of mansu, and memory is planned for that alone."
-        )
-    print(study_table([make_plan(config) for config in able], len(configs) - len(able)))
+    print(study_table([make_plan(config) for config in configs]))
     return 0
 
 

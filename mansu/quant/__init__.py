@@ -1,5 +1,6 @@
 """NF4 bins, the deployed model, and the account of what quantization keeps."""
 
+from mansu.quant.deployed import binned as binned
 from mansu.quant.deployed import deployed as deployed
 from mansu.quant.deployed import linear_weights as linear_weights
 from mansu.quant.deployed import load_real_4bit as load_real_4bit

@@ -1,5 +1,6 @@
 """The deployed model: a model in the format in which it is released."""
 
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from torch import Tensor
 from transformers import AutoModelForCausalLM, BitsAndBytesConfig, PreTrainedModel
 
 from mansu.models.language_model import LanguageModel
+from mansu.models.names import find_layer
 from mansu.quant.codebook import Codebook
 from mansu.quant.formats import find_format
 
@@ -16,6 +18,15 @@ def linear_weights(model: LanguageModel) -> dict[str, Tensor]:
     """The weights that deployment quantizes, by name; shares the model's storage."""
     names = model.family.linear_weight_names(model.module)
     return {name: model.module.get_parameter(name).data for name in names}
+
+
+def binned(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Those of some weights that lie in bins: a deployment quantizes the blocks' matrices."""
+    return {
+        name: weight
+        for name, weight in weights.items()
+        if weight.ndim == 2 and find_layer(name) is not None
+    }
 
 
 def deployed(

@@ -18,7 +18,7 @@ from mansu.study.cache.records import read_result
 from mansu.study.state import State
 
 SCHEMA = 3
-RULES_VERSION = 2  # of the rules of the verdict (mansu.study.rules)
+RULES_VERSION = 3  # of the rules of the verdict (mansu.study.rules)
 # value: of the state itself. change: against the original in the same format. gap: against the same
 # origin in full precision.
 Kind = Literal["value", "change", "gap"]

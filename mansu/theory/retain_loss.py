@@ -54,6 +54,14 @@ class RetainLoss:
             found = torch.autograd.grad(loss, list(leaves.values()))
             yield dict(zip(leaves, found, strict=True))
 
+    def gradient(self) -> Vector:
+        """Their mean g, by name."""
+        total: Vector = {}
+        for one in self.gradients():
+            for name, part in one.items():
+                total[name] = total[name].add_(part) if name in total else part
+        return {name: part.div_(len(self.examples)) for name, part in total.items()}
+
     def hessian_vector(
         self, direction: Mapping[str, Tensor], onto: Mapping[str, Tensor] | None = None
     ) -> Vector:

@@ -22,14 +22,12 @@ class Survey:
     """What the gradients tell.
 
     Attributes:
-        gradient: Their mean g over all weights of the loss, by name.
         fisher: Mean diagonal Fisher over each set, by the set's name.
         slopes: g·Δ of each update, by the update's name.
         forms: The Fisher forms of each update.
         block: The Fisher block of the sampled weights.
     """
 
-    gradient: Vector
     fisher: dict[str, float]
     slopes: dict[str, float]
     forms: dict[str, FisherForms]
@@ -54,7 +52,6 @@ def survey(
         generator: For the block's shuffle.
         progress: Called with (examples done, examples in all).
     """
-    total: Vector = {}
     squares = dict.fromkeys(sets, 0.0)
     along = {name: torch.zeros(len(loss.examples), dtype=torch.float64) for name in updates}
     diagonal = dict.fromkeys(updates, 0.0)
@@ -67,14 +64,12 @@ def survey(
             pushes = {weight: gradient[weight] * part for weight, part in delta.items()}
             diagonal[name] += norm(pushes) ** 2
         entries.append(torch.cat([part.cpu() for part in pick(gradient, sample).values()]))
-        for name, tensor in gradient.items():
-            total[name] = total[name].add_(tensor) if name in total else tensor
         if progress is not None:
             progress(done + 1, len(loss.examples))
     count = len(loss.examples)
+    weights = {name: loss.model.module.get_parameter(name) for name in loss.names}
     return Survey(
-        {name: tensor.div_(count) for name, tensor in total.items()},
-        {name: squares[name] / count / size(index, total) for name, index in sets.items()},
+        {name: squares[name] / count / size(index, weights) for name, index in sets.items()},
         {name: float(values.mean()) for name, values in along.items()},
         {
             name: FisherForms(float(values.square().mean()), diagonal[name] / count)

@@ -23,10 +23,10 @@ from mansu.lab.dashboards.runs import change
 from mansu.lab.dashboards.state import StateRow, require_same
 from mansu.lab.dashboards.updates import Refloored, Updates
 from mansu.lab.show import is_live, show
+from mansu.quant import binned
 from mansu.study.config import FIELDS, StudyConfig, describe, floors
 from mansu.study.run import Run
 from mansu.study.stages.fisher import trainable_weights
-from mansu.study.stages.floor import binned
 from mansu.study.stages.floor import floor as floor_stage
 from mansu.study.stages.train import train
 

@@ -9,10 +9,10 @@ from mansu.lab import charts
 from mansu.lab.dashboards.controls import Words, beside, column, dashboard, slider
 from mansu.lab.dashboards.pane import Pane
 from mansu.lab.show import is_live, show
+from mansu.quant import binned
 from mansu.quant.codebook import BLOCK, Codebook
 from mansu.study.run import Run
 from mansu.study.stages.fisher import trainable_weights
-from mansu.study.stages.floor import binned
 
 _STEP = 100  # slider steps a block scale
 _SHOWN = 5, (20, 80)  # batch: weight 5, pushed by 0.2 and by 0.8 of its bin

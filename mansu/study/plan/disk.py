@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from mansu.circuit.graph import Graph
 from mansu.study.plan.plan import Plan
-from mansu.study.plan.stages import Accounting
+from mansu.study.plan.training import Training
 
 _INDEX, _VALUE = 4, 4  # bytes of a weight's place, and of its trained value
 
@@ -33,14 +33,16 @@ def disk_of(plan: Plan) -> Disk:
         plan: Its plan.
     """
     config, shapes = plan.config, plan.shapes
-    accounting = Accounting(config, shapes, plan.workload)
+    training = Training(config, shapes, plan.workload)
     graph, pairs = Graph.of(shapes.model), len(plan.workload.pairs)
     # Source differences and the edges into MLPs, in all and where the answer is said, by pair.
     numbers = pairs * graph.sources * (shapes.width + 2 * graph.layers)
     attributed = (numbers + graph.sources * graph.readers) * shapes.wide
     attributed *= 1 + len(config.formats)
-    shared = attributed * (2 if config.retrained else 1) + 2 * shapes.circuit * shapes.wide
-    if accounting.aimed:
-        shared += accounting.prior()
-    own = attributed + accounting.movable * (2 * _INDEX + _VALUE + shapes.item)
+    shared = attributed * (2 if config.retrained else 1)
+    if training.masked:
+        shared += 2 * shapes.count * shapes.wide
+    if training.aimed:
+        shared += training.prior()
+    own = attributed + training.movable * (2 * _INDEX + _VALUE + shapes.item)
     return Disk(shapes.weights, shared, own)

@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["weights", "circuit", "optimizer", "gradients", "activations", "attribution", "host"]
+Kind = Literal["weights", "trained", "optimizer", "gradients", "activations", "attribution", "host"]
 Terms = dict[Kind, int]
-STAGES = ("base", "localize", "fisher", "train", "floor", "quantize", "analyse")
+FISHER = "fisher"  # where the method asks for it
+STAGES = ("base", "localize", FISHER, "train", "floor", "quantize", "analyse")
 ATTACK = "relearn"  # after them, where it is asked for
 RETRAINED = "retrained"  # where there is such a model
 

@@ -6,13 +6,18 @@ from functools import cache
 
 import torch
 
-from mansu.errors import InputError
 from mansu.study.check import check
 from mansu.study.config import StudyConfig
-from mansu.study.plan.moments import ATTACK, RETRAINED, STAGES, Moment
+from mansu.study.plan.moments import ATTACK, FISHER, RETRAINED, STAGES, Moment
 from mansu.study.plan.shapes import Shapes, meta_model
 from mansu.study.plan.stages import Accounting
-from mansu.study.plan.workload import Workload, has_tokenizer, read_workload, tunes
+from mansu.study.plan.workload import (
+    Workload,
+    has_tokenizer,
+    read_workload,
+    reads_fisher,
+    tunes,
+)
 from mansu.unlearn.methods import find_method
 
 
@@ -22,9 +27,9 @@ class Plan:
 
     Attributes:
         config: The configuration.
-        shapes: The model's sizes, and the circuit's layers.
+        shapes: The model's sizes, and what is trained.
         workload: The batches.
-        located: Whether the circuit's layers were given; otherwise they are the worst case.
+        located: Whether it is known what is trained; otherwise the circuit is the worst case.
         moments: Every stage's moments, in order.
     """
 
@@ -48,7 +53,8 @@ class Plan:
 def stages_of(config: StudyConfig) -> tuple[str, ...]:
     """The stages that are planned for."""
     asked = {ATTACK: tunes(config), RETRAINED: bool(config.retrained)}
-    return (*STAGES, *(stage for stage, is_asked in asked.items() if is_asked))
+    read = STAGES if reads_fisher(config) else tuple(s for s in STAGES if s != FISHER)
+    return (*read, *(stage for stage, is_asked in asked.items() if is_asked))
 
 
 def make_plan(config: StudyConfig, layers: Sequence[int] | None = None) -> Plan:
@@ -61,19 +67,17 @@ def make_plan(config: StudyConfig, layers: Sequence[int] | None = None) -> Plan:
             gradients are there while most activations still are.
 
     Raises:
-        InputError: A method that is not planned for, or as from :func:`mansu.study.check.check`.
+        InputError: As from :func:`mansu.study.check.check`.
     """
-    if find_method(config.method).share is None:
-        raise InputError(
-            f"method: memory is planned for methods that train a circuit, not for {config.method}; "
-            "leave method out."
-        )
     load = cache(lambda: meta_model(config))
     sets = check(config, lambda: load().tokenizer if has_tokenizer(load()) else None)
     model = load()
+    scope = find_method(config.method).scope(config.settings)
     worst = (0, *range(model.layers - config.top_k + 1, model.layers))
-    shapes = Shapes(model, tuple(sorted(worst if layers is None else layers)))
+    names = scope.names(model, tuple(sorted(worst if layers is None else layers)))
+    shapes = Shapes(model, tuple(names))
     workload = read_workload(config, model, sets)
     accounting = Accounting(config, shapes, workload)
     moments = tuple(m for stage in stages_of(config) for m in getattr(accounting, stage)())
-    return Plan(config, shapes, workload, layers is not None, moments)
+    located = layers is not None or not scope.on_circuit
+    return Plan(config, shapes, workload, located, moments)

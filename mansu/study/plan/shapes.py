@@ -4,6 +4,8 @@ Weights are counted on a model without memory (torch's meta device), so every fa
 its own. Activations are counted from the operations of a decoder block; each term says which.
 """
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -11,14 +13,18 @@ from typing import Any
 import torch
 from transformers import AutoModelForCausalLM, PretrainedConfig
 
+from mansu.data.examples import Example
 from mansu.metrics.membership import CHUNK
 from mansu.models import LanguageModel
 from mansu.models.families import family_of
 from mansu.models.folder import read_config
 from mansu.models.loading import find_model
-from mansu.models.names import layer_of
+from mansu.models.names import find_layer, layer_of, projection_of
 from mansu.study.config import StudyConfig
 from mansu.study.plan.workload import Scoring, Tails, find_tokenizer
+
+# Matrices of a block that read the same.
+_ENTRANCE = {"k_proj": "q_proj", "v_proj": "q_proj", "up_proj": "gate_proj"}
 
 
 def meta_model(config: StudyConfig) -> LanguageModel:
@@ -42,11 +48,11 @@ class Shapes:
 
     Attributes:
         model: The model without weights.
-        layers: The circuit's layers, ascending.
+        trained: Names of the weights that the method trains.
     """
 
     model: LanguageModel
-    layers: tuple[int, ...]
+    trained: tuple[str, ...]
 
     @property
     def _config(self) -> PretrainedConfig:
@@ -94,26 +100,49 @@ class Shapes:
         return {name: self.model.module.get_parameter(name).nbytes for name in names}
 
     @cached_property
+    def layers(self) -> tuple[int, ...]:
+        """Layers that hold trained weights, ascending."""
+        found = {find_layer(name) for name in self.trained}
+        return tuple(sorted(layer for layer in found if layer is not None))
+
+    @cached_property
+    def inside(self) -> dict[int, set[str]]:
+        """Which matrices of each of those layers are trained, as ``gate_proj``."""
+        kinds = {layer: set[str]() for layer in self.layers}
+        for name in self.trained:
+            layer, kind = find_layer(name), projection_of(name)
+            if layer is not None and kind is not None:
+                kinds[layer].add(kind)
+        return kinds
+
+    @cached_property
+    def sizes(self) -> dict[str, tuple[int, ...]]:
+        """Sizes of the trained weights by name, as of a tensor."""
+        get = self.model.module.get_parameter
+        return {name: tuple(get(name).shape) for name in self.trained}
+
+    @cached_property
     def matrices(self) -> list[int]:
-        """Numbers of weights of the circuit's matrices, highest layer first."""
-        family, module = self.model.family, self.model.module
-        return [
-            module.get_parameter(name).numel()
-            for layer in reversed(self.layers)
-            for name in family.mlp_weight_names(module, layer)
-        ]
+        """Numbers of weights of the trained matrices."""
+        return [math.prod(size) for size in self.sizes.values()]
 
     @property
-    def circuit(self) -> int:
-        """Number of the circuit's weights."""
+    def count(self) -> int:
+        """Number of the trained matrices' weights."""
         return sum(self.matrices)
+
+    def numbers_in(self, layer: int) -> int:
+        """Of those, what is in one layer."""
+        return sum(math.prod(s) for name, s in self.sizes.items() if find_layer(name) == layer)
 
     @property
     def above(self) -> int:
-        """Bytes of the quantized weights from the circuit's lowest layer up, without its own."""
+        """Bytes of the quantized weights from the lowest trained layer up, that are not trained."""
         low = self.layers[0]
-        upper = [n for name, n in self.linear.items() if layer_of(name) >= low]
-        return sum(upper) - self.circuit * self.item
+        upper = [
+            n for name, n in self.linear.items() if layer_of(name) >= low and name not in self.sizes
+        ]
+        return sum(upper)
 
     @property
     def quantizing(self) -> int:
@@ -134,22 +163,52 @@ class Shapes:
         return tokens * (4 * self.width + 2 * head + 3 * self.inner) * self.item
 
     def saved(self, layer: int, tokens: int) -> int:
-        """What autograd keeps of one block for training the circuit."""
+        """What autograd keeps of one block for training; nothing that comes before needs one."""
+        trained = self.inside.get(layer, set())
+        lowest = layer == self.layers[0]
+        inputs, into_mlp = trained - {"down_proj"}, trained & {"gate_proj", "up_proj"}
         # The MLP: gate, its activation and up; for gradients of its matrices also their inputs.
-        kept = 3 * self.inner * self.item
-        if layer in self.layers:
-            kept += (self.width + self.inner) * self.item
-        if layer == self.layers[0]:
-            kept += self._norms(layer, behind_mlp_only=True)
-            return tokens * kept  # what comes before the lowest MLP needs no gradient
+        kept = 3 * self.inner if not lowest or inputs else 0
+        kept += self.width if into_mlp else 0
+        kept += self.inner if "down_proj" in trained else 0
+        if lowest and not inputs - into_mlp:
+            return tokens * (kept * self.item + self._norms(layer, behind_mlp_only=True))
         # Attention: rotated q, its output, and k and v repeated for every query head.
-        kept += 4 * self.query * self.item
-        return tokens * (kept + self._norms(layer))
+        kept += 4 * self.query
+        kept += self.width if trained & {"q_proj", "k_proj", "v_proj"} else 0
+        kept += self.query if "o_proj" in trained else 0
+        return tokens * (kept * self.item + self._norms(layer))
 
-    def saved_in_all(self, tokens: int) -> int:
-        """What autograd keeps of the blocks from the circuit's lowest up."""
-        blocks = range(self.layers[0], self.model.layers)
-        return sum(self.saved(layer, tokens) for layer in blocks)
+    def recorded(self, layer: int, tokens: int) -> tuple[int, int]:
+        """What enters the trained matrices of a block, once where several share it, and leaves."""
+        entering, leaving = dict[str, int](), 0
+        for kind in self.inside[layer]:
+            into, out = self._sides[kind]
+            entering[_ENTRANCE.get(kind, kind)] = into
+            leaving += out
+        return tokens * sum(entering.values()) * self.item, tokens * leaving * self.item
+
+    @property
+    def _sides(self) -> dict[str, tuple[int, int]]:
+        """Widths of what enters and leaves each of a block's matrices."""
+        width, inner, query, shared = self.width, self.inner, self.query, self.shared
+        return {
+            "q_proj": (width, query),
+            "k_proj": (width, shared),
+            "v_proj": (width, shared),
+            "o_proj": (query, width),
+            "gate_proj": (width, inner),
+            "up_proj": (width, inner),
+            "down_proj": (inner, width),
+        }
+
+    def streams(self, examples: Sequence[Example]) -> int:
+        """The residual stream at some place, at all tokens of the examples."""
+        return sum(len(e.tokens) for e in examples) * self.width * self.item
+
+    def saved_in_all(self, tokens: int, last: int) -> int:
+        """What autograd keeps of the blocks from the lowest trained one to a last one."""
+        return sum(self.saved(layer, tokens) for layer in range(self.layers[0], last + 1))
 
     def _norms(self, layer: int, behind_mlp_only: bool = False) -> int:
         """Inputs of a block's norms, a token; norms work in float32 or above."""

@@ -2,6 +2,7 @@
 
 import textwrap
 from collections.abc import Sequence
+from typing import Any
 
 from mansu.paths import short_name
 from mansu.study.cells import columns
@@ -12,7 +13,7 @@ from mansu.study.plan.workload import PIECE
 
 _GB = 10**9
 _KINDS: tuple[Kind, ...] = (
-    *("weights", "circuit", "optimizer", "gradients", "activations", "attribution"),
+    *("weights", "trained", "optimizer", "gradients", "activations", "attribution"),
 )
 
 
@@ -24,9 +25,11 @@ def plan_table(plan: Plan, width: int = 100) -> str:
         width: Columns of the terminal; prose is wrapped to it.
     """
     config, model = plan.config, plan.shapes.model
+    shapes = plan.shapes
     head = (
-        f"{config.model}: {model.weight_count:,} weights in {config.dtype}, circuit of "
-        f"{len(plan.shapes.layers)} of {model.layers} MLPs, floor: {config.floor}"
+        f"{config.model}: {model.weight_count:,} weights in {config.dtype}; {config.method}, floor "
+        f"{config.floor}: it trains {len(shapes.trained)} matrices ({shapes.count:,} weights) of "
+        f"{len(shapes.layers)} of {model.layers} layers"
     )
     last = ["parked", "total"] if plan.on_cpu else ["device", "host"]
     rows = [["GB", *_KINDS, *last, "fullest while"]]
@@ -49,12 +52,11 @@ def plan_table(plan: Plan, width: int = 100) -> str:
     )
 
 
-def study_table(plans: Sequence[Plan], others: int, width: int = 100) -> str:
+def study_table(plans: Sequence[Plan], width: int = 100) -> str:
     """One line a run of a study at its fullest moment, with what it leaves on disk.
 
     Args:
-        plans: The runs that are planned for.
-        others: How many runs of the study are not.
+        plans: The runs.
         width: Columns of the terminal; prose is wrapped to it.
     """
     rows = [["GB", "forget", "method", "device", "host", "weights", "shared", "run"]]
@@ -77,11 +79,6 @@ def study_table(plans: Sequence[Plan], others: int, width: int = 100) -> str:
         f"On disk in all: {total / _GB:.2f} GB, each model once, and once what all methods on the "
         "same model and data share.",
     ]
-    if others:
-        notes.append(
-            f"{others} runs are not planned for: their methods train other weights than a "
-            "circuit's."
-        )
     wrapped = (line for note in notes for line in textwrap.wrap(note, width))
     return "\n".join([*columns(rows, "lllrrrrr"), "", *wrapped])
 
@@ -105,23 +102,32 @@ def _notes(plan: Plan) -> list[str]:
     counted = "counted with the model's tokenizer"
     if not work.counted:
         counted = f"no tokenizer is at hand, so words count one token per {PIECE} letters"
-    where = f"The circuit is that of layers {', '.join(map(str, layers))}"
+    where = f"Trained are matrices of layers {', '.join(map(str, layers))}"
     if not plan.located:
         where += (
-            ", the worst case: which layers it takes is only known after localize, and the lowest "
+            ", the worst case: which layers the circuit takes is known after localize; the lowest "
             "decides how much of the model is trained through"
         )
     return [
         "This is accounting from the configuration, not measured on a GPU. GB = 10^9 bytes; live "
         "tensors only: the libraries' own memory and the allocator's waste come on top.",
-        f"Longest training sequence: {longest} tokens ({counted}). Batches: "
-        f"{own.forget_batch} forget and {own.retain_batch} retain examples a step, "
+        f"Longest training sequence: {longest} tokens ({counted}). {_batches(own)}"
         f"{config.pairs} attribution pairs within {config.memory_mb} MB.",
         f"{where}.",
-        "Columns: circuit holds the trained copies of its matrices, masters and indices; "
-        "optimizer its moments, the gradient of the masters, and the state kept for resuming; "
-        "gradients those of whole matrices, and Fisher sums.",
+        "Columns: trained holds the trained copies of the matrices, masters and indices; "
+        "optimizer its moments, the best so far, and what the method remembers; gradients those "
+        "of what is stepped, of whole matrices, and Fisher sums.",
     ]
+
+
+def _batches(settings: Any) -> str:
+    """Of a training that descends."""
+    parts = [
+        f"{rows} {side}"
+        for side in ("forget", "retain")
+        if (rows := getattr(settings, f"{side}_batch", 0))
+    ]
+    return f"Batches: {' and '.join(parts)} examples a step, " if parts else "Batches: "
 
 
 def _gb(plan: Plan, count: int) -> str:

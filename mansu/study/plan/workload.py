@@ -35,6 +35,7 @@ from mansu.study.config import StudyConfig
 from mansu.study.stages.draw import DRAW_SEED, MEASURED, TWINS, draw_items
 from mansu.study.stages.fisher import build_training_examples, fisher_sample
 from mansu.study.stages.write import asked_sets, written_items
+from mansu.unlearn.methods import find_method
 from mansu.unlearn.prior import contexts_of
 
 # Letters a piece, where no tokenizer is at hand. Tokenizers of 32k words and more average above 4
@@ -98,7 +99,7 @@ class Workload:
         longest: Tokens of the longest text that is read whole; 0 where there is none.
         forget: Training examples of the forget set.
         retain: Training examples of the retain set.
-        fisher: What the Fisher information is averaged over, by side.
+        fisher: What the Fisher information is averaged over, by side; empty where nobody asks.
         counted: Whether the model's tokenizer counted the tokens.
     """
 
@@ -160,10 +161,15 @@ def read_workload(config: StudyConfig, model: LanguageModel, sets: Sets) -> Work
         **examples,
         fisher={
             side: fisher_sample(every, config.settings.fisher_examples)
-            for side, every in examples.items()
+            for side, every in (examples.items() if reads_fisher(config) else ())
         },
         counted=has_tokenizer(model),
     )
+
+
+def reads_fisher(config: StudyConfig) -> bool:
+    """Whether the method asks for the Fisher information."""
+    return "fisher" in find_method(config.method).needs(config.settings)
 
 
 def tunes(config: StudyConfig) -> bool:

@@ -33,7 +33,7 @@ def reading_of(card: Scorecard, state: State) -> str:
         f"against {normalised_floor:.2f}; AS-NC {outside:.2f}, AS-C {inside:.2f}"
     )
     moved, turned = clears(rows, "cad", state), clears(rows, "normalised_cad", state)
-    high = moved and turned and cad >= RULES.min_cad
+    high = moved and turned and cad >= RULES.high_cad
     lost = (
         "the circuit's edges lost most of their effect, and of what is left "
         f"{1 - normalised / 2:.0%} pushes the way it did"

@@ -28,8 +28,9 @@ class Rules:
         min_items: Scored items below which a verdict on ±2 pp means nothing.
         max_gap: Largest PTQ gap, by the paper's property.
         max_gap_high: Largest upper end of its interval.
-        min_cad: Smallest CAD.
-        min_depth: Smallest unlearning depth.
+        high_cad: CAD from which most of the circuit's effect is gone, in the paper's property.
+        min_cad: Smallest CAD: what models that never knew reach (``bench/meta_evaluation.py``).
+        min_depth: Smallest unlearning depth, from the same models.
         vanished: Share of the attribution below which nothing is left to point anywhere.
         max_recovered: Largest share of untaught facts that relearning may bring back.
         min_facts: Facts below which no rule is decided.
@@ -50,8 +51,9 @@ class Rules:
     min_items: int = 300
     max_gap: float = 0.02
     max_gap_high: float = 0.10
-    min_cad: float = 0.5
-    min_depth: float = 0.5
+    high_cad: float = 0.5
+    min_cad: float = 0.92
+    min_depth: float = 0.34
     vanished: float = 0.05
     max_recovered: float = 0.5
     min_facts: int = 10

@@ -110,7 +110,7 @@ def _structural(rows: Rows, origin: str, deployed: list[str]) -> Verdict:
         cad = rows.at("forget", "circuit", "cad", state, "change")
         inside, outside = shift_of(rows, state)
         collapsed = clears(rows, "cad", state) and clears(rows, "normalised_cad", state)
-        enough = (cad.value or 0) >= RULES.min_cad
+        enough = (cad.value or 0) >= RULES.high_cad
         holds = holds and collapsed and enough and (outside.value or 0) < (inside.value or 0)
         normalised = rows.at("forget", "circuit", "normalised_cad", state, "change")
         found.append(_cad(short(form), cad, normalised))
@@ -122,7 +122,7 @@ def _structural(rows: Rows, origin: str, deployed: list[str]) -> Verdict:
     formats = " and ".join(map(short, (FP, *deployed)))
     rule = (
         f"in {formats}: CAD and normalised CAD clear their noise floor's interval, CAD at least "
-        f"{RULES.min_cad:g}, AS-NC below AS-C"
+        f"{RULES.high_cad:g}, AS-NC below AS-C"
     )
     reason = "; ".join([*found, *shifts]) or "no format was measured, so there is no noise floor"
     return Verdict("structural", _word(holds), rule, reason)

@@ -4,7 +4,7 @@ Needs no training: changing the floor re-floors the stored latents. A checkpoint
 changed weights only.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,8 +14,8 @@ import torch
 
 from mansu.errors import InputError
 from mansu.models import LanguageModel
-from mansu.models.names import find_layer
 from mansu.models.swap import swapped
+from mansu.quant import binned
 from mansu.quant.permanence import Account, account, to_frame
 from mansu.study.cache.codec import unpack
 from mansu.study.cache.records import read_result
@@ -85,15 +85,6 @@ def floor(run: Run) -> Unlearned:
     before, after = binned(originals), binned(updated)
     found = {book.name: account(before, after, book) for book in run.codebooks}
     return Unlearned(index, values, found, excluded, pinned, run.fingerprint)
-
-
-def binned(weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Those of some weights that lie in bins: a deployment quantizes the blocks' matrices."""
-    return {
-        name: weight
-        for name, weight in weights.items()
-        if weight.ndim == 2 and find_layer(name) is not None
-    }
 
 
 def read_checkpoint(folder: Path, model: LanguageModel) -> Unlearned | None:

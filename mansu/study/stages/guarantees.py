@@ -7,18 +7,16 @@ whole model is multiplied many times. Computed when a notebook asks for it, not 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from mansu.data.examples import Example
-from mansu.models.memory import release_memory
 from mansu.models.swap import swapped
-from mansu.quant import linear_weights
-from mansu.study.cache.stage import stage
+from mansu.quant import binned, linear_weights
+from mansu.study.cache.stage import Upstream, stage
 from mansu.study.run import Run
-from mansu.study.stages.fisher import trainable_weights, training_examples
-from mansu.study.stages.floor import binned, floor
+from mansu.study.stages.fisher import trainable_weights
+from mansu.study.stages.floor import floor
+from mansu.study.stages.sharpness import SEED, measure_sharpness, places, retain_sample
 from mansu.study.stages.train import train
 from mansu.theory import (
     Crossings,
@@ -30,18 +28,13 @@ from mansu.theory import (
     UniformCap,
     cross,
     draw_sample,
-    largest_eigenvalue,
     survey,
     uniform_caps,
 )
 from mansu.theory.retain_loss import Vector, inner, norm
 from mansu.theory.survey import Index, size
 
-SEED = 0
-EXAMPLES = 12  # retain examples, drawn with SEED
 BUDGET = 0.01  # ε of Proposition 1, in nats of the retain loss
-LANCZOS_STEPS = 10
-LANCZOS_TOLERANCE = 0.1  # of the eigenvalue; the bound takes its upper end
 SAMPLE = 256  # weights whose Fisher block is computed
 
 
@@ -83,7 +76,11 @@ class Guarantees:
     block: FisherBlock
 
 
-@stage("guarantees", "run", after=[floor], ending=".json")
+def _before(run: Run) -> list[Upstream]:
+    return [(floor, ()), *((measure_sharpness, (where,)) for where in places(run))]
+
+
+@stage("guarantees", "run", after=_before, ending=".json")
 def measure_guarantees(run: Run) -> Guarantees:
     """Checks every claim on this run, or reads what was found."""
     trained, unlearned = train(run), floor(run)
@@ -104,9 +101,10 @@ def _measure(
     changed: Index,
 ) -> Guarantees:
     """Everything; the states' matrices become their updates Δ, to hold each of them once."""
+    scope, model = (measure_sharpness(run, where) for where in places(run))
     linear = linear_weights(run.model)
     generator = torch.Generator().manual_seed(SEED)
-    whole = RetainLoss(run.model, _examples(run), list(linear))
+    whole = RetainLoss(run.model, retain_sample(run), list(linear))
     circuit = RetainLoss(run.model, whole.examples, list(originals))
     sets: dict[str, Index] = {
         "whole model": dict.fromkeys(linear),
@@ -132,12 +130,11 @@ def _measure(
         slope = seen.slopes[name]
         cost = RetainCost(norm(delta), slope, curvature, loss_before, losses[name])
         updates[name] = Update(cost, crossings[name], seen.forms[name])
-    inside = {name: seen.gradient[name].clone() for name in originals}
     return Guarantees(
         examples=len(whole.examples),
         caps=uniform_caps(linear, sets, seen.fisher, BUDGET, run.codebook),
-        circuit=_sharpness(run, circuit, inside, generator, "circuit"),
-        whole=_sharpness(run, whole, seen.gradient, generator, "whole model"),
+        circuit=scope,
+        whole=model,
         block=seen.block,
         **updates,
     )
@@ -145,35 +142,3 @@ def _measure(
 
 def _mean_loss(loss: RetainLoss) -> float:
     return float(loss.losses().double().mean())
-
-
-def _examples(run: Run) -> tuple[Example, ...]:
-    """The sample of the retain examples that training saw."""
-    pool = training_examples(run)[1]
-    count = min(EXAMPLES, len(pool))
-    drawn = np.random.default_rng(SEED).choice(len(pool), count, replace=False)
-    # Examples that share a batch are of similar length, so that little of it is padding.
-    return tuple(sorted((pool[i] for i in sorted(drawn)), key=lambda one: len(one.tokens)))
-
-
-def _sharpness(
-    run: Run, loss: RetainLoss, gradient: Vector, generator: torch.Generator, name: str
-) -> Sharpness:
-    """‖g‖ and λ_max; Lanczos starts from the gradient, which leans on the steepest directions.
-
-    The gradient is overwritten: over the whole model, another copy would be as large as it.
-    """
-    release_memory()
-    length = norm(gradient)
-    weights = sum(tensor.numel() for tensor in gradient.values())
-    if not length:  # a minimum; the start is random alone
-        next(iter(gradient.values())).fill_(1.0)
-    found = largest_eigenvalue(
-        loss.hessian_vector,
-        gradient,
-        LANCZOS_STEPS,
-        LANCZOS_TOLERANCE,
-        run.report(f"guarantees: curvature of the {name}"),
-        generator,
-    )
-    return Sharpness(weights, length, found)

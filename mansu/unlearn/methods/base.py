@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mansu.models.names import projection_of
+from mansu.unlearn.load import Load
 from mansu.unlearn.settings import idle_batch
 
 if TYPE_CHECKING:
@@ -25,11 +26,13 @@ class Scope:
         name: What it is called, in keys.
         names: The weights by name, in a model with a circuit's layers.
         on_circuit: Whether that depends on the circuit.
+        covers: Whether all that a deployment quantizes is among them.
     """
 
     name: str
     names: Callable[["LanguageModel", tuple[int, ...]], list[str]]
     on_circuit: bool = False
+    covers: bool = False
 
 
 def _blocks(model: "LanguageModel", circuit: tuple[int, ...]) -> list[str]:
@@ -42,7 +45,7 @@ def _circuit(model: "LanguageModel", circuit: tuple[int, ...]) -> list[str]:
 
 
 # What NF4 quantizes; embeddings and norms stay as they are (ours).
-BLOCKS = Scope("blocks", _blocks)
+BLOCKS = Scope("blocks", _blocks, covers=True)
 CIRCUIT = Scope("circuit", _circuit, on_circuit=True)
 
 
@@ -84,8 +87,8 @@ class Method:
         scope: The matrices it trains, by its settings.
         movable: Which of their weights may move; None: all of them.
         needs: What it asks the task for, by its settings: "fisher", "prior".
-        share: The share of its scope's weights that may move, by its settings and whether it trains
-            through the quantizer; None where `mansu plan` does not account for its memory.
+        load: What its training holds in memory, by its settings and whether it trains through the
+            quantizer.
         floors: The floors it can have, its default first.
         idle: Settings that nothing reads, by its settings and the floor, with when they would be.
         strength: The setting that says how hard it holds or pushes, which tuning searches beside
@@ -104,7 +107,7 @@ class Method:
     scope: Callable[[Any], Scope] = lambda settings: BLOCKS
     movable: Callable[["Task", Any], "Movable"] | None = None
     needs: Callable[[Any], frozenset[str]] = lambda settings: frozenset()
-    share: Callable[[Any, bool], float] | None = None
+    load: Callable[[Any, bool], Load] = lambda settings, through: Load()
     floors: tuple[str, ...] = ("none", "boundary", "paper")
     idle: Callable[[Any, str], Mapping[str, str]] = idle_batch
     strength: str = "retain_weight"

@@ -15,6 +15,7 @@ from pydantic.dataclasses import dataclass
 from mansu.errors import InputError
 from mansu.models.recipes import locate_model
 from mansu.settings import setting
+from mansu.unlearn.load import Load
 from mansu.unlearn.methods.base import Method, Scope
 from mansu.unlearn.settings import STRICT, Settings
 
@@ -85,7 +86,8 @@ METHOD = Method(
     "given checkpoint",
     GivenSettings,
     unlearn,
-    scope=lambda settings: Scope("everything", _everything),
+    scope=lambda settings: Scope("everything", _everything, covers=True),
+    load=lambda settings, through: Load("reading"),
     floors=("none",),
     refuse=refuse,
     reads=reads,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from pydantic.dataclasses import dataclass
 
 from mansu.settings import Share, setting
+from mansu.unlearn.load import load_of
 from mansu.unlearn.methods.base import Method
 from mansu.unlearn.settings import STRICT, HeldDescent, RetainLoss, own
 
@@ -47,4 +48,11 @@ def unlearn(task: "Task", settings: Settings) -> "Update":
     return descend(task, settings, objective_of(settings))
 
 
-METHOD = Method("graddiff", "gradient difference", Settings, unlearn, colour="#009e73")
+METHOD = Method(
+    "graddiff",
+    "gradient difference",
+    Settings,
+    unlearn,
+    load=lambda settings, through: load_of(objective_of(settings)),
+    colour="#009e73",
+)

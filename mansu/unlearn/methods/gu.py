@@ -28,6 +28,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from mansu.settings import Positive, Share, Whole, setting
+from mansu.unlearn.load import Load
 from mansu.unlearn.methods.base import Method
 from mansu.unlearn.methods.simnpo import Settings as SimNPO
 from mansu.unlearn.methods.simnpo import objective_of
@@ -56,4 +57,11 @@ def unlearn(task: "Task", settings: Settings) -> "Update":
     return descend(task, settings, objective_of(settings), rule=Projection(settings.history))
 
 
-METHOD = Method("gu", "GU + SimNPO", Settings, unlearn, colour="#0b6e4f")
+METHOD = Method(
+    "gu",
+    "GU + SimNPO",
+    Settings,
+    unlearn,
+    load=lambda settings, through: Load(apart=True, history=settings.history),
+    colour="#0b6e4f",
+)

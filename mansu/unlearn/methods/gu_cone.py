@@ -22,6 +22,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from mansu.settings import Positive, Share, Whole, setting
+from mansu.unlearn.load import Load
 from mansu.unlearn.methods.base import CIRCUIT, Method, counterpart, down_projections
 from mansu.unlearn.methods.simnpo import Settings as SimNPO
 from mansu.unlearn.methods.simnpo import objective_of
@@ -68,5 +69,6 @@ METHOD = Method(
     Settings,
     unlearn,
     scope=lambda settings: CIRCUIT if settings.matrices == "circuit" else LAST_BLOCKS,
+    load=lambda settings, through: Load(apart=True, corrects=True, history=settings.history),
     colour="#7aa974",
 )

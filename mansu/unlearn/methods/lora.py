@@ -13,6 +13,7 @@ r 64, α 128, and a rate twenty times that of the full methods here. A rank abov
 is refused: the factors would then be larger than what they stand for.
 """
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pydantic.dataclasses import dataclass
@@ -21,6 +22,7 @@ from mansu.errors import InputError
 from mansu.models.layers import width_of
 from mansu.settings import Few, Positive, Share, setting
 from mansu.unlearn.contrast import Contrast, idle, objective_of
+from mansu.unlearn.load import Load, load_of
 from mansu.unlearn.methods.base import Method
 from mansu.unlearn.settings import STRICT, own
 
@@ -50,6 +52,14 @@ def refuse(model: str, settings: Settings) -> None:
         )
 
 
+def load(settings: Settings, through: bool) -> Load:
+    """The factors are stepped."""
+    return replace(
+        load_of(objective_of(settings)),
+        factors=lambda rows, columns: settings.rank * (rows + columns),
+    )
+
+
 def unlearn(task: "Task", settings: Settings) -> "Update":
     """Descends the loss in the adapters."""
     from mansu.unlearn.descent import descend
@@ -60,4 +70,13 @@ def unlearn(task: "Task", settings: Settings) -> "Update":
     return descend(task, settings, objective_of(settings), latents=latents)
 
 
-METHOD = Method("lora", "LoRA", Settings, unlearn, idle=idle, refuse=refuse, colour="#8c6bb1")
+METHOD = Method(
+    "lora",
+    "LoRA",
+    Settings,
+    unlearn,
+    load=load,
+    idle=idle,
+    refuse=refuse,
+    colour="#8c6bb1",
+)

@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING
 from pydantic.dataclasses import dataclass
 
 from mansu.settings import Count, Few, Positive, Several, Share, setting
+from mansu.unlearn.load import Load
 from mansu.unlearn.methods.base import Method, counterpart, down_projections
 from mansu.unlearn.settings import STRICT, Settings, own
 
@@ -102,6 +103,7 @@ METHOD = Method(
     scope=lambda settings: SCOPE,
     refuse=refuse,
     reads=reads,
+    load=lambda settings, through: Load("fit"),
     idle=idle,
     colour="#882255",
 )

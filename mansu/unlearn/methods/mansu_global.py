@@ -17,6 +17,5 @@ METHOD = replace(
     name="mansu-global",
     title="MANSU, no circuit",
     scope=lambda settings: BLOCKS,
-    share=None,
     colour="#4c72b0",
 )

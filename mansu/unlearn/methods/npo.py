@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING
 from pydantic.dataclasses import dataclass
 
 from mansu.settings import Positive, setting
+from mansu.unlearn.load import load_of
 from mansu.unlearn.methods.base import Method
 from mansu.unlearn.settings import STRICT, HeldDescent
 
 if TYPE_CHECKING:
+    from mansu.unlearn.said import Objective
     from mansu.unlearn.task import Task, Update
 
 
@@ -25,15 +27,26 @@ class Settings(HeldDescent):
     beta: Positive = setting(0.1, "NPO's inverse temperature")
 
 
-def unlearn(task: "Task", settings: Settings) -> "Update":
-    """Descends NPO's loss."""
-    from mansu.unlearn.descent import descend
+def objective_of(settings: Settings) -> "Objective":
+    """The loss."""
     from mansu.unlearn.objectives import kl, npo_sum
     from mansu.unlearn.said import Objective
 
     forget = partial(npo_sum, beta=settings.beta)
-    objective = Objective(forget, kl, settings.retain_weight, compares=True)
-    return descend(task, settings, objective)
+    return Objective(forget, kl, settings.retain_weight, compares=True)
 
 
-METHOD = Method("npo", "NPO", Settings, unlearn)
+def unlearn(task: "Task", settings: Settings) -> "Update":
+    """Descends NPO's loss."""
+    from mansu.unlearn.descent import descend
+
+    return descend(task, settings, objective_of(settings))
+
+
+METHOD = Method(
+    "npo",
+    "NPO",
+    Settings,
+    unlearn,
+    load=lambda settings, through: load_of(objective_of(settings)),
+)

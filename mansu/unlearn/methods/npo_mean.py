@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from pydantic.dataclasses import dataclass
 
 from mansu.settings import Positive, Share, setting
+from mansu.unlearn.load import load_of
 from mansu.unlearn.methods.base import Method
 from mansu.unlearn.settings import STRICT, HeldDescent, RetainLoss, own
 
@@ -51,4 +52,11 @@ def unlearn(task: "Task", settings: Settings) -> "Update":
     return descend(task, settings, objective_of(settings))
 
 
-METHOD = Method("npo-mean", "NPO (mean)", Settings, unlearn, colour="#0072b2")
+METHOD = Method(
+    "npo-mean",
+    "NPO (mean)",
+    Settings,
+    unlearn,
+    load=lambda settings, through: load_of(objective_of(settings)),
+    colour="#0072b2",
+)

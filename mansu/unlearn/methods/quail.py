@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 from pydantic.dataclasses import dataclass
 
 from mansu.settings import NonNegative, Share, setting
+from mansu.unlearn.load import Load
 from mansu.unlearn.methods.base import Method
 from mansu.unlearn.settings import STRICT, HeldDescent, own
 
@@ -58,4 +59,12 @@ def unlearn(task: "Task", settings: Settings) -> "Update":
     return descend(task, settings, objective)
 
 
-METHOD = Method("quail", "QUAIL", Settings, unlearn, aims=True, colour="#17becf")
+METHOD = Method(
+    "quail",
+    "QUAIL",
+    Settings,
+    unlearn,
+    load=lambda settings, through: Load(compares=True),
+    aims=True,
+    colour="#17becf",
+)

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from pydantic.dataclasses import dataclass
 
 from mansu.settings import Few, NonNegative, Positive, Share, setting
+from mansu.unlearn.load import Load
 from mansu.unlearn.methods.base import Method, counterpart, down_projections
 from mansu.unlearn.settings import STRICT, HeldDescent, Steps, own
 
@@ -69,4 +70,12 @@ def unlearn(task: "Task", settings: Settings) -> "Update":
 
 
 SCOPE = down_projections("lower down_proj", blocks)
-METHOD = Method("rmu", "RMU", Settings, unlearn, scope=lambda settings: SCOPE, colour="#cc79a7")
+METHOD = Method(
+    "rmu",
+    "RMU",
+    Settings,
+    unlearn,
+    scope=lambda settings: SCOPE,
+    load=lambda settings, through: Load(retain_compares=bool(settings.retain_weight), stops=True),
+    colour="#cc79a7",
+)

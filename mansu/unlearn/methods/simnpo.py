@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from pydantic.dataclasses import dataclass
 
 from mansu.settings import NonNegative, Positive, Share, setting
+from mansu.unlearn.load import load_of
 from mansu.unlearn.methods.base import Method
 from mansu.unlearn.settings import STRICT, HeldDescent, own
 
@@ -54,4 +55,11 @@ def unlearn(task: "Task", settings: Settings) -> "Update":
     return descend(task, settings, objective_of(settings))
 
 
-METHOD = Method("simnpo", "SimNPO", Settings, unlearn, colour="#d55e00")
+METHOD = Method(
+    "simnpo",
+    "SimNPO",
+    Settings,
+    unlearn,
+    load=lambda settings, through: load_of(objective_of(settings)),
+    colour="#d55e00",
+)

@@ -16,12 +16,14 @@ alone, while the weights that are kept are θ. A step costs one quantize and deq
 several targets the loss is the mean over them.
 """
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pydantic.dataclasses import dataclass
 
 from mansu.settings import Share
 from mansu.unlearn.contrast import Contrast, idle, objective_of
+from mansu.unlearn.load import Load, load_of
 from mansu.unlearn.methods.base import Method
 from mansu.unlearn.settings import STRICT, own
 
@@ -36,6 +38,11 @@ class Settings(Contrast):
     learning_rate: Share = own("learning_rate", 2e-5)
 
 
+def load(settings: Settings, through: bool) -> Load:
+    """The formats' matrices are run beside the latents."""
+    return replace(load_of(objective_of(settings)), rounds=True)
+
+
 def unlearn(task: "Task", settings: Settings) -> "Update":
     """Descends the loss of the quantized model."""
     from mansu.unlearn.descent import descend
@@ -45,4 +52,13 @@ def unlearn(task: "Task", settings: Settings) -> "Update":
     return descend(task, settings, objective_of(settings), latents=latents)
 
 
-METHOD = Method("ste", "STE", Settings, unlearn, idle=idle, aims=True, colour="#e377c2")
+METHOD = Method(
+    "ste",
+    "STE",
+    Settings,
+    unlearn,
+    load=load,
+    idle=idle,
+    aims=True,
+    colour="#e377c2",
+)

@@ -15,6 +15,7 @@ evenly spread examples (at θ₀ NPO's gradient is that of ascent, each answer w
 steps are AdamW's, as in every method here; L_r is KL(p_θ₀ ‖ p_θ), or cross-entropy.
 """
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
@@ -22,6 +23,7 @@ from pydantic.dataclasses import dataclass
 
 from mansu.settings import Count, Real, Share, setting
 from mansu.unlearn.contrast import Contrast, idle, objective_of
+from mansu.unlearn.load import Load, load_of
 from mansu.unlearn.methods.base import Method
 from mansu.unlearn.settings import STRICT, own
 
@@ -49,6 +51,15 @@ def movable(task: "Task", settings: Settings) -> "Movable":
     return salient_rows(task, objective, settings.percentile, settings.mask_examples)
 
 
+def load(settings: Settings, through: bool) -> Load:
+    """The salient rows' share."""
+    return replace(
+        load_of(objective_of(settings)),
+        share=1 - settings.percentile / 100,
+        salient=settings.mask_examples,
+    )
+
+
 def unlearn(task: "Task", settings: Settings) -> "Update":
     """Descends the loss on the salient rows."""
     from mansu.unlearn.descent import descend
@@ -56,4 +67,13 @@ def unlearn(task: "Task", settings: Settings) -> "Update":
     return descend(task, settings, objective_of(settings), movable(task, settings))
 
 
-METHOD = Method("sure", "SURE", Settings, unlearn, movable=movable, idle=idle, colour="#b5651d")
+METHOD = Method(
+    "sure",
+    "SURE",
+    Settings,
+    unlearn,
+    movable=movable,
+    load=load,
+    idle=idle,
+    colour="#b5651d",
+)

@@ -26,6 +26,7 @@ from mansu.study.stages.read import read_texts
 from mansu.study.stages.recall import recall
 from mansu.study.stages.reply import reply
 from mansu.study.stages.rounding import account_format
+from mansu.study.stages.sharpness import measure_sharpness
 from mansu.study.stages.target import make_target
 from mansu.study.stages.write import answer
 from mansu.study.state import State
@@ -51,6 +52,7 @@ CALLS: list[tuple[Stage, tuple]] = [
         for state in STATES
     ),
     *((reply, (state, "ifeval")) for state in STATES),
+    *((measure_sharpness, (where,)) for where in ("scope", "model")),
     *((find_carried, (state,)) for state in STATES[:2]),
     *((stage, (form,)) for stage in (find_aim, compare_known, account_format) for form in FORMS),
     *((attack, setting) for setting in SETTINGS),
@@ -92,11 +94,12 @@ UPDATE |= ROUNDING
 TRAINED = {"trained", *UPDATE}
 TARGET = {"target", *TRAINED}
 FISHER = {"fisher", *TRAINED}
-CIRCUIT = {"circuit", "faithfulness", *FISHER}
+CIRCUIT = {"circuit", "faithfulness", "sharpness scope", *FISHER}
+STEEP = {"sharpness scope", "sharpness model", "guarantees"}
 DEPTH = {title for title in ALL if title.startswith(("carried", "depth"))}
 ORIGINAL_DEPTH = {title for title in DEPTH if "unlearned" not in title}
 SCORES = ALL - {"items", "target"} - ORIGINAL_BEHAVIOUR - ORIGINAL_DEPTH - ORIGINAL_ATTACK
-SCORES -= ORIGINAL_WRITTEN | ORIGINAL_RECALL | BESIDE
+SCORES -= ORIGINAL_WRITTEN | ORIGINAL_RECALL | BESIDE | {"sharpness model"}
 BEHAVIOUR = {title for title in ALL if title.startswith("behaviour")}
 ATTACK = {title for title in ALL if title.startswith(("aim", "attacked"))}
 RELEARNING = {title for title in ATTACK if "relearn" in title}

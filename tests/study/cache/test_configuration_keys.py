@@ -20,6 +20,7 @@ from tests.study.cache.calls import (
     ORIGINAL_READ,
     REPLIES,
     SCORES,
+    STEEP,
     TRAINED,
     UPDATE,
     changed,
@@ -40,9 +41,9 @@ DEPENDENT: dict[str, set[str]] = {
     "top_k": {"quality", *CIRCUIT},
     "circuit": CIRCUIT,
     "fisher_examples": FISHER,
-    "wordings": FISHER | {"target"},
+    "wordings": FISHER | STEEP | {"target"},
     **dict.fromkeys(TRAINING, TRAINED),
-    "method": FISHER | {"target"},  # another one has no Fisher examples, and other wordings
+    "method": FISHER | STEEP | {"target"},  # another one has no Fisher examples, and other wordings
     "floor": TRAINED,
     "target": TRAINED,
     "formats": {"scorecard"},

@@ -13,7 +13,8 @@ from mansu.study.readings import claims
 from mansu.study.run import Run
 from mansu.study.stages import floor, measure_guarantees, train
 from mansu.study.stages.fisher import trainable_weights
-from mansu.study.stages.guarantees import EXAMPLES, Guarantees
+from mansu.study.stages.guarantees import Guarantees
+from mansu.study.stages.sharpness import EXAMPLES
 
 
 def run_with(finished_run: Run, folder: Path, trained: Run | None = None, **changes) -> Run:
