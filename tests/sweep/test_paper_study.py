@@ -150,6 +150,8 @@ def changed(folder: Path, models: dict[str, str], **values: Any) -> Path:
     study = yaml.safe_load(text)
     given = {"device": "cpu", "dtype": "float32"}
     study["set"] |= given | {"benchmarks": study["set"]["benchmarks"] if JUDGED else []} | values
+    if not JUDGED:  # nothing would read it
+        study["set"].pop("reply_tokens", None)
     path = folder / "paper.yaml"
     path.write_text(yaml.safe_dump(study), encoding="utf-8")
     return path
