@@ -116,7 +116,8 @@ def _both(rows: Rows, metric: Metric) -> tuple[Ends | None, Ends | None]:
 def _ends(row: Row) -> Ends | None:
     if row.value is None:
         return None
-    return row.value, row.value if row.low is None else row.low, row.high or row.value
+    low, high = (row.value if end is None else end for end in (row.low, row.high))
+    return row.value, low, high
 
 
 def area(lower: Sequence[float], higher: Sequence[float]) -> float:

@@ -17,7 +17,7 @@ class Load:
 
     Attributes:
         kind: What unlearning is: steps of gradient descent, a regression of one block's output
-            matrix, or reading a checkpoint.
+            matrix, or new values of the matrices, computed or read.
         compares: Whether the forget term reads what θ₀ says, or where its stream is.
         retain_compares: Whether the retain term does.
         share: The share of the matrices' weights that may move, where they are chosen one by one;
@@ -31,7 +31,7 @@ class Load:
         stops: Whether nothing runs above the highest trained block, and nothing is said.
     """
 
-    kind: Literal["descent", "fit", "reading"] = "descent"
+    kind: Literal["descent", "fit", "values"] = "descent"
     compares: bool = False
     retain_compares: bool = False
     share: float | None = None

@@ -17,7 +17,7 @@ import mansu
 _ROOT = Path(mansu.__file__).parent
 # These steer a run and store its results; what it computes does not depend on them.
 _FRAME = ("errors", "registry", "study.cache", "study.check", "study.config", "study.folders")
-_FRAME_MODULES = tuple(f"mansu.{name}" for name in (*_FRAME, "study.run"))
+_FRAME_MODULES = tuple(f"mansu.{name}" for name in (*_FRAME, "study.run", "unlearn.load"))
 _DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 

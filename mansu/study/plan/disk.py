@@ -6,7 +6,7 @@ from mansu.circuit.graph import Graph
 from mansu.study.plan.plan import Plan
 from mansu.study.plan.training import Training
 
-_INDEX, _VALUE = 4, 4  # bytes of a weight's place, and of its trained value
+_INDEX = 4  # bytes of a weight's place
 
 
 @dataclass(frozen=True)
@@ -15,14 +15,16 @@ class Disk:
 
     Attributes:
         weights: The model's own, in the dtype that the run has it in.
-        shared: What all methods on the same model and data share: Fisher information, the
-            original's attributions, and the target.
+        shared: What all methods on the same model and data share: the original's attributions, and
+            the target.
+        fisher: What those of one scope share, where they ask for it.
         run: The run's own: what was trained, what was stored of it, attributions of the unlearned
             model.
     """
 
     weights: int
     shared: int
+    fisher: int
     run: int
 
 
@@ -40,9 +42,9 @@ def disk_of(plan: Plan) -> Disk:
     attributed = (numbers + graph.sources * graph.readers) * shapes.wide
     attributed *= 1 + len(config.formats)
     shared = attributed * (2 if config.retrained else 1)
-    if training.masked:
-        shared += 2 * shapes.count * shapes.wide
+    fisher = 2 * shapes.count * shapes.wide if training.masked else 0
     if training.aimed:
         shared += training.prior()
-    own = attributed + training.movable * (2 * _INDEX + _VALUE + shapes.item)
-    return Disk(shapes.weights, shared, own)
+    places = 2 if training.place else 1  # of what may move, and of what changed
+    own = attributed + training.movable * (places * _INDEX + training.value + shapes.item)
+    return Disk(shapes.weights, shared, fisher, own)

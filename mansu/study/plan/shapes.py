@@ -163,7 +163,7 @@ class Shapes:
         return tokens * (4 * self.width + 2 * head + 3 * self.inner) * self.item
 
     def saved(self, layer: int, tokens: int) -> int:
-        """What autograd keeps of one block for training; nothing that comes before needs one."""
+        """What autograd keeps of one block; before the lowest trained matrix it keeps nothing."""
         trained = self.inside.get(layer, set())
         lowest = layer == self.layers[0]
         inputs, into_mlp = trained - {"down_proj"}, trained & {"gate_proj", "up_proj"}

@@ -15,7 +15,7 @@ from mansu.quant.permanence import _CELLS
 from mansu.study.config import StudyConfig
 from mansu.study.plan.moments import ATTACK, RETRAINED, Moment, Terms
 from mansu.study.plan.shapes import Shapes
-from mansu.study.plan.training import PLACE, Training, answers
+from mansu.study.plan.training import Training, answers
 from mansu.study.plan.workload import Workload
 
 
@@ -24,7 +24,7 @@ class Accounting:
 
     Args:
         config: The run.
-        shapes: The model's sizes and the circuit's layers.
+        shapes: The model's sizes and what is trained.
         workload: The batches.
     """
 
@@ -51,9 +51,7 @@ class Accounting:
         one = max(shapes.matrices) * shapes.item
         one += max(shapes.matrices) * shapes.wide if shapes.wide != shapes.item else 0
         for side, finished in (("forget", 0), ("retain", diagonal)):
-            examples = self.work.fisher.get(side, ())
-            if not examples:  # nobody asks
-                return
+            examples = self.work.fisher[side]
             rows, tokens = largest_cut([len(e.tokens) for e in examples])
             said = shapes.log_probs(answers(examples, rows))
             held: Terms = {"weights": shapes.weights, "host": finished}
@@ -83,9 +81,7 @@ class Accounting:
         shapes = self.shapes
         # The trained matrices, floored one by one in their place.
         training = self.training
-        copies = training.matrices
-        # Of what changed, at most all that may move: where it is and what it became.
-        kept = training.kept + training.movable * (PLACE + shapes.item)
+        copies, kept = training.matrices, training.stored
         # Two matrices' histograms of ratios, and what is counted weight by weight: two sets of
         # codes, unpacked through a copy, and four masks; indices, ratios and cells of the changed.
         one = 2 * 8 * _CELLS + max(shapes.matrices) * 8
@@ -170,5 +166,5 @@ class Accounting:
         Of the floor: indices and stored values of what changed, at most all that may move.
         """
         training = self.training
-        kept = training.kept + training.movable * (PLACE + self.shapes.item)
-        return {"weights": self.shapes.weights, "trained": training.matrices + kept}
+        held = training.matrices + training.stored
+        return {"weights": self.shapes.weights, "trained": held}

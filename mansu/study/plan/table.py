@@ -10,6 +10,7 @@ from mansu.study.plan.disk import disk_of
 from mansu.study.plan.moments import Kind, Moment
 from mansu.study.plan.plan import Plan, stages_of
 from mansu.study.plan.workload import PIECE
+from mansu.study.stages.fisher import scope_of
 
 _GB = 10**9
 _KINDS: tuple[Kind, ...] = (
@@ -27,9 +28,9 @@ def plan_table(plan: Plan, width: int = 100) -> str:
     config, model = plan.config, plan.shapes.model
     shapes = plan.shapes
     head = (
-        f"{config.model}: {model.weight_count:,} weights in {config.dtype}; {config.method}, floor "
-        f"{config.floor}: it trains {len(shapes.trained)} matrices ({shapes.count:,} weights) of "
-        f"{len(shapes.layers)} of {model.layers} layers"
+        f"{config.model}: {model.weight_count:,} weights in {config.dtype}; method: "
+        f"{config.method}, floor: {config.floor}; {shapes.count:,} weights in matrices of "
+        f"{len(shapes.layers)} of {model.layers} layers are trained"
     )
     last = ["parked", "total"] if plan.on_cpu else ["device", "host"]
     rows = [["GB", *_KINDS, *last, "fullest while"]]
@@ -66,11 +67,13 @@ def study_table(plans: Sequence[Plan], width: int = 100) -> str:
         names = [short_name(config.model), short_name(config.forget), config.method]
         full, host = plan.peak(), max(moment.host for moment in plan.moments)
         ends = (full.total, 0) if plan.on_cpu else (full.device, host)
-        parts = (*ends, disk.weights, disk.shared, disk.run)
+        parts = (*ends, disk.weights, disk.shared + disk.fisher, disk.run)
         rows.append([*names, *(f"{number / _GB:.2f}" for number in parts)])
         models[config.model] = disk.weights
         key = (config.model, config.forget, config.retain, config.utility)
         shared[key] = max(shared.get(key, 0), disk.shared)
+        if disk.fisher:
+            shared[*key, scope_of(config).name] = disk.fisher
         own += disk.run
     total = sum(models.values()) + sum(shared.values()) + own
     notes = [
@@ -102,7 +105,7 @@ def _notes(plan: Plan) -> list[str]:
     counted = "counted with the model's tokenizer"
     if not work.counted:
         counted = f"no tokenizer is at hand, so words count one token per {PIECE} letters"
-    where = f"Trained are matrices of layers {', '.join(map(str, layers))}"
+    where = f"What is trained lies in layers {', '.join(map(str, layers))}"
     if not plan.located:
         where += (
             ", the worst case: which layers the circuit takes is known after localize; the lowest "

@@ -14,7 +14,7 @@ from mansu.quant.codebook import BLOCK
 from mansu.study.config import StudyConfig
 from mansu.study.plan.moments import Moment, Terms
 from mansu.study.plan.shapes import Shapes
-from mansu.study.plan.workload import Scoring, Tails, Workload
+from mansu.study.plan.workload import Scoring, Tails, Workload, reads_fisher
 from mansu.unlearn.methods import find_method
 from mansu.unlearn.prior import BATCH_TAILS, LATER_SUBJECTS
 
@@ -41,7 +41,7 @@ class Training:
         self.through = config.floor == "in_loop"  # training runs through the quantizer
         self.load = load = method.load(self.settings, self.through)
         needs = method.needs(self.settings)
-        self.masked, self.aimed = "fisher" in needs, "prior" in needs
+        self.masked, self.aimed = reads_fisher(config), "prior" in needs
         # Of the matrices, one a target.
         self.twins = len(config.target) if self.through or load.rounds else 0
         self.matrices = shapes.count * shapes.item
@@ -51,7 +51,9 @@ class Training:
         self._stepped = self.movable
         if load.factors:
             self._stepped = sum(load.factors(*size) for size in shapes.sizes.values())
-        self._place = 0 if load.share is None else PLACE
+        self.place = 0 if load.share is None else PLACE
+        # Of what is trained the run keeps float32, of what is given the model's own.
+        self.value = shapes.item if load.kind == "values" else FLOAT
         held = 1 if load.kind == "descent" and getattr(self.settings, "retain_weight", 0) else 0
         self._sides = (
             (workload.forget, getattr(self.settings, "forget_batch", 0), load.compares),
@@ -64,14 +66,19 @@ class Training:
 
     @property
     def kept(self) -> int:
-        """Bytes of what the run keeps of training: places, and values in float32."""
-        return self.movable * (self._place + FLOAT)
+        """Bytes of what the run keeps of training: places and values."""
+        return self.movable * (self.place + self.value)
+
+    @property
+    def stored(self) -> int:
+        """The same with what it keeps of the floor: at most all that may move, where and what."""
+        return self.kept + self.movable * (PLACE + self.shapes.item)
 
     def moments(self) -> Iterator[Moment]:
         """All of them."""
-        if self.load.kind == "reading":
-            held: Terms = {"weights": self.shapes.weights, "trained": 2 * self.matrices}
-            yield Moment("train", "reading the checkpoint", held)
+        if self.load.kind == "values":
+            held: Terms = {"weights": self.shapes.weights, "trained": self.matrices}
+            yield Moment("train", "finding the new values", held)
         elif self.load.kind == "fit":
             yield from self._fit()
         else:
@@ -92,7 +99,7 @@ class Training:
             yield from self._weighing(weights)
         # Of training's examples, and of the checks' questions from the first check on.
         streams = self._drawn_streams() * self._precisions
-        streams += sum(map(shapes.kept_streams, self.work.checked)) * (1 + self.twins)
+        streams += self._checked_streams()
         leaves, masters = self.matrices * self._copies, self._masters()
         held: Terms = {
             "weights": shapes.weights + shapes.above * self.twins,
@@ -134,7 +141,7 @@ class Training:
         chosen = shapes.count * (2 * shapes.wide + 1)
         copy = shapes.count * shapes.wide
         yield Moment("train", "cutting the Fisher quantile", {**weights, "host": chosen + copy})
-        mask = round(shapes.count * self.settings.tau)
+        mask = round(shapes.count * getattr(self.settings, "tau", 1.0))
         chosen += mask * (PLACE + 2 * shapes.wide if self.through else PLACE)
         yield Moment("train", "choosing what may move", {**weights, "host": chosen})
 
@@ -142,9 +149,11 @@ class Training:
         """The whole gradient at θ₀: leaves, latents and their start, and the sum over batches."""
         shapes, count = self.shapes, self.shapes.count
         held: Terms = {**weights, "trained": self.matrices + 2 * count * FLOAT}
-        examples, _, compares = self._sides[0]
-        chosen = sorted(len(e.tokens) for e in examples[: self.load.salient])
-        rows, tokens = largest_cut(chosen)
+        every, _, compares = self._sides[0]
+        taken = min(len(every), self.load.salient)
+        examples = [every[i * len(every) // taken] for i in range(taken)]
+        rows, tokens = largest_cut(sorted(len(e.tokens) for e in examples))
+        held["activations"] = shapes.streams(examples) * (2 if compares else 1)
         said = (2 if compares else 1) * shapes.log_probs(spoken := answers(examples, rows))
         said += 3 * shapes.kept_log_probs(spoken)
         yield from self._pass(held, tokens, said, count * FLOAT, count)
@@ -152,11 +161,14 @@ class Training:
     def _steps(self, held: Terms, streams: int) -> Iterator[Moment]:
         """A training step: the pass, then the optimizer's own root of its moments."""
         load, one = self.load, self._stepped * FLOAT
-        # All rows at once, or each set's alone.
-        rows = (max if load.apart else sum)(rows for _, rows, _ in self._sides)
-        tokens = rows * max(len(e.tokens) for examples, _, _ in self._sides for e in examples)
-        # Of the terms' gradients, those that are there when the last is taken.
-        before = (1 if load.apart else 0) + (1 if self._precisions > 1 else 0)
+        sides = [(rows, max(len(e.tokens) for e in ex)) for ex, rows, _ in self._sides if rows]
+        if load.apart:
+            tokens = max(rows * longest for rows, longest in sides)
+        else:
+            tokens = sum(rows for rows, _ in sides) * max(longest for _, longest in sides)
+        # Of the terms' gradients, those that are there when the last is taken; where a step is
+        # corrected, also the last step's retain gradient.
+        before = load.apart + (self._precisions > 1) + load.corrects
         while_there: Terms = {**held, "activations": streams}
         yield from self._pass(while_there, tokens, self._said(), before * one, self._stepped)
         beside = 1 + (2 if load.corrects else 0) + 1
@@ -216,7 +228,13 @@ class Training:
             check["host"] = sum(shapes.linear.values()) + held.get("host", 0)
         yield Moment("train", "check", check)
         best: Terms = {**held, "activations": streams, "gradients": self._stepped * FLOAT}
+        if self._device != "cpu":  # it is written from host memory
+            best["host"] = held.get("host", 0) + held.get("optimizer", 0) + self._stepped * FLOAT
         yield Moment("train", "keeping the best", best)
+
+    def _checked_streams(self) -> int:
+        """What enters the lowest trained block of the checks' questions."""
+        return sum(map(self.shapes.kept_streams, self.work.checked)) * self._precisions
 
     def _drawn_streams(self) -> int:
         """What enters the lowest trained block of the examples that training draws.
@@ -236,7 +254,7 @@ class Training:
         code.
         """
         each = 2 * FLOAT + (FLOAT + self.twins * (FLOAT + 1) if self.through else 0)
-        return self._stepped * each + self.movable * self._place
+        return self._stepped * each + self.movable * self.place
 
     def _aiming(self) -> Moment:
         """The larger of the target's batches: prompts, and tails behind a few of them."""
@@ -261,7 +279,7 @@ class Training:
         held["optimizer"] = 3 * one
         stepping: Terms = {**held, "gradients": 3 * one, "activations": entering}
         yield Moment("train", "stepping", stepping)
-        yield from self._checks(held, entering)
+        yield from self._checks(held, entering + self._checked_streams())
 
 
 def answers(examples: Sequence[Example], rows: int) -> int:

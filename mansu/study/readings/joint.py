@@ -2,7 +2,7 @@
 
 The three patterns are the paper's: high CAD with low AS-NC is localized erasure, high CAD with high
 AS-NC broad damage, CAD near its noise floor with forgotten behaviour suppression. Where each word
-begins is ours [O]: "high" as in the structural rule, "low" as AS-NC below AS-C.
+begins is ours [O]: "high" as in the paper's structural property, "low" as AS-NC below AS-C.
 """
 
 from mansu.study.rules import RULES

@@ -101,7 +101,7 @@ def _measure(
     changed: Index,
 ) -> Guarantees:
     """Everything; the states' matrices become their updates Δ, to hold each of them once."""
-    scope, model = (measure_sharpness(run, where) for where in places(run))
+    circuit_sharp, whole_sharp = (measure_sharpness(run, where) for where in places(run))
     linear = linear_weights(run.model)
     generator = torch.Generator().manual_seed(SEED)
     whole = RetainLoss(run.model, retain_sample(run), list(linear))
@@ -133,8 +133,8 @@ def _measure(
     return Guarantees(
         examples=len(whole.examples),
         caps=uniform_caps(linear, sets, seen.fisher, BUDGET, run.codebook),
-        circuit=scope,
-        whole=model,
+        circuit=circuit_sharp,
+        whole=whole_sharp,
         block=seen.block,
         **updates,
     )

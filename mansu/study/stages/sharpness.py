@@ -4,6 +4,7 @@ Of θ₀ and some retain examples alone, whatever was trained: taken once for al
 """
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -12,6 +13,7 @@ import torch
 from mansu.data.examples import Example
 from mansu.models.memory import release_memory
 from mansu.quant import binned, linear_weights
+from mansu.registry import plugs
 from mansu.study.cache.stage import Upstream, stage
 from mansu.study.run import Run
 from mansu.study.stages.draw import draw
@@ -51,7 +53,12 @@ def _inputs(run: Run, where: Where) -> Iterable[str]:
     return [scope_of(run.config).name] if where == "scope" else []
 
 
-@stage("sharpness", "shared", fields=["wordings"], after=_before, inputs=_inputs, ending=".json")
+def _plugs(run: Run, where: Where) -> list[Path]:
+    """A method's file says which weights its scope is."""
+    return [plugs("mansu.unlearn.methods")[run.config.method]] if where == "scope" else []
+
+
+@stage("sharpness", "shared", after=_before, inputs=_inputs, plugs=_plugs, ending=".json")
 def measure_sharpness(run: Run, where: Where) -> Sharpness:
     """‖g‖ and λ_max; Lanczos starts from the gradient, which leans on the steepest directions."""
     linear = linear_weights(run.model)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from mansu.models.names import projection_of
 from mansu.unlearn.load import Load
-from mansu.unlearn.settings import idle_batch
+from mansu.unlearn.settings import Descent, idle_batch
 
 if TYPE_CHECKING:
     from mansu.models import LanguageModel
@@ -75,6 +75,11 @@ def down_projections(name: str, blocks: Callable[[int], range]) -> Scope:
     return Scope(name, names)
 
 
+def _load(settings: Any, through: bool) -> Load:
+    """Whole matrices, stepped where the settings are a descent's."""
+    return Load("descent" if isinstance(settings, Descent) else "values")
+
+
 @dataclass(frozen=True)
 class Method:
     """An unlearning method.
@@ -107,7 +112,7 @@ class Method:
     scope: Callable[[Any], Scope] = lambda settings: BLOCKS
     movable: Callable[["Task", Any], "Movable"] | None = None
     needs: Callable[[Any], frozenset[str]] = lambda settings: frozenset()
-    load: Callable[[Any, bool], Load] = lambda settings, through: Load()
+    load: Callable[[Any, bool], Load] = _load
     floors: tuple[str, ...] = ("none", "boundary", "paper")
     idle: Callable[[Any, str], Mapping[str, str]] = idle_batch
     strength: str = "retain_weight"

@@ -15,7 +15,6 @@ from pydantic.dataclasses import dataclass
 from mansu.errors import InputError
 from mansu.models.recipes import locate_model
 from mansu.settings import setting
-from mansu.unlearn.load import Load
 from mansu.unlearn.methods.base import Method, Scope
 from mansu.unlearn.settings import STRICT, Settings
 
@@ -87,7 +86,6 @@ METHOD = Method(
     GivenSettings,
     unlearn,
     scope=lambda settings: Scope("everything", _everything, covers=True),
-    load=lambda settings, through: Load("reading"),
     floors=("none",),
     refuse=refuse,
     reads=reads,

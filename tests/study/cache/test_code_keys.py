@@ -116,6 +116,7 @@ def replaced(old: str, new: str) -> Callable[[str], str]:
 
 
 DRAWN = ALL - ORIGINAL_ATTACK - BESIDE  # the attacks draw their own questions
+OWN = TRAINED | {"sharpness scope"}  # what a method's file says
 MORE = lambda text: text + "\n_MORE = 1\n"  # noqa: E731
 CONSTANTS = [
     ("study/stages/draw.py", replaced("FAR_ITEMS = 300", "FAR_ITEMS = 30"), DRAWN),
@@ -136,8 +137,9 @@ CONSTANTS = [
     ("study/stages/quality.py", replaced("COMPARED_PAIRS = 16", "COMPARED_PAIRS = 8"), {"quality"}),
     ("study/stages/fisher.py", replaced("FISHER_SEED = 0", "FISHER_SEED = 1"), FISHER | STEEP),
     ("unlearn/checkpoint.py", replaced("MAX_FALL = 2.0", "MAX_FALL = 3.0"), TRAINED),
-    ("unlearn/methods/mansu.py", replaced('own("steps", 100)', 'own("steps", 90)'), TRAINED),
+    ("unlearn/methods/mansu.py", replaced('own("steps", 100)', 'own("steps", 90)'), OWN),
     ("unlearn/methods/npo.py", MORE, set()),
+    ("unlearn/load.py", MORE, set()),
     ("study/stages/train.py", MORE, TRAINED),
     ("study/stages/checks.py", MORE, TRAINED),
     ("study/stages/target.py", replaced("OFF_LEVEL = 0.05", "OFF_LEVEL = 0.1"), TARGET),

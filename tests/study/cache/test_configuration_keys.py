@@ -20,7 +20,6 @@ from tests.study.cache.calls import (
     ORIGINAL_READ,
     REPLIES,
     SCORES,
-    STEEP,
     TRAINED,
     UPDATE,
     changed,
@@ -41,9 +40,10 @@ DEPENDENT: dict[str, set[str]] = {
     "top_k": {"quality", *CIRCUIT},
     "circuit": CIRCUIT,
     "fisher_examples": FISHER,
-    "wordings": FISHER | STEEP | {"target"},
+    "wordings": FISHER | {"target"},
     **dict.fromkeys(TRAINING, TRAINED),
-    "method": FISHER | STEEP | {"target"},  # another one has no Fisher examples, and other wordings
+    # Another one has no Fisher examples, and other wordings.
+    "method": FISHER | {"target", "sharpness scope"},
     "floor": TRAINED,
     "target": TRAINED,
     "formats": {"scorecard"},

@@ -51,7 +51,7 @@ GOOD = {
     "far utility": kept("far utility", 0.7, 0.7, 0.7),
     "text": losses(FORMS),
     "structure": divergences(
-        {"fp": (0.7, 0.4), "nf4": (0.8, 0.5)},
+        {"fp": (0.97, 0.4), "nf4": (0.98, 0.5)},
         {"nf4": (0.12, 0.12)},
         {"fp": (0.6, 0.2), "nf4": (0.6, 0.2)},
     ),
@@ -215,7 +215,9 @@ def test_permanence_needs_both_parts_of_rule_1_in_the_format_on_all_prompts(chan
     assert outcome("permanence", changed) == expected
 
 
-def structure(fp: tuple[float, float] = (0.7, 0.4), nf4: tuple[float, float] = (0.8, 0.5)) -> Rows:
+def structure(
+    fp: tuple[float, float] = (0.97, 0.4), nf4: tuple[float, float] = (0.98, 0.5)
+) -> Rows:
     shifts = {"fp": (0.6, 0.2), "nf4": (0.6, 0.2)}
     return divergences({"fp": fp, "nf4": nf4}, {"nf4": (0.12, 0.12)}, shifts)
 
@@ -224,11 +226,12 @@ def structure(fp: tuple[float, float] = (0.7, 0.4), nf4: tuple[float, float] = (
     ("changed", "expected"),
     [
         ({}, "holds"),
-        ({"structure": structure(fp=(0.54, 0.4))}, "undecided"),
-        ({"structure": structure(fp=(0.45, 0.4))}, "fails"),
-        ({"structure": structure(nf4=(0.9, 0.1))}, "fails"),
+        ({"structure": structure(fp=(0.93, 0.4))}, "undecided"),
+        ({"structure": structure(fp=(0.9, 0.4))}, "fails"),
+        ({"structure": structure(nf4=(0.98, 0.1))}, "fails"),
         ({"depth": depths(0.8, 0.2)}, "fails"),
-        ({"depth": depths(0.52, 0.8)}, "undecided"),
+        ({"depth": depths(0.36, 0.8)}, "undecided"),
+        ({"depth": depths(0.4, 0.4)}, "holds"),  # what a model that never knew may reach
         ({"depth": None}, "holds"),
     ],
 )
