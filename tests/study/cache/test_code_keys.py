@@ -116,6 +116,8 @@ def replaced(old: str, new: str) -> Callable[[str], str]:
 
 
 DRAWN = ALL - ORIGINAL_ATTACK - BESIDE  # the attacks draw their own questions
+# What finds the circuit; the module of θ₀'s sharpness asks it, for one of its two places.
+LOCATED = SCORES | {"sharpness model"}
 OWN = TRAINED | {"sharpness scope"}  # what a method's file says
 MORE = lambda text: text + "\n_MORE = 1\n"  # noqa: E731
 CONSTANTS = [
@@ -128,9 +130,9 @@ CONSTANTS = [
     ("models/language_model.py", MORE, ALL - {"items"}),
     ("models/families/llama.py", replaced('("llama",)', '("llama",), gain_offset=1'), ALL),
     ("models/families/gemma2.py", replaced("gain_offset=1", "gain_offset=0"), set()),
-    ("study/stages/localize.py", MORE, SCORES),
-    ("circuit/attribution.py", MORE, SCORES),
-    ("circuit/selection.py", MORE, SCORES),
+    ("study/stages/localize.py", MORE, LOCATED),
+    ("circuit/attribution.py", MORE, LOCATED),
+    ("circuit/selection.py", MORE, LOCATED),
     ("circuit/faithfulness.py", MORE, {"faithfulness"}),
     ("study/stages/faithfulness.py", MORE, {"faithfulness"}),
     ("circuit/agreement.py", replaced("REFERENCE_STEPS = 20", "REFERENCE_STEPS = 19"), {"quality"}),
