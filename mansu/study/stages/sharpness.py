@@ -54,8 +54,9 @@ def _inputs(run: Run, where: Where) -> Iterable[str]:
 
 
 def _plugs(run: Run, where: Where) -> list[Path]:
-    """A method's file says which weights its scope is."""
-    return [plugs("mansu.unlearn.methods")[run.config.method]] if where == "scope" else []
+    """A method's file says which weights its scope is, where that is not a circuit's."""
+    own = where == "scope" and not scope_of(run.config).on_circuit
+    return [plugs("mansu.unlearn.methods")[run.config.method]] if own else []
 
 
 @stage("sharpness", "shared", after=_before, inputs=_inputs, plugs=_plugs, ending=".json")

@@ -118,7 +118,6 @@ def replaced(old: str, new: str) -> Callable[[str], str]:
 DRAWN = ALL - ORIGINAL_ATTACK - BESIDE  # the attacks draw their own questions
 # What finds the circuit; the module of θ₀'s sharpness asks it, for one of its two places.
 LOCATED = SCORES | {"sharpness model"}
-OWN = TRAINED | {"sharpness scope"}  # what a method's file says
 MORE = lambda text: text + "\n_MORE = 1\n"  # noqa: E731
 CONSTANTS = [
     ("study/stages/draw.py", replaced("FAR_ITEMS = 300", "FAR_ITEMS = 30"), DRAWN),
@@ -139,7 +138,7 @@ CONSTANTS = [
     ("study/stages/quality.py", replaced("COMPARED_PAIRS = 16", "COMPARED_PAIRS = 8"), {"quality"}),
     ("study/stages/fisher.py", replaced("FISHER_SEED = 0", "FISHER_SEED = 1"), FISHER | STEEP),
     ("unlearn/checkpoint.py", replaced("MAX_FALL = 2.0", "MAX_FALL = 3.0"), TRAINED),
-    ("unlearn/methods/mansu.py", replaced('own("steps", 100)', 'own("steps", 90)'), OWN),
+    ("unlearn/methods/mansu.py", replaced('own("steps", 100)', 'own("steps", 90)'), TRAINED),
     ("unlearn/methods/npo.py", MORE, set()),
     ("unlearn/load.py", MORE, set()),
     ("study/stages/train.py", MORE, TRAINED),

@@ -51,7 +51,7 @@ GOOD = {
     "far utility": kept("far utility", 0.7, 0.7, 0.7),
     "text": losses(FORMS),
     "structure": divergences(
-        {"fp": (0.97, 0.4), "nf4": (0.98, 0.5)},
+        {"fp": (0.99, 0.4), "nf4": (0.99, 0.5)},
         {"nf4": (0.12, 0.12)},
         {"fp": (0.6, 0.2), "nf4": (0.6, 0.2)},
     ),
@@ -216,7 +216,7 @@ def test_permanence_needs_both_parts_of_rule_1_in_the_format_on_all_prompts(chan
 
 
 def structure(
-    fp: tuple[float, float] = (0.97, 0.4), nf4: tuple[float, float] = (0.98, 0.5)
+    fp: tuple[float, float] = (0.99, 0.4), nf4: tuple[float, float] = (0.99, 0.5)
 ) -> Rows:
     shifts = {"fp": (0.6, 0.2), "nf4": (0.6, 0.2)}
     return divergences({"fp": fp, "nf4": nf4}, {"nf4": (0.12, 0.12)}, shifts)

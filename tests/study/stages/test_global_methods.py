@@ -95,6 +95,11 @@ def test_a_variant_is_named_by_what_differs_from_the_method_s_own_defaults():
     assert variant(make_config({"method": "npo", "steps": 7})) == "npo-steps=7"
 
 
-def test_a_plan_of_a_global_method_is_refused(capsys):
-    assert main(["plan", "--model", "tiny-llama", "--top-k", "2", "--method", "ga"]) == 2
-    assert "not for ga" in capsys.readouterr().err
+def test_a_plan_of_a_global_method_counts_every_matrix_of_the_blocks(capsys, tiny):
+    assert main(["plan", "--model", "tiny-llama", "--top-k", "2", "--method", "ga"]) == 0
+    names = tiny.family.linear_weight_names(tiny.module)
+    weights = sum(tiny.module.get_parameter(name).numel() for name in names)
+    said = capsys.readouterr().out
+    assert f"{weights:,} weights in matrices of {tiny.layers} of {tiny.layers} layers" in " ".join(
+        said.split()
+    )
