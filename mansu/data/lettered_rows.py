@@ -94,8 +94,11 @@ def _place(answer: Any, name: str, where: str) -> int:
     """The right option's place, which the row gives as a number or a letter."""
     place = LETTERS.find(answer) if isinstance(answer, str) and len(answer) == 1 else answer
     if not isinstance(place, int) or isinstance(place, bool) or not 0 <= place < OPTIONS:
+        # More than a letter or two may be a text of a set that is never shown.
+        shown = not isinstance(answer, str) or len(answer) <= 2
+        told = f", not {quote(answer)[:20]}" if shown else ""
         raise InputError(
             f"{where}: {name!r} must be a place from 0 to {OPTIONS - 1} or a letter from "
-            f"{LETTERS[0]} to {LETTERS[-1]}, not {quote(answer)[:20]}."
+            f"{LETTERS[0]} to {LETTERS[-1]}{told}."
         )
     return place

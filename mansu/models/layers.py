@@ -30,7 +30,15 @@ def _declared(name: str, size: str) -> int:
     try:
         declared = json.loads((expand(name) / "config.json").read_text(encoding="utf-8"))
         return int(declared.get("text_config", declared)[size])
-    except (OSError, ValueError, TypeError, LookupError, AttributeError):
+    except (
+        OSError,
+        ValueError,
+        OverflowError,
+        RecursionError,
+        TypeError,
+        LookupError,
+        AttributeError,
+    ):
         from mansu.models.folder import read_config
         from mansu.models.loading import find_model
 

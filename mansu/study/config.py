@@ -173,10 +173,12 @@ def make_config(values: dict[str, Any]) -> StudyConfig:
     name = given.get("method", "mansu")
     if isinstance(name, str) and name in found["method"]:
         method = find_method(name)
-        given["floor"] = given.get("floor", "") or method.floors[0]
+        if given.get("floor") in (None, ""):
+            given["floor"] = method.floors[0]
         given["settings"], told = own_settings.read(method, given, {f.name for f in FIELDS})
     target = _split(given.get("target"))
-    if isinstance(target, list | tuple) and target and {*target} <= found["target"].keys():
+    aimed = isinstance(target, list | tuple) and all(isinstance(name, str) for name in target)
+    if aimed and target and {*target} <= found["target"].keys():
         given.setdefault("formats", (*target,))  # what is aimed at is measured, too
     try:
         config = _ADAPTER.validate_python(_without_switch(given))

@@ -67,7 +67,7 @@ def _mapping(given: Any) -> tuple[dict[Any, Any], list[str]]:
     if isinstance(given, str):
         try:
             given = yaml.safe_load(given) if given.strip() else {}
-        except yaml.YAMLError:
+        except (yaml.YAMLError, ValueError, RecursionError):  # a date that is none, or too deep
             given = None
     if dataclasses.is_dataclass(given) and not isinstance(given, type):
         given = dataclasses.asdict(given)

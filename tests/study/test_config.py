@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mansu.errors import InputError
+from mansu.models.layers import count_layers
 from mansu.study.config import FIELDS, StudyConfig, default_of, describe, make_config
 from mansu.study.config_file import read_config, to_yaml
 
@@ -174,3 +175,28 @@ def test_any_values_give_a_configuration_or_an_input_error(values):
         return
     assert isinstance(config, StudyConfig)
     assert make_config(dataclasses.asdict(config)) == config
+
+
+@pytest.mark.parametrize("floor", [False, 0, []])
+def test_a_floor_that_is_no_name_is_refused_and_not_taken_for_the_default(floor):
+    with pytest.raises(InputError, match="floor"):
+        make_config({"model": "tiny-llama", "floor": floor})
+
+
+@pytest.mark.parametrize("target", [[{"nf4": None}], [["nf4"]], [1]])
+def test_a_target_that_is_no_name_is_refused_in_a_sentence(target):
+    with pytest.raises(InputError, match="target"):
+        make_config({"model": "tiny-llama", "target": target})
+
+
+@pytest.mark.parametrize("text", ["{steps: 2024-13-45}", "!!int x", "[" * 3000])
+def test_settings_that_no_yaml_can_be_made_of_are_refused_in_a_sentence(text):
+    with pytest.raises(InputError, match="settings: must be a mapping"):
+        make_config({"model": "tiny-llama", "settings": text})
+
+
+@pytest.mark.parametrize("text", ["[" * 200_000, '{"num_hidden_layers": Infinity}'])
+def test_a_damaged_model_configuration_is_refused_in_a_sentence(text, tmp_path):
+    (tmp_path / "config.json").write_text(text)
+    with pytest.raises(InputError):
+        count_layers(str(tmp_path))
