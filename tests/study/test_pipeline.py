@@ -121,8 +121,6 @@ def test_shared_results_lie_in_the_shared_folder_and_the_run_s_own_in_its_own(fi
         "scorecard.json",
     }
     shared = {path.name.rsplit("-", 1)[0] for path in finished_run.shared.iterdir()}
-    # What other runs on the same data may have added, whose guarantees a test asked for.
-    shared -= {"sharpness-scope", "sharpness-model"}
     assert shared == {
         *("items", "scores", "fisher", "target", "behaviour-original-fp", "behaviour-original-nf4"),
         *("attribution-original-fp", "attribution-original-nf4"),

@@ -20,7 +20,10 @@ from mansu.study.stages.sharpness import EXAMPLES
 def run_with(finished_run: Run, folder: Path, trained: Run | None = None, **changes) -> Run:
     """A run of its own that shares what does not depend on the method, and a finished training."""
     config = make_config(dataclasses.asdict(finished_run.config) | changes)
-    run = Run(config, Folders(folder, finished_run.shared))
+    shared = folder.parent / "shared"  # a copy, for θ₀'s sharpness is written there
+    if not shared.exists():
+        shutil.copytree(finished_run.shared, shared)
+    run = Run(config, Folders(folder, shared))
     run.open()
     if trained is not None:
         shutil.copy(trained.folder / "trained.safetensors", folder)
