@@ -3,9 +3,9 @@
 As a method's own file, this loads no library that computes.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from mansu.unlearn.said import Objective
@@ -44,7 +44,24 @@ class Load:
     stops: bool = False
 
 
-def load_of(objective: "Objective") -> Load:
-    """A descent on a loss over answers."""
-    kept = objective.retain is not None and bool(objective.weight)
-    return Load(compares=objective.compares, retain_compares=kept and objective.retain_compares)
+def descending(
+    objective_of: Callable[[Any], "Objective"],
+    beyond: Callable[[Any, bool], Mapping[str, Any]] = lambda settings, through: {},
+) -> Callable[[Any, bool], Load]:
+    """What a descent on a loss over answers holds, by its settings and whether it is quantized.
+
+    Args:
+        objective_of: The loss, by the method's settings.
+        beyond: What else there is, as fields of :class:`Load`.
+    """
+
+    def load(settings: Any, through: bool) -> Load:
+        objective = objective_of(settings)
+        kept = objective.retain is not None and bool(objective.weight)
+        return Load(
+            compares=objective.compares,
+            retain_compares=kept and objective.retain_compares,
+            **beyond(settings, through),
+        )
+
+    return load

@@ -29,8 +29,8 @@ def plan_table(plan: Plan, width: int = 100) -> str:
     shapes = plan.shapes
     head = (
         f"{config.model}: {model.weight_count:,} weights in {config.dtype}; method: "
-        f"{config.method}, floor: {config.floor}; {shapes.count:,} weights in matrices of "
-        f"{len(shapes.layers)} of {model.layers} layers are trained"
+        f"{config.method}, floor: {config.floor}; its matrices, in {len(shapes.layers)} of "
+        f"{model.layers} layers, hold {shapes.count:,} weights"
     )
     last = ["parked", "total"] if plan.on_cpu else ["device", "host"]
     rows = [["GB", *_KINDS, *last, "fullest while"]]
@@ -105,7 +105,7 @@ def _notes(plan: Plan) -> list[str]:
     counted = "counted with the model's tokenizer"
     if not work.counted:
         counted = f"no tokenizer is at hand, so words count one token per {PIECE} letters"
-    where = f"What is trained lies in layers {', '.join(map(str, layers))}"
+    where = f"Its matrices lie in layers {', '.join(map(str, layers))}"
     if not plan.located:
         where += (
             ", the worst case: which layers the circuit takes is known after localize; the lowest "

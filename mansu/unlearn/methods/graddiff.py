@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from pydantic.dataclasses import dataclass
 
 from mansu.settings import Share, setting
-from mansu.unlearn.load import load_of
+from mansu.unlearn.load import descending
 from mansu.unlearn.methods.base import Method
 from mansu.unlearn.settings import STRICT, HeldDescent, RetainLoss, own
 
@@ -53,6 +53,6 @@ METHOD = Method(
     "gradient difference",
     Settings,
     unlearn,
-    load=lambda settings, through: load_of(objective_of(settings)),
+    load=descending(objective_of),
     colour="#009e73",
 )

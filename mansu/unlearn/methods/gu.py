@@ -22,14 +22,13 @@ Ours: the history is first in, first out, holds this step's gradient too, lies i
 whitened anew at each step by the v̂ of the step before (at the first step P = 1); no weight decay.
 """
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from mansu.settings import Positive, Share, Whole, setting
-from mansu.unlearn.load import load_of
+from mansu.unlearn.load import descending
 from mansu.unlearn.methods.base import Method
 from mansu.unlearn.methods.simnpo import Settings as SimNPO
 from mansu.unlearn.methods.simnpo import objective_of
@@ -63,8 +62,6 @@ METHOD = Method(
     "GU + SimNPO",
     Settings,
     unlearn,
-    load=lambda settings, through: replace(
-        load_of(objective_of(settings)), apart=True, history=settings.history
-    ),
+    load=descending(objective_of, lambda own, through: {"apart": True, "history": own.history}),
     colour="#0b6e4f",
 )

@@ -16,14 +16,13 @@ set is tried, the smallest first, which nine constraints allow. The cone is that
 retain term on the drawn examples, not of the whole retain set.
 """
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from mansu.settings import Positive, Share, Whole, setting
-from mansu.unlearn.load import load_of
+from mansu.unlearn.load import descending
 from mansu.unlearn.methods.base import CIRCUIT, Method, counterpart, down_projections
 from mansu.unlearn.methods.simnpo import Settings as SimNPO
 from mansu.unlearn.methods.simnpo import objective_of
@@ -70,8 +69,9 @@ METHOD = Method(
     Settings,
     unlearn,
     scope=lambda settings: CIRCUIT if settings.matrices == "circuit" else LAST_BLOCKS,
-    load=lambda settings, through: replace(
-        load_of(objective_of(settings)), apart=True, corrects=True, history=settings.history
+    load=descending(
+        objective_of,
+        lambda own, through: {"apart": True, "corrects": True, "history": own.history},
     ),
     colour="#7aa974",
 )

@@ -13,7 +13,7 @@ r 64, α 128, and a rate twenty times that of the full methods here. A rank abov
 is refused: the factors would then be larger than what they stand for.
 """
 
-from dataclasses import replace
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from pydantic.dataclasses import dataclass
@@ -22,7 +22,7 @@ from mansu.errors import InputError
 from mansu.models.layers import width_of
 from mansu.settings import Few, Positive, Share, setting
 from mansu.unlearn.contrast import Contrast, idle, objective_of
-from mansu.unlearn.load import Load, load_of
+from mansu.unlearn.load import descending
 from mansu.unlearn.methods.base import Method
 from mansu.unlearn.settings import STRICT, own
 
@@ -52,12 +52,9 @@ def refuse(model: str, settings: Settings) -> None:
         )
 
 
-def load(settings: Settings, through: bool) -> Load:
-    """The factors are stepped."""
-    return replace(
-        load_of(objective_of(settings)),
-        factors=lambda rows, columns: settings.rank * (rows + columns),
-    )
+def factors(settings: Settings, through: bool) -> Mapping[str, Callable[[int, int], int]]:
+    """What is stepped in place of a matrix."""
+    return {"factors": lambda rows, columns: settings.rank * (rows + columns)}
 
 
 def unlearn(task: "Task", settings: Settings) -> "Update":
@@ -75,7 +72,7 @@ METHOD = Method(
     "LoRA",
     Settings,
     unlearn,
-    load=load,
+    load=descending(objective_of, factors),
     idle=idle,
     refuse=refuse,
     colour="#8c6bb1",

@@ -7,14 +7,13 @@ largest forget/retain ratio [O]. The default forget term is the prior target [O]
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 from pydantic.dataclasses import dataclass
 
 from mansu.settings import Count, NonNegative, Positive, Share, setting
-from mansu.unlearn.load import Load, load_of
+from mansu.unlearn.load import descending
 from mansu.unlearn.methods.base import CIRCUIT, Method
 from mansu.unlearn.settings import STRICT, HeldDescent, Steps, Wordings, idle_batch, own
 
@@ -93,10 +92,9 @@ def needs(settings: Settings) -> frozenset[str]:
     return frozenset({"fisher", *({"prior"} if settings.forget_loss == "prior" else ())})
 
 
-def load(settings: Settings, through: bool) -> Load:
+def masked(settings: Settings, through: bool) -> Mapping[str, float]:
     """The share that the masks let move."""
-    share = settings.tau * (settings.rho if through else 1.0)
-    return replace(load_of(objective_of(settings)), share=share)
+    return {"share": settings.tau * (settings.rho if through else 1.0)}
 
 
 METHOD = Method(
@@ -107,7 +105,7 @@ METHOD = Method(
     scope=lambda settings: CIRCUIT,
     movable=movable,
     needs=needs,
-    load=load,
+    load=descending(objective_of, masked),
     floors=("in_loop", "boundary", "paper", "none"),
     idle=idle,
 )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from pydantic.dataclasses import dataclass
 
 from mansu.settings import Positive, setting
-from mansu.unlearn.load import load_of
+from mansu.unlearn.load import descending
 from mansu.unlearn.methods.base import Method
 from mansu.unlearn.settings import STRICT, HeldDescent
 
@@ -48,5 +48,5 @@ METHOD = Method(
     "NPO",
     Settings,
     unlearn,
-    load=lambda settings, through: load_of(objective_of(settings)),
+    load=descending(objective_of),
 )

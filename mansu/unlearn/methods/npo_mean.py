@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from pydantic.dataclasses import dataclass
 
 from mansu.settings import Positive, Share, setting
-from mansu.unlearn.load import load_of
+from mansu.unlearn.load import descending
 from mansu.unlearn.methods.base import Method
 from mansu.unlearn.settings import STRICT, HeldDescent, RetainLoss, own
 
@@ -57,6 +57,6 @@ METHOD = Method(
     "NPO (mean)",
     Settings,
     unlearn,
-    load=lambda settings, through: load_of(objective_of(settings)),
+    load=descending(objective_of),
     colour="#0072b2",
 )

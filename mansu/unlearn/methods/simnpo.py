@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from pydantic.dataclasses import dataclass
 
 from mansu.settings import NonNegative, Positive, Share, setting
-from mansu.unlearn.load import load_of
+from mansu.unlearn.load import descending
 from mansu.unlearn.methods.base import Method
 from mansu.unlearn.settings import STRICT, HeldDescent, own
 
@@ -60,6 +60,6 @@ METHOD = Method(
     "SimNPO",
     Settings,
     unlearn,
-    load=lambda settings, through: load_of(objective_of(settings)),
+    load=descending(objective_of),
     colour="#d55e00",
 )

@@ -16,14 +16,13 @@ alone, while the weights that are kept are θ. A step costs one quantize and deq
 several targets the loss is the mean over them.
 """
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pydantic.dataclasses import dataclass
 
 from mansu.settings import Share
 from mansu.unlearn.contrast import Contrast, idle, objective_of
-from mansu.unlearn.load import Load, load_of
+from mansu.unlearn.load import descending
 from mansu.unlearn.methods.base import Method
 from mansu.unlearn.settings import STRICT, own
 
@@ -36,11 +35,6 @@ class Settings(Contrast):
     """STE's own settings."""
 
     learning_rate: Share = own("learning_rate", 2e-5)
-
-
-def load(settings: Settings, through: bool) -> Load:
-    """The formats' matrices are run beside the latents."""
-    return replace(load_of(objective_of(settings)), rounds=True)
 
 
 def unlearn(task: "Task", settings: Settings) -> "Update":
@@ -57,7 +51,7 @@ METHOD = Method(
     "STE",
     Settings,
     unlearn,
-    load=load,
+    load=descending(objective_of, lambda own, through: {"rounds": True}),
     idle=idle,
     aims=True,
     colour="#e377c2",

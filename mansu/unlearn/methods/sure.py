@@ -15,7 +15,7 @@ evenly spread examples (at θ₀ NPO's gradient is that of ascent, each answer w
 steps are AdamW's, as in every method here; L_r is KL(p_θ₀ ‖ p_θ), or cross-entropy.
 """
 
-from dataclasses import replace
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
@@ -23,7 +23,7 @@ from pydantic.dataclasses import dataclass
 
 from mansu.settings import Count, Real, Share, setting
 from mansu.unlearn.contrast import Contrast, idle, objective_of
-from mansu.unlearn.load import Load, load_of
+from mansu.unlearn.load import descending
 from mansu.unlearn.methods.base import Method
 from mansu.unlearn.settings import STRICT, own
 
@@ -51,13 +51,9 @@ def movable(task: "Task", settings: Settings) -> "Movable":
     return salient_rows(task, objective, settings.percentile, settings.mask_examples)
 
 
-def load(settings: Settings, through: bool) -> Load:
-    """The salient rows' share."""
-    return replace(
-        load_of(objective_of(settings)),
-        share=1 - settings.percentile / 100,
-        salient=settings.mask_examples,
-    )
+def rows(settings: Settings, through: bool) -> Mapping[str, float]:
+    """The salient rows: their share, and on how many examples they are found."""
+    return {"share": 1 - settings.percentile / 100, "salient": settings.mask_examples}
 
 
 def unlearn(task: "Task", settings: Settings) -> "Update":
@@ -73,7 +69,7 @@ METHOD = Method(
     Settings,
     unlearn,
     movable=movable,
-    load=load,
+    load=descending(objective_of, rows),
     idle=idle,
     colour="#b5651d",
 )
