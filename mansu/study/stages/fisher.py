@@ -79,9 +79,16 @@ def build_training_examples(
     tokenizer: "PreTrainedTokenizerBase", sets: Sets, wordings: int
 ) -> tuple[tuple[Example, ...], tuple[Example, ...]]:
     """The same of some sets, with that many shortened wordings of each seen forget template."""
-    return (
-        build_examples(tokenizer, sets.forget.facts, taught(sets.forget, wordings)),
-        tuple(e for kept in sets.kept for e in build_examples(tokenizer, kept.train, kept.seen)),
+    forget = build_examples(tokenizer, sets.forget.facts, taught(sets.forget, wordings))
+    return forget, build_retain_examples(tokenizer, sets)
+
+
+def build_retain_examples(tokenizer: "PreTrainedTokenizerBase", sets: Sets) -> tuple[Example, ...]:
+    """The second of the two, which no setting changes."""
+    return tuple(
+        example
+        for kept in sets.kept
+        for example in build_examples(tokenizer, kept.train, kept.seen)
     )
 
 

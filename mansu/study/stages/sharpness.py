@@ -17,7 +17,7 @@ from mansu.registry import plugs
 from mansu.study.cache.stage import Upstream, stage
 from mansu.study.run import Run
 from mansu.study.stages.draw import draw
-from mansu.study.stages.fisher import scope_of, trainable_weights, training_examples
+from mansu.study.stages.fisher import build_retain_examples, scope_of, trainable_weights
 from mansu.study.stages.localize import choose_circuit
 from mansu.theory import RetainLoss, Sharpness, largest_eigenvalue
 from mansu.theory.retain_loss import norm
@@ -32,7 +32,7 @@ Where = Literal["model", "scope"]
 
 def retain_sample(run: Run) -> tuple[Example, ...]:
     """The sample of the retain examples that training saw."""
-    pool = training_examples(run)[1]
+    pool = build_retain_examples(run.tokenizer, run.sets)
     count = min(EXAMPLES, len(pool))
     drawn = np.random.default_rng(SEED).choice(len(pool), count, replace=False)
     # Examples that share a batch are of similar length, so that little of it is padding.
