@@ -37,6 +37,7 @@ class Returned:
         method: The method, with what of its settings is not as by default.
         format: The format.
         original: A of the original in full precision.
+        original_there: A of the original in the format.
         plain: A of the unlearned model in full precision.
         deployed: A of it in the format, with the ends of its 95 % interval.
         gap: The rise from one to the other, with its interval.
@@ -49,6 +50,7 @@ class Returned:
     method: str
     format: str
     original: float
+    original_there: float
     plain: float
     deployed: tuple[float, float, float]
     gap: tuple[float, float, float]
@@ -76,17 +78,18 @@ def measure_return(run: Run, form: str) -> Returned:
         accuracy_interval(now.correct, facts),
         paired_gap(now.correct, plain.correct, facts),
     )
-    kept = recall(run, State("original", form)).roles[RETAIN]
+    original = recall(run, State("original", form)).roles
     rounding = account_format(run, form)
     return Returned(
         method=variant(run.config),
         format=form,
         original=before.accuracy,
+        original_there=original[FORGET].accuracy,
         plain=plain.accuracy,
         deployed=(found.value, found.low, found.high),
         gap=(gap.value, gap.low, gap.high),
         share=_share(before.correct, plain.correct, now.correct, facts),
-        retain=there.roles[RETAIN].accuracy - kept.accuracy,
+        retain=there.roles[RETAIN].accuracy - original[RETAIN].accuracy,
         stored=rounding.stored,
         signal=rounding.signal,
         noise=rounding.noise,
@@ -148,6 +151,7 @@ def _line(one: Returned) -> dict[str, object]:
         "method": one.method,
         "format": format_title(one.format),
         "original": one.original,
+        "original there": one.original_there,
         "unlearned": one.plain,
         "deployed": one.deployed[0],
         f"deployed{LOW}": low,
@@ -166,9 +170,10 @@ LAYOUT = Layout(
     "What comes back",
     digits={"share back": ".2f", "Δ retain": "+.3f", "noise": ".2f", "signal": ".2f"},
     note="original, unlearned: accuracy on seen forget prompts in full precision (ROUGE-L F1 where "
-    "answers are written); deployed: in the format. share back: of what was forgotten. Δ retain: "
-    "against the original in the same format. stored: changed weights whose stored value changed; "
-    "signal: how much of the update arrives, summed along its signs; noise: rounding over update; "
-    "none of the three where a format moves factors from matrix to matrix (AWQ).",
+    "answers are written); original there, deployed: the two in the format. share back: of what "
+    "was forgotten. Δ retain: against the original in the same format. stored: changed weights "
+    "whose stored value changed; signal: how much of the update arrives, summed along its signs; "
+    "noise: rounding over update; none of the three where a format moves factors from matrix to "
+    "matrix (AWQ).",
 )
 _MAP = TypeAdapter(tuple[Returned, ...])

@@ -10,8 +10,13 @@ from mansu.errors import InputError
 from mansu.lab import charts
 from mansu.lab.theme import to_spec
 from mansu.study.comeback import Returned, read_map, readable_frame, to_frame, write_map
+from mansu.study.folders import study_folders
+from mansu.study.run import Run
+from mansu.study.stages.recall import recall
+from mansu.study.state import State
 from mansu.sweep import comeback
 from mansu.sweep.comeback import map_comeback, shown_map
+from mansu.sweep.grid import expand, read_study
 from tests.study.small_sets import FAST, write_sets
 
 FORMATS = ("bf16", "nf4")
@@ -38,6 +43,7 @@ def entry(**other) -> Returned:
         "method": "ga",
         "format": "nf4",
         "original": 0.9,
+        "original_there": 0.85,
         "plain": 0.3,
         "deployed": (0.45, 0.4, 0.5),
         "gap": (0.15, 0.1, 0.2),
@@ -50,6 +56,13 @@ def entry(**other) -> Returned:
     return Returned(**{**told, **other})
 
 
+def asked_anew(study: Path, root: Path, form: str) -> float:
+    """The original's accuracy in a format, from the stage that asks it."""
+    config = expand(read_study(study))[0]
+    run = Run(config, study_folders(config, root))
+    return recall(run, State("original", form)).roles["forget_seen"].accuracy
+
+
 def test_a_map_has_every_run_in_every_format_and_is_there_again(study: Path, tmp_path) -> None:
     done, file = map_comeback(study, out=tmp_path / "out")
     assert done
@@ -60,6 +73,10 @@ def test_a_map_has_every_run_in_every_format_and_is_there_again(study: Path, tmp
     for one in found:
         assert one.gap[0] == pytest.approx(one.deployed[0] - one.plain)
         assert one.deployed[1] <= one.deployed[0] <= one.deployed[2]
+    assert found[0].original_there == found[0].original  # a tiny model is as it was in bfloat16
+    assert {one.original_there for one in found if one.format == FORMATS[1]} == {
+        asked_anew(study, tmp_path / "out", FORMATS[1])
+    }
     mansu = [one for one in found if one.method.startswith("mansu")]
     assert mansu[1].stored == 1.0  # every update crosses a bin of what training aims at
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("recall*")}

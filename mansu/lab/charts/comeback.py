@@ -104,6 +104,7 @@ def formats_chart(found: Sequence[Returned]) -> ChartType:
                 "accuracy": one.deployed[0],
                 "low": one.deployed[1],
                 "high": one.deployed[2],
+                "original": one.original_there,
             }
             for one in found
         ]
@@ -113,6 +114,9 @@ def formats_chart(found: Sequence[Returned]) -> ChartType:
     points = base.mark_point(filled=True, size=70, color=VERMILION).encode(
         y=alt.Y("accuracy:Q", title="accuracy", scale=alt.Scale(domain=[0, 1])),
         tooltip=["format", alt.Tooltip("accuracy:Q", format=".3f"), "low", "high"],
+    )
+    original = base.mark_point(filled=True, size=45, color=GREY).encode(
+        y="original:Q", tooltip=["format", alt.Tooltip("original:Q", format=".3f")]
     )
     bars = base.mark_rule(color=VERMILION).encode(y="low:Q", y2="high:Q")
     lines = pd.DataFrame(
@@ -125,13 +129,14 @@ def formats_chart(found: Sequence[Returned]) -> ChartType:
     rules = marks.mark_rule(color=GREY, strokeDash=[4, 3])
     width = WIDTH - 140
     words = marks.mark_text(align="left", color=INK).encode(text="words:N", x=alt.value(width + 6))
-    return (rules + bars + points + words).properties(
+    return (rules + bars + original + points + words).properties(
         width=width,
         height=220,
         title=heading(
             "The unlearned model in every format",
             "Accuracy on seen forget prompts; where a set is answered in writing, ROUGE-L F1 of "
-            "what is written. Dashed: full precision. Bars: 95 % intervals, facts resampled.",
+            "what is written. Dashed: full precision; grey: the original in the format. Bars: 95 % "
+            "intervals, facts resampled.",
             width=width,
         ),
     )
