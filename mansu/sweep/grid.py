@@ -39,7 +39,8 @@ from mansu.study.config import (
 from mansu.study.config_file import read_config
 from mansu.study.folders import study_folders
 from mansu.study.own_settings import METHODS
-from mansu.study.tuning import read_tuned
+from mansu.study.tuned_file import read_tuned
+from mansu.sweep.places import TAKEN
 
 _STRICT = ConfigDict(extra="forbid")
 _GRID = ("model", "forget", "retain", "utility", "method", "seed")
@@ -107,6 +108,10 @@ def read_study(path: str | Path) -> Study:
             for problem in error.errors(include_url=False)
         ]
         raise InputError(f"Study {path} does not fit: {enumerate_some(told)}.") from error
+    if study.study.casefold() in map(str.casefold, TAKEN):
+        raise InputError(
+            f"Study {path}: '{study.study}' is a name of the project's own; choose another one."
+        )
     for place, fields in [("set", study.set)] + [("variants", v) for v in study.variants]:
         if taken := sorted({*fields} & {*_GRID}):
             raise InputError(

@@ -1,5 +1,6 @@
 """Study files: what they expand to, and what they may not hold."""
 
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -11,9 +12,10 @@ from mansu.study.folders import study_folders
 from mansu.study.inert import require_effect
 from mansu.sweep.batch import Sweep, sweep
 from mansu.sweep.grid import expand, read_study
-from mansu.sweep.places import repository
+from mansu.sweep.places import TAKEN, repository
 
 SETS = [{"forget": "elements", "retain": "capitals", "utility": "cities"}]
+RESERVED = ("reference", "studies", "profiles", "Snakefile", "snakefile")
 SMALL = {"study": "small", "models": ["tiny-llama"], "sets": SETS}
 
 
@@ -100,6 +102,10 @@ def test_what_every_run_has_goes_to_the_methods_that_have_such_a_setting(tmp_pat
         ("study: a\nset:\n  tau: 1\n  tau: 1\n", "gives the key 'tau' twice (line 4)"),
         ("study: a\nvariants: [{tau: 1, tau: 1}]\n", "gives the key 'tau' twice (line 2)"),
         (SMALL | {"study": ""}, "study"),
+        *(
+            (SMALL | {"study": name}, "a name of the project's own; choose another")
+            for name in RESERVED
+        ),
         (SMALL | {"methods": ["magic"]}, "method"),
         (SMALL | {"set": {"learning_rate": 0}}, "learning_rate"),
         (SMALL | {"set": {"colour": "red"}}, "'colour' is not a configuration key"),
@@ -114,6 +120,16 @@ def test_a_bad_study_is_refused_in_one_line(tmp_path: Path, values: object, told
         expand(read_study(write(tmp_path, values)))
     assert told in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_no_study_may_be_called_as_what_lies_beside_the_results() -> None:
+    listed = subprocess.run(
+        ["git", "ls-files", "papermill_runs"],
+        cwd=repository(), capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    if listed.returncode:
+        pytest.skip("no checkout")
+    assert {Path(line).parts[1] for line in listed.stdout.splitlines()} == {*TAKEN}
 
 
 def test_a_missing_study_is_refused(tmp_path: Path) -> None:
