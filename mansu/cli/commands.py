@@ -176,10 +176,12 @@ def _plan_study(options: argparse.Namespace) -> int:
         raise InputError(f"plan: the study says what its runs are; leave out {named}.")
     from mansu.study.plan import make_plan, study_table
     from mansu.sweep.grid import expand as runs_of
-    from mansu.sweep.grid import read_study
+    from mansu.sweep.grid import read_study, untuned
 
-    configs = runs_of(read_study(options.study))
-    print(study_table([make_plan(config) for config in configs]))
+    study = read_study(options.study)
+    print(study_table([make_plan(config) for config in runs_of(study)]))
+    if told := untuned(study):
+        print(f"mansu: {told}", file=sys.stderr)
     return 0
 
 

@@ -26,7 +26,7 @@ from mansu.data.facts import FactSet
 from mansu.data.lettered_rows import Columns, make_questions
 from mansu.data.letters import turned_pairs
 from mansu.data.rows import Source, read_rows
-from mansu.errors import InputError, first_line
+from mansu.errors import NO_YAML, InputError, first_line
 from mansu.paths import expand
 
 
@@ -57,7 +57,7 @@ def load(part: str) -> FactSet:
 def _read(file: Path) -> _Mapping:
     try:
         values = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError) as error:
+    except (OSError, *NO_YAML) as error:
         raise InputError(f"it cannot be read ({first_line(error)}); give a YAML file.") from None
     try:
         return _Mapping.model_validate(values)

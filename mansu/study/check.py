@@ -22,6 +22,7 @@ from mansu.study.config import SETS, StudyConfig, differing_fields, make_config,
 from mansu.study.fitting import require_answers, require_calibration
 from mansu.study.folders import Folders
 from mansu.study.inert import require_effect
+from mansu.study.outputs import require_folder
 from mansu.study.state import find_origin, origins
 from mansu.unlearn.methods import find_method
 
@@ -237,8 +238,7 @@ def check_folder(config: StudyConfig, folders: Folders, content: Callable[[], st
     """
     path = folders.run / "config.json"
     for folder in (folders.run, folders.shared):
-        if folder.exists() and not folder.is_dir():
-            raise InputError(f"{folder} is a file; give a folder for the results.")
+        require_folder(folder)
     # Listed first: a run that another process starts meanwhile writes its configuration first.
     others = folders.run.is_dir() and [
         p.name

@@ -40,8 +40,8 @@ _PLUGGED = {
     "attacks": "mansu.attacks",
     "benchmarks": "mansu.benchmarks",
 }
-_MEASURED = ("formats", "attacks", "retrained", "benchmarks", "reply_tokens")
-UNNAMED = ("device", "memory_mb", *_MEASURED)
+MEASURED = ("formats", "attacks", "retrained", "benchmarks", "reply_tokens")
+UNNAMED = ("device", "memory_mb", *MEASURED)
 RELEARN = "relearn"  # in older command lines and files a switch of its own
 
 

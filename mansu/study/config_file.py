@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from mansu.errors import InputError, quote
+from mansu.errors import NO_YAML, InputError, quote
 from mansu.paths import expand
 from mansu.study.config import StudyConfig
 
@@ -38,8 +38,7 @@ def parse_config(text: str, name: str) -> dict[str, Any]:
         values = yaml.load(text, _Loader)  # noqa: S506 (a safe loader)
     except _RepeatedError as error:
         raise InputError(f"Configuration {name} gives {error}; keep one of them.") from error
-    # On a scalar that does not fit its explicit tag, PyYAML lets any lookup's error through.
-    except (yaml.YAMLError, RecursionError, ValueError, LookupError, AttributeError) as error:
+    except NO_YAML as error:
         line = getattr(getattr(error, "problem_mark", None), "line", None)
         where = "" if line is None else f" (line {line + 1})"
         raise InputError(f"Configuration {name} is not valid YAML{where}.") from error

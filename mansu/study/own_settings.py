@@ -9,7 +9,7 @@ from pydantic import TypeAdapter
 from pydantic import ValidationError as Invalid
 from pydantic_core import ErrorDetails
 
-from mansu.errors import quote
+from mansu.errors import NO_YAML, quote
 from mansu.registry import plugs
 from mansu.unlearn.methods import find_method
 from mansu.unlearn.methods.base import Method
@@ -36,7 +36,7 @@ def read(method: Method, values: dict[str, Any], known: Collection[str]) -> tupl
     Returns:
         The settings, or None, and what is wrong with them.
     """
-    given, told = _mapping(values.pop("settings", {}))
+    given, told = as_mapping(values.pop("settings", {}))
     own = [field.name for field in own_fields(method.name)]
     given |= {name: values.pop(name) for name in list(values) if name in own}
     for name in [name for name in (*given, *values) if name not in known and name not in own]:
@@ -63,11 +63,12 @@ def others(method: str) -> set[str]:
     return {field.name for name in plugs(METHODS) for field in own_fields(name)} - own
 
 
-def _mapping(given: Any) -> tuple[dict[Any, Any], list[str]]:
+def as_mapping(given: Any) -> tuple[dict[Any, Any], list[str]]:
+    """Settings as they may be written, as a mapping, and what is wrong with them."""
     if isinstance(given, str):
         try:
             given = yaml.safe_load(given) if given.strip() else {}
-        except (yaml.YAMLError, ValueError, RecursionError):  # a date that is none, or too deep
+        except NO_YAML:
             given = None
     if dataclasses.is_dataclass(given) and not isinstance(given, type):
         given = dataclasses.asdict(given)

@@ -18,15 +18,12 @@ its checks is from both.
 
 from collections.abc import Generator, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
+from itertools import product
 from typing import Any
 
-from mansu.errors import InputError
-from mansu.study.config_file import read_config
 from mansu.unlearn.checkpoint import Validation, kept_of
 from mansu.unlearn.methods.base import Method
 
-ROOT = "methods"  # the key of all of it in the file
 MOST = 8
 RATES = 4  # that are tried one stride apart
 STRIDE = 3.0
@@ -48,7 +45,7 @@ class Tried:
         key: Of the training: what it was made from, code included.
     """
 
-    settings: dict[str, Any]
+    settings: dict[str, float]
     check: Validation | None
     allowed: bool
     broken: bool
@@ -68,23 +65,13 @@ class Tried:
         found = asdict(self)
         return {name: value for name, value in found.items() if value not in (None, "")}
 
-    @classmethod
-    def of_line(cls, line: dict[str, Any]) -> "Tried":
-        """What was written down.
 
-        Raises:
-            TypeError: It is not what was written.
-        """
-        check = Validation(**line["check"]) if "check" in line else None
-        return cls(**{**line, "check": check})
-
-
-def search(method: Method) -> Generator[dict[str, Any], Tried, None]:
+def search(method: Method) -> Generator[dict[str, float], Tried, None]:
     """Yields one setting after the other, and is sent what became of each."""
     own, name = method.settings(), method.strength
     usual = getattr(own, name, None)
 
-    def at(rate: float, times: float = 1.0) -> dict[str, Any]:
+    def at(rate: float, times: float = 1.0) -> dict[str, float]:
         values = {"learning_rate": float(f"{own.learning_rate * rate:.2g}")}
         return values if times == 1 or usual is None else {**values, name: usual * times}
 
@@ -100,6 +87,22 @@ def search(method: Method) -> Generator[dict[str, Any], Tried, None]:
         best = min(found, key=lambda rate: found[rate].badness)
         for rate, times in ((best, HARDER), (best, 1 / HARDER), (STRIDE * best, HARDER)):
             yield at(rate, times)
+
+
+def possible(method: Method) -> list[dict[str, float]]:
+    """Every setting that a search may come to, whatever becomes of those before it."""
+    found: list[dict[str, float]] = []
+    for broken, best in product(product((False, True), repeat=RATES), range(MOST)):
+        walk, fates = search(method), iter(broken)
+        values = next(walk)
+        for number in range(MOST):
+            found += [] if values in found else [values]
+            off = Validation(0, 0.0, 0.0, 1.0 - (number == best), 0.0, 0.0)
+            try:
+                values = walk.send(Tried(values, off, True, next(fates, False), 0.0))
+            except StopIteration:
+                break
+    return found
 
 
 def judge_checks(validations: Sequence[Validation]) -> tuple[Validation | None, bool]:
@@ -119,45 +122,3 @@ def _trade_off(check: Validation, allowed: bool) -> float:
     if allowed:
         return check.off_level
     return check.off_level + max(0.0, check.retain_drop) + max(0.0, check.fall) / 10
-
-
-def read_entries(path: Path) -> dict[str, Any]:
-    """What a search wrote, by method.
-
-    Raises:
-        InputError: The file is none that `mansu tune` wrote.
-    """
-    values = read_config(path).get(ROOT)
-    if not isinstance(values, dict):
-        raise InputError(f"{path} holds no tuned settings; mansu tune writes them.")
-    return values
-
-
-def read_tried(entry: Any, path: Path) -> list[Tried]:
-    """What a method's entry says was tried.
-
-    Raises:
-        InputError: The file is none that `mansu tune` wrote.
-    """
-    try:
-        return [Tried.of_line(line) for line in entry["tried"]]
-    except (TypeError, KeyError) as error:
-        raise InputError(f"{path} holds no tuned settings; mansu tune writes them.") from error
-
-
-def read_tuned(path: Path) -> dict[str, dict[str, Any]]:
-    """The settings chosen, by method.
-
-    Raises:
-        InputError: The file is none that `mansu tune` wrote, or the search is not finished:
-            settings chosen from a part of it would not be the same chance for all.
-    """
-    values = read_entries(path)
-    try:
-        found = {name: dict(entry["chosen"]) for name, entry in values.items()}
-        begun = [name for name, entry in values.items() if not entry["finished"]]
-    except (TypeError, KeyError, ValueError) as error:
-        raise InputError(f"{path} holds no tuned settings; mansu tune writes them.") from error
-    if begun:
-        raise InputError(f"{path}: the search for {begun[0]} is not over; run mansu tune again.")
-    return found

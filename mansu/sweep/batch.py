@@ -29,7 +29,7 @@ from mansu.study.table_files import to_text
 from mansu.study.tables import build_table, find_table
 from mansu.sweep import notebooks
 from mansu.sweep.environment import KERNELS, sweep_environment
-from mansu.sweep.grid import Study, expand, read_study
+from mansu.sweep.grid import Study, expand, read_study, untuned
 from mansu.sweep.lock import holding
 from mansu.sweep.places import repository
 from mansu.sweep.profiles import find_profile
@@ -103,6 +103,8 @@ def sweep(
         raise InputError("A sweep needs Snakemake; install it with: pip install 'mansu[sweep]'")
     chosen = find_profile(home / "profiles", profile)
     _check_runs(plan)
+    if told := untuned(study):
+        print(f"mansu: {told}", file=sys.stderr)
     with holding(plan.root) as lock:
         _prepare(plan, jobs)
         command = _command(home / "Snakefile", chosen, plan, jobs)

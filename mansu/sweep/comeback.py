@@ -14,7 +14,7 @@ from mansu.study.comeback import Returned, is_measured, measure_return, read_map
 from mansu.study.config import StudyConfig
 from mansu.study.folders import Folders, study_folders
 from mansu.study.run import Progress, Run, silent
-from mansu.sweep.grid import expand, read_study
+from mansu.sweep.grid import expand, read_study, untuned
 from mansu.sweep.places import repository
 from mansu.sweep.tune import seconds_of
 
@@ -36,7 +36,8 @@ def map_comeback(
         budget: Time after which nothing more is begun, such as 150m; without limit, if not given.
         out: The study's folder of results; default ``papermill_runs/<study>``.
         progress: Called with (task, done, total) during long work.
-        note: Called with a sentence on every run that has no result.
+        note: Called with a sentence on every run that has no result, and on methods that were not
+            tuned beside others that were.
 
     Returns:
         Whether all is done, and the map's file.
@@ -48,10 +49,17 @@ def map_comeback(
     if len(study.models) != 1 or len(study.sets) != 1 or len(study.seeds) != 1:
         raise InputError(f"Study {path}: a map takes one model, one group of sets and one seed.")
     root = out or repository() / "papermill_runs" / study.study
-    end = time.monotonic() + (seconds_of(budget) if budget else float("inf"))
+    end = time.monotonic() + seconds_of(budget)
     cells = [(config, study_folders(config, root)) for config in expand(study)]
+    if not all(config.formats for config, _ in cells):
+        raise InputError(
+            f"Study {path}: a map is of formats, and formats names none for some of its runs; name "
+            "at least one beside fp, such as nf4."
+        )
     for cell in cells:
         Run(*cell)  # bad input ends it here
+    if told := untuned(study):
+        note(told)
     found: list[Returned] = []
     file, done = root / FILE, False
     before = read_map(file)

@@ -12,6 +12,10 @@
     set: {steps: 100}                  # fields that every run has, and settings of its method
     tuned: tuned.yaml                  # settings by method, as mansu tune wrote them
 
+The more special value wins, name by name: a variant's over the one that ``set`` gives every run,
+that over the method's in ``tuned``, that over the method's default. A method that ``tuned`` does
+not name runs at its defaults. Settings stand beside the other fields, or under ``settings``.
+
 One run for every model × set × method × variant × seed; sets may name those of the models that they
 are for (``models: [smollm2-135m]``).
 """
@@ -30,6 +34,7 @@ from mansu.errors import InputError, enumerate_some, quote
 from mansu.paths import expand as expand_path
 from mansu.registry import plugs
 from mansu.study.config import (
+    FIELDS,
     StudyConfig,
     Whole,
     make_config,
@@ -38,11 +43,14 @@ from mansu.study.config import (
 )
 from mansu.study.config_file import read_config
 from mansu.study.folders import study_folders
-from mansu.study.own_settings import METHODS
-from mansu.study.tuning import read_tuned
+from mansu.study.own_settings import METHODS, as_mapping
+from mansu.study.tuned_file import read_tuned
+from mansu.sweep.places import TAKEN
+from mansu.unlearn.methods import find_method
 
 _STRICT = ConfigDict(extra="forbid")
 _GRID = ("model", "forget", "retain", "utility", "method", "seed")
+_FIELDS = {field.name for field in FIELDS}
 Named = Annotated[str, Field(min_length=1)]
 
 
@@ -107,6 +115,16 @@ def read_study(path: str | Path) -> Study:
             for problem in error.errors(include_url=False)
         ]
         raise InputError(f"Study {path} does not fit: {enumerate_some(told)}.") from error
+    if study.study.casefold() in map(str.casefold, TAKEN):
+        raise InputError(
+            f"Study {path}: '{study.study}' is a name of the project's own; choose another one."
+        )
+    where = f"Study {path}: "
+    study = replace(
+        study,
+        set=_flat(study.set, f"{where}set"),
+        variants=[_flat(fields, f"{where}variants") for fields in study.variants],
+    )
     for place, fields in [("set", study.set)] + [("variants", v) for v in study.variants]:
         if taken := sorted({*fields} & {*_GRID}):
             raise InputError(
@@ -173,6 +191,46 @@ def shared_fields(study: Study, method: str) -> dict[str, Any]:
     beside = {field.name for name in known for field in own_fields(name)}
     lacking = beside - {field.name for field in own_fields(method)}
     return {name: value for name, value in study.set.items() if name not in lacking}
+
+
+def untuned(study: Study) -> str:
+    """Says which methods run at their defaults beside those that were tuned; empty: none."""
+    if study.tuned is None:
+        return ""
+    named = read_tuned(Path(study.tuned))
+    beside = [
+        name
+        for name in dict.fromkeys(study.methods)
+        if name not in named and hasattr(find_method(name).settings(), "learning_rate")
+    ]
+    if not beside:
+        return ""
+    verb = "run at their" if len(beside) > 1 else "runs at its"
+    return f"{', '.join(beside)} {verb} defaults: {study.tuned} says nothing of them."
+
+
+def _flat(fields: dict[str, Any], place: str) -> dict[str, Any]:
+    """Fields with what stands under ``settings`` beside them, so that each wins by its own name.
+
+    Raises:
+        InputError: It is no mapping of a method's settings, or one of them stands beside it, too.
+    """
+    if "settings" not in fields:
+        return fields
+    beside = {name: value for name, value in fields.items() if name != "settings"}
+    own, told = as_mapping(fields["settings"])
+    if told:
+        raise InputError(f"{place}: {told[0]}.")
+    if twice := [name for name in own if name in beside]:
+        raise InputError(
+            f"{place} gives {twice[0]} both under settings and beside them; keep one of the two."
+        )
+    for name in own:
+        if name in _FIELDS or not isinstance(name, str):
+            raise InputError(
+                f"{place}: settings: {quote(name)} is no setting of a method; put it beside them."
+            )
+    return beside | own
 
 
 def _part(part: object) -> str:

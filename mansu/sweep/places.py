@@ -11,6 +11,8 @@ from mansu.scratch import replacing
 
 HOME = "MANSU_HOME"
 _FOLDERS = ("notebooks", "papermill_runs")
+# What lies in papermill_runs beside the folders of results, which are called as their studies.
+TAKEN = ("Snakefile", "profiles", "reference", "studies")
 
 
 def repository() -> Path:

@@ -3,10 +3,9 @@
 from importlib.util import find_spec
 from pathlib import Path
 
-import yaml
-
 from mansu.errors import InputError
 from mansu.paths import expand
+from mansu.study.config_file import read_config
 
 _BUILT_IN = (None, "local")
 
@@ -33,9 +32,9 @@ def find_profile(known: Path, name: str) -> Path:
 
 def _check(file: Path) -> None:
     try:
-        executor = dict(yaml.safe_load(file.read_text(encoding="utf-8")) or {}).get("executor")
-    except (yaml.YAMLError, UnicodeDecodeError, TypeError, ValueError) as error:
-        raise InputError(f"{file} is not a YAML mapping; see Snakemake on profiles.") from error
+        executor = read_config(file).get("executor")
+    except InputError as error:
+        raise InputError(f"--profile: {error} See Snakemake on profiles.") from error
     plugin = f"snakemake_executor_plugin_{executor}".replace("-", "_")
     if executor not in _BUILT_IN and not (plugin.isidentifier() and find_spec(plugin)):
         package = plugin.replace("_", "-")

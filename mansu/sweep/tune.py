@@ -4,6 +4,7 @@ The file that is written holds, method by method, the settings chosen and all th
 study reads it (``tuned: FILE``). A setting that is finished is kept, and one that was cut short
 goes on from its last check, so that a search may be run in slices; on another machine, too, which
 has the file alone: a setting whose training would be the same as the file's is taken from it.
+Studies of the same model, sets, seed and fields may search different methods into one file.
 """
 
 import re
@@ -12,25 +13,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from mansu.errors import InputError, RunError
-from mansu.study.cache.records import write_text
 from mansu.study.cells import columns
-from mansu.study.config import StudyConfig, make_config
+from mansu.study.config import MEASURED, RELEARN, UNNAMED, StudyConfig, make_config
 from mansu.study.folders import study_folders
-from mansu.study.tuning import (
-    PATIENCE,
-    ROOT,
-    Tried,
-    choose,
-    judge_checks,
-    read_entries,
-    read_tried,
-    search,
-)
+from mansu.study.inert import require_effect
+from mansu.study.outputs import require_file
+from mansu.study.tuned_file import Entry, read_entries, read_own, write_entries
+from mansu.study.tuning import PATIENCE, Tried, judge_checks, possible, search
 from mansu.sweep.grid import Study, read_study, shared_fields
 from mansu.sweep.places import repository
+from mansu.unlearn.checkpoint import Validation
 from mansu.unlearn.methods import find_method
 
 # Processor time, which two cores give in 20 minutes, after which no further setting of a method is
@@ -58,24 +51,25 @@ def tune(path: Path, budget: str | None = None, out: Path | None = None) -> tupl
         InputError: The study or the budget does not fit.
     """
     study = read_study(path)
-    if len(study.models) != 1 or len(study.sets) != 1 or len(study.seeds) != 1:
-        raise InputError(f"Study {path}: tuning takes one model, one group of sets and one seed.")
-    end = time.monotonic() + seconds_of(budget) if budget else float("inf")
+    _require_searchable(study, path)
+    end = time.monotonic() + seconds_of(budget)
     root = repository() / "papermill_runs" / study.study
     file = out or root / "tuned.yaml"
-    before = read_entries(file) if file.is_file() else {}
-    known = {name: read_tried(entry, file) for name, entry in before.items()}
-    found: dict[str, _Search] = {}
+    require_file(file, "--out" if out else "")
+    before = read_own(file, _searched_on(study))
     for name in study.methods:
-        _config(study, name, {})  # bad input ends it here
+        _require_trainable(study, name, root)
+    found: dict[str, _Search] = {}
     try:
         for name in study.methods:
             found[name] = one = _Search(study, name, root, end)
-            one.go_on(known.get(name, ()))
+            one.go_on(before[name].tried if name in before else ())
     except _OverError:
         return False, file
     finally:
-        _write(file, before, found)
+        entries = {name: entry for name, one in found.items() if (entry := one.entry) is not None}
+        if entries:
+            write_entries(file, _searched_on(study), before | entries)
     return True, file
 
 
@@ -85,41 +79,80 @@ def tuned_table(file: Path) -> str:
         return "No setting is finished yet."
     rows = [["method", "settings", "AUC", "level", "retain", "wrong options", "step", "s", ""]]
     for name, entry in read_entries(file).items():
-        for tried in entry["tried"]:
-            settings = ", ".join(f"{n} {v:g}" for n, v in tried["settings"].items()) or "defaults"
-            chosen = "chosen" if tried["settings"] == entry["chosen"] else ""
-            rows.append([name, settings, *_told(tried), f"{tried['seconds']:.0f}", chosen])
+        for one in entry.tried:
+            settings = ", ".join(f"{n} {v:g}" for n, v in one.settings.items()) or "defaults"
+            chosen = "chosen" if one.settings == entry.chosen else ""
+            rows.append([name, settings, *_told(one.check), f"{one.seconds:.0f}", chosen])
     return "\n".join(columns(rows, "llrrrrrrl"))
 
 
-def _told(tried: dict[str, Any]) -> list[str]:
-    check = tried.get("check")
+def _told(check: Validation | None) -> list[str]:
     if check is None:
         return ["–"] * 5
     return [
-        *(f"{check['auc']:.2f}", f"{check['level']:.2f}", f"{-100 * check['retain_drop']:+.1f} pp"),
-        *(f"{-check['fall']:+.1f} nats", str(check["step"])),
+        *(f"{check.auc:.2f}", f"{check.level:.2f}", f"{-100 * check.retain_drop:+.1f} pp"),
+        *(f"{-check.fall:+.1f} nats", str(check.step)),
     ]
+
+
+def _require_searchable(study: Study, path: Path) -> None:
+    """Refuses a study that no search is on, and all of its keys that a search would not read.
+
+    Raises:
+        InputError: It is one, or has one.
+    """
+    if len(study.models) != 1 or len(study.sets) != 1 or len(study.seeds) != 1:
+        raise InputError(f"Study {path}: tuning takes one model, one group of sets and one seed.")
+    unread = {"variants": any(study.variants), "tuned": study.tuned is not None}
+    if named := [name for name, given in unread.items() if given]:
+        raise InputError(
+            f"Study {path}: a search begins at each method's defaults and reads no "
+            f"{' and no '.join(named)}; leave it out."
+        )
+    if named := sorted({*study.set} & {*MEASURED, RELEARN}):
+        raise InputError(
+            f"Study {path}: set: a search measures nothing beside its own checks, so nothing reads "
+            f"{', '.join(named)}; leave it out."
+        )
+
+
+def _require_trainable(study: Study, name: str, root: Path) -> None:
+    """Refuses a method that cannot be searched: any setting that the search may come to counts.
+
+    Raises:
+        InputError: It is one.
+    """
+    from mansu.study.run import Run
+
+    method = find_method(name)
+    if not hasattr(method.settings(), "learning_rate"):
+        raise InputError(f"methods: {name} trains nothing, so there is nothing to tune.")
+    if searched := sorted({"learning_rate", method.strength} & {*shared_fields(study, name)}):
+        raise InputError(f"set: the search itself tries {name}'s {searched[0]}; leave it out.")
+    usual = _config(study, name, {})
+    Run(usual, study_folders(usual, root))
+    for values in possible(method):
+        config = _config(study, name, values)
+        require_effect(config)
+        method.refuse(config.model, config.settings)
+
+
+def _grid(study: Study) -> dict[str, Any]:
+    """Model, sets and seed."""
+    sets = study.sets[0]
+    roles = {"forget": sets.forget, "retain": sets.retain, "utility": sets.utility}
+    return {"model": study.models[0], **roles, "seed": study.seeds[0]}
+
+
+def _searched_on(study: Study) -> dict[str, Any]:
+    """What every training of a search has, as the study's file says it, wherever it is computed."""
+    return _grid(study) | {name: v for name, v in study.set.items() if name not in UNNAMED}
 
 
 def _config(study: Study, name: str, own: dict[str, Any]) -> StudyConfig:
     """The configuration of one setting of a method."""
-    sets = study.sets[0]
-    base = {
-        "model": study.models[0],
-        "forget": sets.forget,
-        "retain": sets.retain,
-        "utility": sets.utility,
-        "method": name,
-        "seed": study.seeds[0],
-    }
-    make_config(base)  # an unknown method is told here
-    method, fixed = find_method(name), shared_fields(study, name)
-    if not hasattr(method.settings(), "learning_rate"):
-        raise InputError(f"methods: {name} trains nothing, so there is nothing to tune.")
-    searched = {"learning_rate", method.strength}
-    base |= {field: value for field, value in fixed.items() if field not in searched}
-    return make_config({**base, "settings": {"patience": PATIENCE, **own}})
+    given = {**_grid(study), **shared_fields(study, name), "method": name}
+    return make_config({**given, "settings": {"patience": PATIENCE, **own}})
 
 
 class _Search:
@@ -143,6 +176,12 @@ class _Search:
         self.left: tuple[Tried, ...] = ()
         self._study, self._name, self._root, self._end = study, name, root, end
         self._model: Any = None
+
+    @property
+    def entry(self) -> Entry | None:
+        """All that is known: what this slice did not come to stays as it was."""
+        tried = (*self.tried, *self.left)
+        return Entry.of(tried, self.finished) if tried else None
 
     def go_on(self, before: Sequence[Tried]) -> None:
         """Tries one setting after the other.
@@ -192,28 +231,14 @@ class _Search:
             raise _OverError
 
 
-def _write(file: Path, before: dict[str, Any], found: dict[str, _Search]) -> None:
-    """Writes all that is known: what this slice did not come to stays as it was."""
-    entries = {
-        name: {
-            "chosen": choose((*one.tried, *one.left)).settings,
-            "finished": one.finished,
-            "tried": [tried.line() for tried in (*one.tried, *one.left)],
-        }
-        for name, one in found.items()
-        if one.tried or one.left
-    }
-    if entries:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        write_text(file, yaml.safe_dump({ROOT: {**before, **entries}}, sort_keys=False))
-
-
-def seconds_of(budget: str) -> int:
-    """A time such as 150m in seconds.
+def seconds_of(budget: str | None) -> float:
+    """A time such as 150m in seconds; without limit, where none is given.
 
     Raises:
         InputError: It is none.
     """
+    if budget is None:
+        return float("inf")
     found = re.fullmatch(r"([1-9]\d{0,5})([smh])", budget.strip())
     if not found:
         raise InputError(f"--budget {budget!r}: give a time such as 90s, 150m or 2h.")

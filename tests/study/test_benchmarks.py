@@ -189,6 +189,7 @@ def test_an_empty_split_a_damaged_file_and_a_missing_set_are_refused(refused, ow
     [
         (None, "it cannot be read (FileNotFoundError"),
         ("path: [", "it cannot be read (ParserError"),
+        ("path: !!timestamp x", "it cannot be read (AttributeError"),
         ("- a\n", "input should be"),
         ("question: stem\n", "path: field required; it may give path, name, split"),
         ("path: x\nanswers: key\n", "answers: extra inputs are not permitted"),

@@ -98,6 +98,8 @@ def test_a_method_s_settings_are_one_mapping_however_they_are_written():
         ({"settings": {"colour": 1}}, "'colour' is no setting of mansu"),
         ({"settings": [1]}, "settings: must be a mapping"),
         ({"settings": "- 1"}, "settings: must be a mapping"),
+        ({"settings": "!!timestamp x"}, "settings: must be a mapping"),
+        ({"settings": "{steps: !!bool x}"}, "settings: must be a mapping"),
         ({"settings": "{"}, "settings: must be a mapping"),
         ({"settings": {"steps": 0}, "seed": -1}, "seed: .*; steps: "),
         ({"method": "ga", "floor": "in_loop"}, "floor: ga cannot have in_loop; choose none or"),

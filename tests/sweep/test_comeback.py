@@ -134,12 +134,25 @@ def test_a_study_whose_lines_could_not_be_told_apart_is_refused(study: Path, tmp
 def test_bad_input_ends_it_before_any_work(study: Path, tmp_path, capsys) -> None:
     with pytest.raises(InputError, match="budget"):
         map_comeback(study, budget="soon", out=tmp_path / "out")
+    with pytest.raises(InputError, match="budget"):
+        map_comeback(study, budget="", out=tmp_path / "out")
     told = json.loads(study.read_text()) | {"methods": ["ga", "nothing"]}
     study.write_text(json.dumps(told))
     assert main(["comeback", str(study)]) == 2
     assert main(["comeback", str(study), "--to", "map.doc"]) == 2
     assert capsys.readouterr().err.count("\n") == 2
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("formats", [[], ["fp"], ""])
+def test_a_map_of_no_format_is_refused(study: Path, tmp_path, formats) -> None:
+    told = json.loads(study.read_text())
+    study.write_text(json.dumps(told | {"set": told["set"] | {"formats": formats}}))
+    with pytest.raises(InputError, match="formats names none"):
+        map_comeback(study, out=tmp_path / "out")
+    study.write_text(json.dumps(told | {"variants": [{}, {"top_k": 2, "formats": formats}]}))
+    with pytest.raises(InputError, match="formats names none"):
+        map_comeback(study, out=tmp_path / "out")
 
 
 def test_a_share_of_nothing_is_not_told() -> None:

@@ -1,19 +1,23 @@
 """Study files: what they expand to, and what they may not hold."""
 
+import subprocess
 from pathlib import Path
 
 import pytest
 import yaml
 
+from mansu.cli import main
 from mansu.errors import InputError
 from mansu.study.config import StudyConfig
 from mansu.study.folders import study_folders
 from mansu.study.inert import require_effect
+from mansu.sweep import batch
 from mansu.sweep.batch import Sweep, sweep
-from mansu.sweep.grid import expand, read_study
-from mansu.sweep.places import repository
+from mansu.sweep.grid import expand, read_study, untuned
+from mansu.sweep.places import TAKEN, repository
 
 SETS = [{"forget": "elements", "retain": "capitals", "utility": "cities"}]
+RESERVED = ("reference", "studies", "profiles", "Snakefile", "snakefile")
 SMALL = {"study": "small", "models": ["tiny-llama"], "sets": SETS}
 
 
@@ -79,6 +83,54 @@ def test_what_every_run_has_goes_to_the_methods_that_have_such_a_setting(tmp_pat
         expand(read_study(write(tmp_path, SMALL | {"methods": ["npo"], "set": {"rho": 0.3}})))
 
 
+def write_tuned(folder: Path, **chosen: dict[str, float]) -> str:
+    """A file of a finished search, with what it chose by method."""
+    entries = {name: {"chosen": of, "finished": True, "tried": []} for name, of in chosen.items()}
+    (folder / "tuned.yaml").write_text(yaml.safe_dump({"methods": entries}))
+    return "tuned.yaml"
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_a_variant_wins_over_what_every_run_has_and_that_over_what_was_tuned(
+    tmp_path: Path, nested: bool
+) -> None:
+    def told(**own: float) -> dict[str, object]:
+        return {"settings": own} if nested else dict(own)
+
+    file = write_tuned(tmp_path, npo={"learning_rate": 0.1, "retain_weight": 3.0})
+    values = SMALL | {"methods": ["npo"], "tuned": file}
+    values["set"] = {"top_k": 2, **told(steps=7, learning_rate=0.2)}
+    values["variants"] = [{}, told(steps=9), {"top_k": 3, **told(retain_weight=5.0)}]
+    configs = expand(read_study(write(tmp_path, values)))
+    own = [config.settings for config in configs]
+    assert [one.learning_rate for one in own] == [0.2] * 3
+    assert [one.steps for one in own] == [7, 9, 7]
+    assert [one.retain_weight for one in own] == [3.0, 3.0, 5.0]
+    assert [config.top_k for config in configs] == [2, 2, 3]
+
+
+def test_methods_that_were_not_tuned_beside_others_are_named(tmp_path: Path) -> None:
+    values = SMALL | {"methods": ["npo", "ga", "mansu"], "tuned": write_tuned(tmp_path, npo={})}
+    said = untuned(read_study(write(tmp_path, values)))
+    assert said.startswith("ga, mansu run at their defaults: ")
+    assert said.endswith("tuned.yaml says nothing of them.")
+    values |= {"methods": ["npo", "given"]}  # which trains nothing
+    assert untuned(read_study(write(tmp_path, values))) == ""
+    assert untuned(read_study(write(tmp_path, SMALL))) == ""
+
+
+def test_a_sweep_and_a_plan_begin_with_the_methods_that_were_not_tuned(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    values = SMALL | {"set": {"top_k": 2}, "tuned": write_tuned(tmp_path, npo={})}
+    path = write(tmp_path, values)
+    monkeypatch.setattr(batch, "_print_plan", lambda *_: 0)
+    assert sweep(path, out=tmp_path / "out", dry_run=True) == 0
+    assert "mansu: mansu runs at its defaults: " in capsys.readouterr().err
+    assert main(["plan", str(path)]) == 0
+    assert "mansu: mansu runs at its defaults: " in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("values", "told"),
     [
@@ -100,10 +152,20 @@ def test_what_every_run_has_goes_to_the_methods_that_have_such_a_setting(tmp_pat
         ("study: a\nset:\n  tau: 1\n  tau: 1\n", "gives the key 'tau' twice (line 4)"),
         ("study: a\nvariants: [{tau: 1, tau: 1}]\n", "gives the key 'tau' twice (line 2)"),
         (SMALL | {"study": ""}, "study"),
+        *(
+            (SMALL | {"study": name}, "a name of the project's own; choose another")
+            for name in RESERVED
+        ),
         (SMALL | {"methods": ["magic"]}, "method"),
         (SMALL | {"set": {"learning_rate": 0}}, "learning_rate"),
         (SMALL | {"set": {"colour": "red"}}, "'colour' is not a configuration key"),
         (SMALL | {"set": {"seed": 3}}, "set may not hold seed"),
+        (SMALL | {"set": {"settings": {"seed": 3}}}, "settings: 'seed' is no setting of a method"),
+        (SMALL | {"set": {"settings": {1: 3}}}, "settings: 1 is no setting of a method"),
+        (SMALL | {"set": {"settings": [3]}}, "set: settings: must be a mapping"),
+        (SMALL | {"set": {"settings": {"colour": 3}}}, "'colour' is not a configuration key"),
+        (SMALL | {"set": {"steps": 1, "settings": {"steps": 2}}}, "set gives steps both under"),
+        (SMALL | {"variants": [{"tau": 1, "settings": {"tau": 1}}]}, "variants gives tau both"),
         (SMALL | {"variants": [{"model": "x"}]}, "variants may not hold model"),
         (SMALL | {"seeds": [0, 0]}, "two runs for the folder"),
         (SMALL | {"models": ["a/same", "b/same"]}, "two runs for the folder"),
@@ -114,6 +176,16 @@ def test_a_bad_study_is_refused_in_one_line(tmp_path: Path, values: object, told
         expand(read_study(write(tmp_path, values)))
     assert told in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_no_study_may_be_called_as_what_lies_beside_the_results() -> None:
+    listed = subprocess.run(
+        ["git", "ls-files", "papermill_runs"],
+        cwd=repository(), capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    if listed.returncode:
+        pytest.skip("no checkout")
+    assert {Path(line).parts[1] for line in listed.stdout.splitlines()} == {*TAKEN}
 
 
 def test_a_missing_study_is_refused(tmp_path: Path) -> None:

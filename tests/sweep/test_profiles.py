@@ -39,7 +39,11 @@ def test_a_profile_for_what_is_not_installed_names_the_package(
 
 
 @pytest.mark.parametrize(
-    "text", ["[1, 2]", "a: [", "words", "- x", "executor: a.b", "executor: [1]"]
+    "text",
+    [
+        *("[1, 2]", "a: [", "words", "- x", "executor: a.b", "executor: [1]"),
+        *("executor: !!timestamp x", "executor: !!bool x", "jobs: !!int x", "a: " + "[" * 5000),
+    ],
 )
 def test_a_file_that_is_no_profile_is_refused(tmp_path: Path, text: str) -> None:
     with pytest.raises(InputError):

@@ -2,6 +2,7 @@
 
 import sys
 import time
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,8 @@ from mansu.cli import main
 from mansu.errors import InputError, RunError
 from mansu.registry import plugs
 from mansu.study.config import make_config
-from mansu.study.tuning import MOST, Tried, choose, judge_checks, read_tuned, search
+from mansu.study.tuned_file import read_own, read_tuned
+from mansu.study.tuning import MOST, Tried, choose, judge_checks, possible, search
 from mansu.sweep import tune as tuning
 from mansu.sweep.grid import expand, read_study
 from mansu.unlearn.checkpoint import Validation
@@ -25,7 +27,7 @@ def check(step: int, auc: float, drop: float = 0.0, fall: float = 0.0) -> Valida
 
 
 def tried(name: str, *checks: Validation) -> Tried:
-    return Tried({"name": name}, *judge_checks(checks), broken=False, seconds=1.0)
+    return Tried({name: 1.0}, *judge_checks(checks), broken=False, seconds=1.0)
 
 
 def walk(name: str, breaks_from: float) -> list[dict]:
@@ -55,6 +57,7 @@ def test_every_method_gets_at_most_eight_different_settings_its_default_first(
     assert 3 <= len(found) <= MOST
     configs = [make_config({"method": name, "settings": values}) for values in found]
     assert len({str(config.settings) for config in configs}) == len(found)
+    assert all(values in possible(find_method(name)) for values in found)
 
 
 def test_the_search_goes_to_where_trainings_break_and_then_between() -> None:
@@ -75,12 +78,25 @@ def test_what_kept_the_retain_set_wins_over_what_forgot_more() -> None:
     assert choose([none, harmful, silent, good]) is good
     assert good.check == check(4, 0.6)
     assert choose([none, harmful]) is harmful
-    assert (
-        choose([harmful, tried("milder", check(2, 0.55, drop=0.05))]).settings["name"] == "milder"
-    )
+    assert choose([harmful, tried("milder", check(2, 0.55, drop=0.05))]).settings == {"milder": 1.0}
     assert choose([good, tried("equal", check(9, 0.6))]) is good
 
 
+HASTY = """
+from pydantic.dataclasses import dataclass
+
+from mansu.settings import Share
+from mansu.unlearn.methods.base import Method
+from mansu.unlearn.settings import STRICT, Descent, own
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class Settings(Descent):
+    learning_rate: Share = own("learning_rate", 0.9)
+
+
+METHOD = Method("hasty", "hasty", Settings, unlearn=lambda task, settings: None)
+"""
 STUDY = {
     "study": "tuning",
     "models": ["tiny-llama"],
@@ -98,6 +114,14 @@ def study(tmp_path: Path, monkeypatch) -> Path:
     path = tmp_path / "tuning.yaml"
     path.write_text(yaml.safe_dump(STUDY), encoding="utf-8")
     return path
+
+
+def begin(study: Path, file: Path) -> bytes:
+    """The file, once a search has come as far as its first setting."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tuning, "METHOD_SECONDS", 1e-9)
+        assert main(["tune", str(study), "--out", str(file)]) == 0
+    return file.read_bytes()
 
 
 def test_a_search_in_slices_ends_as_one_in_one_go_and_studies_read_what_it_chose(
@@ -146,18 +170,19 @@ def test_a_search_goes_on_where_the_file_is_all_there_is_and_only_what_would_be_
     entry = first["ga"]
     changed = {**entry, "tried": [entry["tried"][0] | {"key": "other code"}, *entry["tried"][1:]]}
     untouched = {"npo": {**entry, "tried": []}}
-    moved.write_text(yaml.safe_dump({"methods": {"ga": changed, **untouched}}), encoding="utf-8")
+    whole = yaml.safe_load(file.read_text(encoding="utf-8"))
+    moved.write_text(yaml.safe_dump(whole | {"methods": {"ga": changed, **untouched}}))
     monkeypatch.setattr(tuning, "repository", lambda: other)
     trained = []
     module = sys.modules["mansu.study.stages.train"]
-    whole = module.train
+    stage = module.train
 
     class Counting:
-        key = staticmethod(whole.key)
+        key = staticmethod(stage.key)
 
         def __call__(self, run, watch):
             trained.append(run.config.settings.learning_rate)
-            return whole(run, watch=watch)
+            return stage(run, watch=watch)
 
     monkeypatch.setattr(module, "train", Counting())
     tuning.tune(study)
@@ -191,6 +216,19 @@ def test_a_training_that_fails_is_a_loser_with_its_reason(study: Path, monkeypat
     ("changes", "words", "told"),
     [
         ({}, ["--budget", "soon"], "give a time such as 90s"),
+        ({}, ["--budget", ""], "give a time such as 90s"),
+        ({"variants": [{}, {"top_k": 3}]}, [], "reads no variants; leave it out"),
+        ({"tuned": "other.yaml"}, [], "reads no tuned; leave it out"),
+        ({"set": {"formats": ["nf4"]}}, [], "nothing reads formats; leave it out"),
+        ({"set": {"relearn": True}}, [], "nothing reads relearn; leave it out"),
+        ({"set": {"learning_rate": 0.1}}, [], "itself tries ga's learning_rate; leave it out"),
+        (
+            {"set": STUDY["set"] | {"retain_weight": 3}},
+            [],
+            "itself tries mansu's retain_weight; leave it out",
+        ),
+        ({"methods": ["ga", "lora"], "set": STUDY["set"] | {"rank": 999}}, [], "lower rank"),
+        ({"study": "reference"}, [], "'reference' is a name of the project's own"),
         ({"models": ["tiny-llama", "tiny-qwen3"]}, [], "one model, one group of sets and one seed"),
         ({"seeds": [0, 1]}, [], "one model, one group of sets and one seed"),
         ({"methods": ["nop"]}, [], "did you mean 'npo'"),
@@ -207,7 +245,95 @@ def test_bad_input_ends_the_search_before_any_work(
     assert not [*(study.parent / "papermill_runs").iterdir()]
 
 
+def test_a_setting_that_a_search_could_come_to_is_checked_before_any_work(
+    study: Path, monkeypatch, capsys
+) -> None:
+    plugs = study.parent / "plugs" / "methods"
+    plugs.mkdir(parents=True)
+    (plugs / "hasty.py").write_text(HASTY, encoding="utf-8")
+    monkeypatch.setenv("MANSU_PLUGS", str(plugs.parent))
+    study.write_text(yaml.safe_dump({**STUDY, "methods": ["ga", "hasty"]}), encoding="utf-8")
+    assert main(["tune", str(study)]) == 2
+    assert "learning_rate: input should be less than or equal to 1" in capsys.readouterr().err
+    assert not [*(study.parent / "papermill_runs").iterdir()]
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"sets": [{"forget": "cities", "retain": "capitals", "utility": "elements"}]}, "forget"),
+        ({"models": ["tiny-qwen3"]}, "model"),
+        ({"set": STUDY["set"] | {"steps": 3}}, "steps"),
+    ],
+)
+def test_the_search_of_another_study_is_left_as_it_is(
+    study: Path, capsys, changes: dict, told: str
+) -> None:
+    file = study.with_name("tuned.yaml")
+    study.write_text(yaml.safe_dump({**STUDY, "methods": ["ga"]}), encoding="utf-8")
+    before = begin(study, file)
+    study.write_text(yaml.safe_dump({**STUDY, "study": "other", **changes}), encoding="utf-8")
+    capsys.readouterr()
+    assert main(["tune", str(study), "--out", str(file)]) == 2
+    said = capsys.readouterr().err
+    assert f"the search of another study (it differs in {told}" in said
+    assert "give another file with --out" in said
+    assert file.read_bytes() == before
+
+
+def test_studies_of_other_methods_alone_search_into_one_file(study: Path) -> None:
+    file = study.with_name("tuned.yaml")
+    study.write_text(yaml.safe_dump({**STUDY, "methods": ["ga"]}), encoding="utf-8")
+    begin(study, file)
+    first = yaml.safe_load(file.read_bytes())
+    values = {**STUDY, "study": "other", "methods": ["npo"], "set": {**STUDY["set"]}}
+    values["set"]["memory_mb"] = 64  # which is no part of what is trained
+    study.write_text(yaml.safe_dump(values), encoding="utf-8")
+    begin(study, file)
+    both = yaml.safe_load(file.read_bytes())
+    assert both["methods"]["ga"] == first["methods"]["ga"]
+    assert [*both["methods"]] == ["ga", "npo"]
+
+
 def test_a_file_that_no_search_wrote_is_refused(tmp_path: Path) -> None:
     (tmp_path / "tuned.yaml").write_text("npo: 3\n")
-    with pytest.raises(InputError, match="mansu tune writes them"):
+    with pytest.raises(InputError, match="mansu tune writes such files"):
         read_tuned(tmp_path / "tuned.yaml")
+
+
+def damage(entry: dict, name: str) -> object:
+    """An entry with something in it that no search writes."""
+    one = entry["tried"][0]
+    return {
+        "no mapping": [],
+        "no list": {**entry, "tried": 3},
+        "no setting": {**entry, "tried": ["x"]},
+        "words": {**entry, "tried": [{**one, "seconds": "soon"}]},
+        "a setting of words": {**entry, "tried": [{**one, "settings": {"learning_rate": "x"}}]},
+        "a check of words": {**entry, "tried": [{**one, "check": {**one["check"], "auc": "x"}}]},
+        "no check": {**entry, "tried": [{**one, "check": "x"}]},
+        "no choice": {**entry, "chosen": ["x"]},
+    }[name]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("no mapping", "no list", "no setting", "words", "a setting of words"),
+        *("a check of words", "no check", "no choice"),
+    ],
+)
+def test_a_damaged_file_is_refused_and_left_as_it_is(study: Path, capsys, name: str) -> None:
+    file = study.with_name("tuned.yaml")
+    line = {"settings": {}, "allowed": True, "broken": False, "seconds": 1.0}
+    entry = {"chosen": {}, "finished": True, "tried": [{**line, "check": asdict(check(1, 0.5))}]}
+    roles = STUDY["sets"][0]
+    searched_on = {"model": "tiny-llama", **roles, "seed": 0, **STUDY["set"]}
+    file.write_text(yaml.safe_dump({"study": searched_on, "methods": {"npo": entry}}))
+    assert [*read_own(file, searched_on)] == ["npo"]
+    damaged = {"study": searched_on, "methods": {"npo": damage(entry, name)}}
+    file.write_text(yaml.safe_dump(damaged))
+    before = file.read_bytes()
+    assert main(["tune", str(study), "--out", str(file)]) == 2
+    assert "holds no tuned settings, or is damaged" in capsys.readouterr().err
+    assert file.read_bytes() == before
