@@ -4,6 +4,7 @@ Told from the files' headers alone, by what transformers itself makes of their n
 that whatever it would rename, tie or leave out counts as it does when the model is loaded.
 """
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
@@ -13,7 +14,7 @@ import torch
 from safetensors import safe_open
 from torch import Tensor
 from transformers import AutoModelForCausalLM
-from transformers.utils import logging
+from transformers.utils.logging import get_verbosity, set_verbosity
 
 from mansu.errors import InputError, enumerate_some, first_line
 from mansu.models.folder import INDEX, read_config, weight_files
@@ -84,9 +85,9 @@ def _stored(folder: Path) -> dict[str, Tensor]:
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Keeps back the report that transformers prints of weights that do not fit."""
-    before = logging.get_verbosity()
-    logging.set_verbosity(logging.CRITICAL)
+    before = get_verbosity()
+    set_verbosity(logging.CRITICAL)
     try:
         yield
     finally:
-        logging.set_verbosity(before)
+        set_verbosity(before)

@@ -140,7 +140,7 @@ def load_module(folder: Path, device: torch.device | str, dtype: torch.dtype) ->
             trust_remote_code=False,
             use_safetensors=True,
         )
-        module.to(device)
+        module.to(device)  # pyright: ignore
     except Exception as error:  # whatever an architecture raises on weights that do not fit it
         if isinstance(error, MemoryError | torch.OutOfMemoryError) or "allocate" in str(error):
             raise RunError(
