@@ -4,12 +4,12 @@ import dataclasses
 from collections.abc import Collection, Mapping
 from typing import Any
 
-import yaml
 from pydantic import TypeAdapter
 from pydantic import ValidationError as Invalid
 from pydantic_core import ErrorDetails
 
 from mansu.errors import quote
+from mansu.notation import RepeatedError, parse_yaml
 from mansu.registry import plugs
 from mansu.unlearn.methods import find_method
 from mansu.unlearn.methods.base import Method
@@ -66,8 +66,10 @@ def others(method: str) -> set[str]:
 def _mapping(given: Any) -> tuple[dict[Any, Any], list[str]]:
     if isinstance(given, str):
         try:
-            given = yaml.safe_load(given) if given.strip() else {}
-        except (yaml.YAMLError, ValueError, RecursionError):  # a date that is none, or too deep
+            given = parse_yaml(given) if given.strip() else {}
+        except RepeatedError as error:
+            return {}, [f"settings: the text {error}"]
+        except ValueError:
             given = None
     if dataclasses.is_dataclass(given) and not isinstance(given, type):
         given = dataclasses.asdict(given)

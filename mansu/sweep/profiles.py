@@ -3,9 +3,8 @@
 from importlib.util import find_spec
 from pathlib import Path
 
-import yaml
-
 from mansu.errors import InputError
+from mansu.notation import RepeatedError, parse_yaml
 from mansu.paths import expand
 
 _BUILT_IN = (None, "local")
@@ -33,8 +32,10 @@ def find_profile(known: Path, name: str) -> Path:
 
 def _check(file: Path) -> None:
     try:
-        executor = dict(yaml.safe_load(file.read_text(encoding="utf-8")) or {}).get("executor")
-    except (yaml.YAMLError, UnicodeDecodeError, TypeError, ValueError) as error:
+        executor = dict(parse_yaml(file.read_text(encoding="utf-8")) or {}).get("executor")
+    except RepeatedError as error:
+        raise InputError(f"{file} {error}.") from error
+    except (TypeError, ValueError) as error:  # a byte that is not UTF-8 is one of these
         raise InputError(f"{file} is not a YAML mapping; see Snakemake on profiles.") from error
     plugin = f"snakemake_executor_plugin_{executor}".replace("-", "_")
     if executor not in _BUILT_IN and not (plugin.isidentifier() and find_spec(plugin)):
