@@ -5,12 +5,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from safetensors import SafetensorError
-from yaml import YAMLError
 
 MOST = 2000  # characters of a message
-# What reading a text as YAML may raise: on a scalar that does not fit its explicit tag, such as a
-# date that is none, PyYAML lets any lookup's error through.
-NO_YAML = (YAMLError, RecursionError, ValueError, LookupError, AttributeError)
 
 
 class _ToldError(Exception):

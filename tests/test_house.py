@@ -13,7 +13,7 @@ import mansu
 LIBRARY = Path(mansu.__file__).parent
 # From what everything may import up to what imports everything; those of one floor are neighbours.
 FLOORS = (
-    {"errors", "paths", "registry", "scratch", "settings"},
+    {"errors", "notation", "paths", "registry", "scratch", "settings"},
     {"data", "models"},
     {"benchmarks", "circuit", "collections", "metrics", "quant", "theory", "unlearn"},
     {"attacks"},
@@ -142,6 +142,17 @@ def test_no_function_is_longer_than_a_page() -> None:
 
 def test_every_module_says_what_it_is_for() -> None:
     assert [name for name, tree in sources().items() if not ast.get_docstring(tree)] == []
+
+
+def test_yaml_is_read_by_one_loader_which_takes_no_key_twice() -> None:
+    readers = {
+        name
+        for name, tree in sources().items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute)
+        and ast.unparse(node) in {"yaml.load", "yaml.safe_load", "yaml.full_load"}
+    }
+    assert readers == {"mansu.notation"}
 
 
 @pytest.mark.parametrize(

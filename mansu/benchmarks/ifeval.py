@@ -19,11 +19,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from mansu.benchmarks.base import Benchmark, Task
 from mansu.data.rows import Source, read_rows, text_at, texts_at, value_at
 from mansu.errors import InputError, first_line
+from mansu.notation import parse_yaml
 from mansu.paths import sets_folder
 
 LIBRARIES = ("lm-eval", "langdetect", "immutabledict", "nltk")
@@ -98,7 +97,7 @@ def version() -> str:
         file = Path(folder) / "tasks" / "ifeval" / "ifeval.yaml"
         if file.is_file():
             text = re.sub(r"!function\S*", "", file.read_text(encoding="utf-8"))
-            return str(yaml.safe_load(text)["metadata"]["version"])
+            return str(parse_yaml(text)["metadata"]["version"])
     return ""
 
 

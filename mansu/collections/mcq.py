@@ -18,7 +18,6 @@ WMDP and MMLU.
 from dataclasses import replace
 from pathlib import Path
 
-import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from mansu.collections.base import Collection
@@ -26,7 +25,8 @@ from mansu.data.facts import FactSet
 from mansu.data.lettered_rows import Columns, make_questions
 from mansu.data.letters import turned_pairs
 from mansu.data.rows import Source, read_rows
-from mansu.errors import NO_YAML, InputError, first_line
+from mansu.errors import InputError, first_line
+from mansu.notation import parse_yaml
 from mansu.paths import expand
 
 
@@ -56,16 +56,24 @@ def load(part: str) -> FactSet:
 
 def _read(file: Path) -> _Mapping:
     try:
-        values = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (OSError, *NO_YAML) as error:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
         raise InputError(f"it cannot be read ({first_line(error)}); give a YAML file.") from None
+    known = ", ".join(_Mapping.model_fields)
+    try:
+        values = parse_yaml(text)
+    except ValueError as error:
+        raise InputError(f"the file {error}.") from None
+    if not isinstance(values, dict):
+        raise InputError(
+            f"the file must be a mapping, such as path: ./FOLDER; it may give {known}."
+        )
     try:
         return _Mapping.model_validate(values)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         place = "".join(f"{name}: " for name in first["loc"][:1])
         words = first["msg"][:1].lower() + first["msg"][1:]
-        known = ", ".join(_Mapping.model_fields)
         raise InputError(f"{place}{words}; it may give {known}.") from None
 
 

@@ -10,9 +10,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from mansu.errors import InputError, first_line
+from mansu.notation import parse_yaml
 
 FOLDER = Path("tasks", "mmlu", "flan_cot_fewshot")
 _QUESTION = re.compile(
@@ -51,10 +50,10 @@ def _read(folder: Path) -> tuple[dict[str, Any], ...]:
 
 def _rows_of(file: Path) -> list[dict[str, Any]]:
     try:
-        tree = yaml.safe_load(_TAG.sub("", file.read_text(encoding="utf-8")))
+        tree = parse_yaml(_TAG.sub("", file.read_text(encoding="utf-8")))
         subject, samples = tree["dataset_name"], tree["fewshot_config"]["samples"]
         rows = [_row(str(subject), sample["question"], sample["target"]) for sample in samples]
-    except (OSError, ValueError, TypeError, KeyError, yaml.YAMLError) as error:
+    except (OSError, ValueError, TypeError, KeyError) as error:
         raise InputError(
             f"{file} is damaged ({first_line(error)}); install lm-eval again."
         ) from None

@@ -1,6 +1,5 @@
 """Rows of a benchmark: from a folder on this machine, or from the hub through ``datasets``."""
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mansu.errors import InputError
+from mansu.notation import RepeatedError, parse_json
 
 Rows = tuple[dict[str, Any], ...]
 
@@ -28,7 +28,9 @@ def _read_lines(file: Path) -> list[dict[str, Any]]:
         if not line.strip():
             continue
         try:
-            row = json.loads(line)
+            row = parse_json(line)
+        except RepeatedError as error:
+            raise InputError(f"{file}, line {number}: it {error}.") from None
         except ValueError:
             row = None
         if not isinstance(row, dict):

@@ -1,8 +1,10 @@
 """An adapter's folder, as peft writes it: a small update to be merged into its base model."""
 
 import json
+import warnings
 from pathlib import Path
 
+from safetensors import SafetensorError, safe_open
 from transformers import PreTrainedModel
 
 from mansu.errors import InputError, first_line
@@ -36,6 +38,13 @@ def require_base(folder: Path, name: str) -> None:
     if not (folder / WEIGHTS).is_file():
         raise InputError(f"{folder} has no {WEIGHTS}; save the adapter as safetensors.")
     try:
+        with safe_open(folder / WEIGHTS, framework="pt") as stored:
+            stored.keys()
+    except (OSError, SafetensorError) as error:
+        raise InputError(
+            f"{folder / WEIGHTS} is damaged ({first_line(error)}); save the adapter again."
+        ) from error
+    try:
         base = json.loads((folder / CONFIG).read_text(encoding="utf-8"))["base_model_name_or_path"]
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise InputError(f"{folder / CONFIG} is damaged; save the adapter again.") from error
@@ -56,7 +65,9 @@ def merge(folder: Path, module: PreTrainedModel) -> PreTrainedModel:
     from peft import PeftModel
 
     try:
-        merged = PeftModel.from_pretrained(module, str(folder)).merge_and_unload()  # pyright: ignore
+        with warnings.catch_warnings():
+            warnings.filterwarnings("error", ".*missing adapter keys")  # peft would go on without
+            merged = PeftModel.from_pretrained(module, str(folder)).merge_and_unload()  # pyright: ignore
     except Exception as error:  # every kind of adapter has errors of its own
         raise InputError(
             f"The adapter in {folder} cannot be merged into the original ({first_line(error)}); "

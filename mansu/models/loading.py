@@ -14,6 +14,7 @@ from transformers import (
 from transformers.utils.logging import disable_progress_bar
 
 from mansu.errors import InputError, RunError, first_line
+from mansu.models.completeness import require_weights
 from mansu.models.families import family_of
 from mansu.models.fingerprint import hash_files
 from mansu.models.folder import read_config, weight_files
@@ -46,7 +47,10 @@ def find_model(name: str, weights: bool = True) -> Path:
     """
     base, lesson = taught(name)
     if lesson:
-        return taught_folder(find_model(base, weights), lesson, weights)
+        learner = find_model(base, weights)
+        if weights:
+            require_weights(learner)
+        return taught_folder(learner, lesson, weights)
     if name in PACKAGED:
         return packaged_folder(name, weights)
     if name in TINY:
@@ -70,6 +74,20 @@ def find_model(name: str, weights: bool = True) -> Path:
         f"Unknown model '{name}'; give one of {known}, a local folder or GGUF "
         "file, or a hub id (owner/model)."
     )
+
+
+def require_model(name: str) -> None:
+    """Refuses a model in a user's own folder whose weights are not all there; none is read.
+
+    What is fetched, converted or trained for a run is whole once it is had.
+
+    Raises:
+        InputError: As :func:`mansu.models.completeness.require_weights`.
+    """
+    base, _ = taught(name)
+    folder = expand(base)
+    if base not in PACKAGED and base not in TINY and folder.is_dir():
+        require_weights(folder)
 
 
 def is_available(device: str) -> bool:
@@ -108,25 +126,21 @@ def load_module(folder: Path, device: torch.device | str, dtype: torch.dtype) ->
     """The frozen model in a folder, without its tokenizer.
 
     Raises:
-        InputError: An unsupported architecture, or missing or damaged files.
+        InputError: An unsupported architecture, missing or damaged files, or weights that are not
+            finite.
         RunError: It does not fit into memory.
     """
     config = read_config(folder)
-    if not weight_files(folder):
-        raise InputError(
-            f"{folder} has no model.safetensors, nor an index of its parts; save the model as "
-            "safetensors."
-        )
+    require_weights(folder)
     try:
-        module, info = AutoModelForCausalLM.from_pretrained(  # pyright: ignore
+        module = AutoModelForCausalLM.from_pretrained(
             folder,
             config=config,
             dtype=dtype,
             trust_remote_code=False,
             use_safetensors=True,
-            output_loading_info=True,
         )
-        module.to(device)
+        module.to(device)  # pyright: ignore
     except Exception as error:  # whatever an architecture raises on weights that do not fit it
         if isinstance(error, MemoryError | torch.OutOfMemoryError) or "allocate" in str(error):
             raise RunError(
@@ -137,16 +151,21 @@ def load_module(folder: Path, device: torch.device | str, dtype: torch.dtype) ->
             f"The model in {folder} is damaged or incomplete ({first_line(error)}); fetch or save "
             "it again."
         ) from error
-    if info["missing_keys"] or info["mismatched_keys"]:
-        raise InputError(
-            f"The weights in {folder} do not match its config.json; put a whole copy there."
-        )
+    for name, weight in module.named_parameters():
+        # Either end is not a number where any weight is none; nothing of the matrix's size is made.
+        if not torch.stack(weight.aminmax()).isfinite().all():
+            raise InputError(
+                f"{name} in {folder} holds values that are not finite in "
+                f"{str(dtype).removeprefix('torch.')}; fetch or save the model again, or give "
+                "another dtype."
+            )
     return module.requires_grad_(False).eval()
 
 
 def fingerprint(name: str) -> str:
     """SHA-256 over a model's configuration, tokenizer and weight files."""
     folder = find_model(name)
+    require_weights(folder)
     return _hash(folder, weight_files(folder))
 
 

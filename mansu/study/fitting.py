@@ -20,6 +20,7 @@ def require_answers(
     model: str, sets: "Sets", tokenizer: "PreTrainedTokenizerBase", reply_tokens: int
 ) -> None:
     """Refuses what the model cannot be asked, and sets whose pairs would be none."""
+    from mansu.data.far import build_far_items
     from mansu.data.text import utility_text
     from mansu.models.folder import context_of, read_config
     from mansu.models.language_model import read_text
@@ -32,6 +33,9 @@ def require_answers(
         said = [*([writing] if writing else []), *find_recital(facts).values()]
         written = max((one.tokens for one in said), default=0)
         check_fits(facts, tokenizer, rows, context, written)
+    for facts in filter(None, (sets.forget, sets.companions.twin)):
+        chats = [template for template in facts.far if template.kind == "chat"]
+        build_far_items(facts.facts, chats, 0, tokenizer)
     for name, texts in sets.texts.items():
         read = [token_ids(tokenizer, text) for text in texts]
         check_reads(read, f"{sets.forget.name}: of the {name} texts,", rows, context)

@@ -4,12 +4,12 @@ import dataclasses
 from collections.abc import Collection, Mapping
 from typing import Any
 
-import yaml
 from pydantic import TypeAdapter
 from pydantic import ValidationError as Invalid
 from pydantic_core import ErrorDetails
 
-from mansu.errors import NO_YAML, quote
+from mansu.errors import quote
+from mansu.notation import RepeatedError, parse_yaml
 from mansu.registry import plugs
 from mansu.unlearn.methods import find_method
 from mansu.unlearn.methods.base import Method
@@ -67,8 +67,10 @@ def as_mapping(given: Any) -> tuple[dict[Any, Any], list[str]]:
     """Settings as they may be written, as a mapping, and what is wrong with them."""
     if isinstance(given, str):
         try:
-            given = yaml.safe_load(given) if given.strip() else {}
-        except NO_YAML:
+            given = parse_yaml(given) if given.strip() else {}
+        except RepeatedError as error:
+            return {}, [f"settings: the text {error}"]
+        except ValueError:
             given = None
     if dataclasses.is_dataclass(given) and not isinstance(given, type):
         given = dataclasses.asdict(given)

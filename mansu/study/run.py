@@ -63,6 +63,10 @@ class Run:
         self.forget, self.retain, self.utility = sets.forget, sets.retain, sets.utility
         self.sets = sets
         require_device(config.device, here=True)
+        if model is None:
+            from mansu.models.loading import require_model
+
+            require_model(config.model)
 
     @property
     def folder(self) -> Path:
@@ -131,10 +135,15 @@ class Run:
         return "model" in self.__dict__
 
     def open(self) -> None:
-        """Claims the run's folder for this configuration by writing ``config.json``."""
+        """Claims the run's folder for this configuration by writing ``config.json``.
+
+        Raises:
+            InputError: The folder holds something else, or the model cannot be loaded.
+        """
         path = self.folder / "config.json"
         check_folder(self.config, self.folders, lambda: self.content)  # may be claimed since
         if not path.is_file():
+            _ = self.model  # what its weights are found to be is told before anything is written
             values = dataclasses.asdict(self.config)  # pyright: ignore
             write_result(path, values, {}, Stamp(self.content, 0.0, 0))
 

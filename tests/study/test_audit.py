@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 from peft import LoraConfig, get_peft_model
+from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM
 
 from mansu.cli import main
@@ -254,6 +255,20 @@ def an_adapter(folder: Path, base: str, **values: object) -> None:
     )
 
 
+def cut_adapter(folder: Path) -> None:
+    an_adapter(folder, "tiny-llama")
+    file = folder / "adapter_model.safetensors"
+    file.write_bytes(file.read_bytes()[:-500])
+
+
+def adapter_without_a_key(folder: Path) -> None:
+    an_adapter(folder, "tiny-llama")
+    file = folder / "adapter_model.safetensors"
+    weights = load_file(file)
+    weights.pop(next(name for name in weights if "lora_B" in name))
+    save_file(weights, file)
+
+
 WRONG: dict[str, tuple[Callable[[Path], object], str]] = {
     "vocabulary": (other_vocabulary, "has a vocabulary of 1,030 tokens and tiny-llama"),
     "depth": (other_depth, "has 3 decoder blocks and tiny-llama 4 decoder blocks"),
@@ -272,6 +287,8 @@ WRONG: dict[str, tuple[Callable[[Path], object], str]] = {
         lambda f: (an_adapter(f, "tiny-llama"), (f / "adapter_model.safetensors").unlink()),
         "save the adapter as safetensors",
     ),
+    "cut adapter": (cut_adapter, "adapter_model.safetensors is damaged .*; save the adapter again"),
+    "a key too few": (adapter_without_a_key, "cannot be merged .*missing adapter keys"),
 }
 
 

@@ -182,15 +182,19 @@ def test_an_empty_split_a_damaged_file_and_a_missing_set_are_refused(refused, ow
     (place / "test.parquet").unlink()
     (place / "test.jsonl").write_text(f'{json.dumps(WMDP[0])}\n{{"question": "{MARK}')
     assert f"{place / 'test.jsonl'}, line 2: it is no JSON object" in refused("wmdp:chem")
+    (place / "test.jsonl").write_text(f'{json.dumps(WMDP[0])[:-1]}, "answer": 2}}')
+    told = f"{place / 'test.jsonl'}, line 1: it gives the key 'answer' twice; keep one of them"
+    assert told in refused("wmdp:chem")
 
 
 @pytest.mark.parametrize(
     ("text", "told"),
     [
         (None, "it cannot be read (FileNotFoundError"),
-        ("path: [", "it cannot be read (ParserError"),
-        ("path: !!timestamp x", "it cannot be read (AttributeError"),
-        ("- a\n", "input should be"),
+        ("path: [", "the file is not valid YAML (line 1)"),
+        ("path: !!timestamp x", "the file is not valid YAML"),
+        ("- a\n", "the file must be a mapping, such as path: ./FOLDER; it may give path, name"),
+        ("path: x\nmasked: yes\nmasked: no\n", "the file gives the key 'masked' twice (line 3)"),
         ("question: stem\n", "path: field required; it may give path, name, split"),
         ("path: x\nanswers: key\n", "answers: extra inputs are not permitted"),
         ("path: nowhere\n", "fetch the dataset nowhere from the hub"),

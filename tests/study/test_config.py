@@ -101,6 +101,7 @@ def test_a_method_s_settings_are_one_mapping_however_they_are_written():
         ({"settings": "!!timestamp x"}, "settings: must be a mapping"),
         ({"settings": "{steps: !!bool x}"}, "settings: must be a mapping"),
         ({"settings": "{"}, "settings: must be a mapping"),
+        ({"settings": "tau: 0.1\ntau: 0.2"}, "settings: the text gives the key 'tau' twice"),
         ({"settings": {"steps": 0}, "seed": -1}, "seed: .*; steps: "),
         ({"method": "ga", "floor": "in_loop"}, "floor: ga cannot have in_loop; choose none or"),
     ],

@@ -50,6 +50,12 @@ def test_a_file_that_is_no_profile_is_refused(tmp_path: Path, text: str) -> None
         find_profile(KNOWN, profile(tmp_path / "own", text))
 
 
+def test_a_profile_that_names_what_it_runs_on_twice_is_refused(tmp_path: Path) -> None:
+    text = "executor: local\nexecutor: slurm\n"
+    with pytest.raises(InputError, match=r"config\.yaml gives the key 'executor' twice"):
+        find_profile(KNOWN, profile(tmp_path / "own", text))
+
+
 @pytest.mark.parametrize("name", ["nope", "", ".", "/proc/nohome", "slurm/config.yaml"])
 def test_an_unknown_profile_ends_with_one_line_that_names_the_known_ones(
     name: str, capsys: pytest.CaptureFixture[str]
