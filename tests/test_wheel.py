@@ -104,6 +104,6 @@ def test_the_lab_of_a_wheel_lays_out_the_notebooks_and_keeps_what_was_changed(
 def test_a_home_that_cannot_be_written_is_told_of_in_a_line(installed, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     told = installed("-m", "mansu", "lab", "--", "--version", MANSU_HOME=str(tmp_path / "file"))
-    assert told.returncode == 1
+    assert told.returncode == 2
     assert "MANSU_HOME" in told.stderr
     assert told.stderr.count("\n") == 1

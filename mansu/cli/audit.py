@@ -9,8 +9,9 @@ from mansu.cli.options import add_field, read_options
 from mansu.cli.running import folders_of, judge
 from mansu.data.facts import several
 from mansu.errors import InputError
-from mansu.paths import expand
+from mansu.paths import absolute, expand
 from mansu.study.config import FIELDS, StudyConfig, default_of
+from mansu.study.outputs import require_file
 
 if TYPE_CHECKING:
     from mansu.study.alone import Alone
@@ -61,6 +62,7 @@ def _add_models(parser: argparse.ArgumentParser) -> None:
 
 
 def _audit(options: argparse.Namespace) -> int:
+    _require_places(options)
     named = vars(options)
     if "checkpoint" not in named and not options.config:
         raise InputError("--unlearned is missing: name the model. See mansu audit --help.")
@@ -82,6 +84,19 @@ def _audit(options: argparse.Namespace) -> int:
     if options.junit:
         write_junit(options.junit, report)
     return report.exit_code
+
+
+def _require_places(options: argparse.Namespace) -> None:
+    """Refuses reports that could not be written.
+
+    Raises:
+        InputError: One could not, or both are one file.
+    """
+    for path, option in ((options.json, "--json"), (options.junit, "--junit")):
+        if path:
+            require_file(path, option)
+    if options.json and options.junit and absolute(options.json) == absolute(options.junit):
+        raise InputError(f"--json and --junit: both are {options.json}; give two files.")
 
 
 def free_utility(named: Mapping[str, Any]) -> str:

@@ -17,6 +17,7 @@ from mansu.cli.audit import add_audit
 from mansu.cli.options import add_config, named_method, read_options
 from mansu.errors import InputError, RunError
 from mansu.paths import expand
+from mansu.study.outputs import require_file
 
 _NO_SUCH_NAME = {errno.ENAMETOOLONG, errno.ELOOP}  # bad input, not a fault of the disk
 
@@ -216,6 +217,8 @@ def _comeback(options: argparse.Namespace) -> int:
 
     if options.to and options.to.suffix not in WRITERS:
         raise InputError(f"{options.to}: a map is written as {', '.join(WRITERS)}.")
+    if options.to:
+        require_file(options.to, "--to")
     with Bars() as bars:
         done, file = map_comeback(
             options.study,

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from mansu.errors import InputError
 from mansu.study.card_text import scorecard_table
+from mansu.study.outputs import require_file
 from mansu.study.scorecard import Scorecard
 from mansu.study.table_files import to_text, write_table
 from mansu.study.tables import build_table, find_table, read_cards
@@ -18,9 +19,11 @@ def print_tables(folder: Path, name: str | None, target: Path | None) -> None:
         target: The file; its ending says as what.
 
     Raises:
-        InputError: No such table or ending, or no scorecard.
+        InputError: No such table or ending, or no scorecard, or the file cannot lie there.
         RunError: The file cannot be written.
     """
+    if target is not None:
+        require_file(target)
     table = find_table(name or "summary")
     found = read_cards(folder)
     cards = [card for card in found.values() if isinstance(card, Scorecard)]

@@ -22,7 +22,7 @@ from mansu.study.config import SETS, StudyConfig, differing_fields, make_config,
 from mansu.study.fitting import require_answers, require_calibration
 from mansu.study.folders import Folders
 from mansu.study.inert import require_effect
-from mansu.study.outputs import require_folder
+from mansu.study.outputs import require_cache, require_folder
 from mansu.study.state import find_origin, origins
 from mansu.unlearn.methods import find_method
 
@@ -105,6 +105,7 @@ def check(config: StudyConfig, tokenizer: "Callable[[], PreTrainedTokenizerBase 
             if measured is not None:
                 require_untrained(measured, kept)
         _require_sides(kept)
+    require_cache()
     require_layers(config)
     find_method(config.method).refuse(config.model, config.settings)
     require_device(config.device)

@@ -23,6 +23,7 @@ from mansu.scratch import replacing
 from mansu.study.cache.records import read_result
 from mansu.study.check import require_device
 from mansu.study.config import make_config
+from mansu.study.outputs import require_cache, require_file
 from mansu.study.stages.floor import read_checkpoint
 from mansu.study.state import FORMATS, FP
 
@@ -65,6 +66,8 @@ def export_run(
     _require_holds(form, as_file)
     if target.exists():
         raise InputError(f"{target} exists already; give a path that does not.")
+    require_cache()
+    require_file(target)  # or a folder, where nothing lies so far
     model, weights = _read_run(folder, model_name, device)
     with (
         saving(target, "free space, or give another path"),

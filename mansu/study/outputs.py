@@ -10,6 +10,9 @@ from pathlib import Path
 from stat import S_ISDIR, S_ISREG
 
 from mansu.errors import InputError
+from mansu.paths import expand
+
+CACHE = "MANSU_CACHE"
 
 
 def require_file(path: Path, option: str = "") -> None:
@@ -48,6 +51,18 @@ def require_folder(path: Path, option: str = "") -> None:
     if mode is not None and not S_ISDIR(mode):
         raise InputError(f"{_named(option)}{path} is a file; give a folder.")
     _existing(path, option)
+
+
+def require_cache() -> None:
+    """Refuses a model cache that is named where no folder can come to lie.
+
+    The usual one is in the home folder, which need not be there: not every model is kept in it.
+
+    Raises:
+        InputError: It is one.
+    """
+    if named := os.environ.get(CACHE):
+        require_folder(expand(named), CACHE)
 
 
 def _mode(path: Path, option: str) -> int | None:

@@ -24,6 +24,7 @@ from mansu.study.cache.records import write_text
 from mansu.study.card_text import scorecard_table
 from mansu.study.config import StudyConfig
 from mansu.study.folders import Folders, study_folders
+from mansu.study.outputs import require_folder
 from mansu.study.scorecard import Scorecard, read_scorecard
 from mansu.study.table_files import to_text
 from mansu.study.tables import build_table, find_table
@@ -96,7 +97,9 @@ def sweep(
     """
     study = read_study(study_file)
     home = repository() / "papermill_runs"
-    plan = Sweep(study, (out or home / study.study).resolve(), tuple(expand(study)))
+    root = out or home / study.study
+    require_folder(root)
+    plan = Sweep(study, root.resolve(), tuple(expand(study)))
     if jobs < 1:
         raise InputError(f"--jobs {jobs}: at least one notebook must run at a time.")
     if find_spec("snakemake") is None:

@@ -13,6 +13,7 @@ from mansu.errors import InputError, NoResultError
 from mansu.study.comeback import Returned, is_measured, measure_return, read_map, write_map
 from mansu.study.config import StudyConfig
 from mansu.study.folders import Folders, study_folders
+from mansu.study.outputs import require_file, require_folder
 from mansu.study.run import Progress, Run, silent
 from mansu.sweep.grid import expand, read_study, untuned
 from mansu.sweep.places import repository
@@ -49,6 +50,8 @@ def map_comeback(
     if len(study.models) != 1 or len(study.sets) != 1 or len(study.seeds) != 1:
         raise InputError(f"Study {path}: a map takes one model, one group of sets and one seed.")
     root = out or repository() / "papermill_runs" / study.study
+    require_folder(root, "--out" if out else "")
+    require_file(root / FILE)
     end = time.monotonic() + seconds_of(budget)
     cells = [(config, study_folders(config, root)) for config in expand(study)]
     if not all(config.formats for config, _ in cells):

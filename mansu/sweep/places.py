@@ -8,6 +8,7 @@ import mansu
 from mansu.errors import InputError, saving
 from mansu.paths import SHIPPED, expand
 from mansu.scratch import replacing
+from mansu.study.outputs import require_folder
 
 HOME = "MANSU_HOME"
 _FOLDERS = ("notebooks", "papermill_runs")
@@ -22,7 +23,8 @@ def repository() -> Path:
     in ``$MANSU_HOME``, or ``~/mansu``, where they may be edited and results are kept.
 
     Raises:
-        InputError: They are not there: the package was copied out of its repository.
+        InputError: They are not there: the package was copied out of its repository. Or they are to
+            lie in a file.
         RunError: They cannot be laid out.
     """
     folder = Path(mansu.__file__).parents[1]
@@ -39,6 +41,7 @@ def repository() -> Path:
 def _lay_out() -> Path:
     """Copies what is not there yet; what the user has changed stays."""
     home = expand(os.environ.get(HOME) or "~/mansu").absolute()
+    require_folder(home, f"${HOME}")
     with saving(home, f"name another folder with ${HOME}"):
         for name in _FOLDERS:
             for source in (SHIPPED / name).rglob("*"):
