@@ -5,7 +5,9 @@ not match them (cut short, altered, a file lost) is built again.
 """
 
 import fcntl
+import hashlib
 import json
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +18,7 @@ from mansu.paths import cache_folder
 from mansu.scratch import replacing
 
 DIGESTS = "digests.json"
+_LONGEST = 200  # bytes of a folder's name; file systems take 255, and locks add to it
 
 
 def build_once(name: str, build: Callable[[Path], None]) -> Path:
@@ -27,7 +30,7 @@ def build_once(name: str, build: Callable[[Path], None]) -> Path:
     Raises:
         RunError: The disk is full or the cache cannot be written.
     """
-    target = cache_folder() / name
+    target = cache_folder() / _fit(name)
     if _is_whole(target):
         return target
     way_out = "free space there, or set MANSU_CACHE to another folder, and run again"
@@ -35,6 +38,17 @@ def build_once(name: str, build: Callable[[Path], None]) -> Path:
         if not _is_whole(target):  # another process may have built it meanwhile
             _build(target, build)
     return target
+
+
+def _fit(name: str) -> str:
+    """The name if a folder can have it, and what lies beside it while it is built; else its
+    beginning and a digest of the whole."""
+    place, slash, last = name.rpartition("/")
+    content = os.fsencode(last)
+    if len(content) <= _LONGEST:
+        return name
+    digest = hashlib.sha256(content).hexdigest()[:12]
+    return f"{place}{slash}{content[: _LONGEST - 13].decode(errors='ignore')}-{digest}"
 
 
 def _is_whole(folder: Path) -> bool:

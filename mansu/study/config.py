@@ -77,9 +77,14 @@ def _require_plug(field: str, name: str) -> str:
 
 
 def _split(value: Any) -> Any:
-    """Names in one text: from a shell with commas between, from papermill as it writes a tuple."""
+    """Names in one text: from a shell with commas between, from papermill as it writes a tuple.
+
+    ``none`` alone is how an empty list is shown, and so names nothing.
+    """
     if not isinstance(value, str):
         return value
+    if value.strip() == "none":
+        return []
     return [name for part in value.split(",") if (name := part.strip(" ()[]'\""))]
 
 

@@ -62,7 +62,7 @@ def export_run(
             cannot hold the format.
         RunError: The target cannot be written.
     """
-    as_file = target.suffix == ".gguf"
+    as_file = target.suffix.lower() == ".gguf"
     _require_holds(form, as_file)
     if target.exists():
         raise InputError(f"{target} exists already; give a path that does not.")
@@ -84,12 +84,12 @@ def _require_holds(form: str, as_file: bool) -> None:
     found = find_format(form)
     if form == FP or (found.storage if as_file else found.codebook):
         return
-    if as_file:
-        known = [name for name in plugs(FORMATS) if name == FP or find_format(name).storage]
-        raise InputError(f"Format '{form}' is none of GGUF; take {', '.join(known)}.")
-    if found.storage:
+    if found.storage and not as_file:
         raise InputError(f"Format '{form}' is written as a file; end --to with .gguf.")
-    find_codebook(form)
+    formats = {name: find_format(name) for name in plugs(FORMATS)}
+    held = [n for n, f in formats.items() if n == FP or (f.storage if as_file else f.codebook)]
+    place = "none of GGUF" if as_file else "none that a folder holds"
+    raise InputError(f"Format '{form}' is {place}; take {', '.join(held)}.")
 
 
 def _read_run(

@@ -41,6 +41,15 @@ def test_a_folder_is_built_once():
     assert (folder / "x").is_file()
 
 
+@pytest.mark.parametrize("letter", ["x", "é", "\udcff"])
+def test_a_name_that_no_folder_can_have_is_cut_and_still_tells_two_apart(letter):
+    names = [f"models/{letter * 240}{end}" for end in "ab"]
+    folders = [build_once(n, lambda place: (place / "whole").touch()) for n in (*names, names[0])]
+    assert folders[0] == folders[2] != folders[1]
+    assert all((folder / "whole").is_file() for folder in folders)
+    assert build_once("models/short", lambda place: (place / "x").touch()).name == "short"
+
+
 def test_a_build_that_fails_leaves_nothing_behind():
     def fail(place):
         (place / "half").touch()

@@ -64,6 +64,13 @@ def file(tiny: LanguageModel, tmp_path, monkeypatch):
     return path
 
 
+def test_its_name_may_be_odd_and_as_long_as_a_file_s_can_be(file):
+    odd = file.rename(file.with_name("é %s'\n#" + "x" * 240 + ".gguf"))
+    found = find_model(str(odd))
+    assert (found / "model.safetensors").is_file()
+    assert find_model(str(odd)) == found
+
+
 def test_it_loads_as_what_its_codes_stand_for(file, tiny):
     model = load_model(str(file))
     text = "The chemical symbol for gold is"

@@ -111,6 +111,16 @@ def test_settings_that_are_none_of_the_method_are_refused_by_name(values, told):
         make_config(values)
 
 
+def test_none_is_what_a_list_of_plugs_says_where_it_names_nothing():
+    given = {"attacks": "none", "formats": " none ", "benchmarks": "none"}
+    made = make_config(given)
+    assert (made.attacks, made.formats, made.benchmarks) == ((), (), ())
+    with pytest.raises(InputError, match="target: names no format to aim at"):
+        make_config({"target": "none"})
+    with pytest.raises(InputError, match="attacks: 'none' is unknown"):
+        make_config({"attacks": "prune,none"})
+
+
 def test_a_floor_that_is_not_given_is_the_method_s_own():
     found = {(m, make_config({"method": m, "floor": ""}).floor) for m in ("mansu", "npo")}
     assert found == {("mansu", "in_loop"), ("npo", "none")}

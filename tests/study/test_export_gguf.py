@@ -64,7 +64,8 @@ def test_the_matrices_are_stored_in_the_types_of_the_format(finished_run, tmp_pa
         ("new.gguf", "int8", "Format 'int8' is none of GGUF"),
         ("new.gguf", "q4_1", "'q4_1' is unknown; did you mean 'q4_0'?"),
         ("new", "q4_0", "Format 'q4_0' is written as a file; end --to with .gguf."),
-        ("new", "int8", "has no codebook"),
+        ("new", "int8", "Format 'int8' is none that a folder holds; take fp, fp4, nf4."),
+        ("new.GGUF", "nf4", "Format 'nf4' is none of GGUF"),
     ],
 )
 def test_a_format_that_the_target_cannot_hold_is_refused(

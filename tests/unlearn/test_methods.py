@@ -4,6 +4,7 @@ import dataclasses
 
 import pytest
 
+from mansu.errors import InputError
 from mansu.registry import plugs
 from mansu.study.config import FIELDS, choices, defaults, describe, own_fields
 from mansu.unlearn.methods import find_method
@@ -34,3 +35,12 @@ def test_nothing_is_idle_that_is_no_setting_and_no_default_is_refused(name):
     names = {field.name for field in dataclasses.fields(method.settings)}
     for floor in method.floors:
         assert set(method.idle(method.settings(), floor)) <= names
+
+
+def test_a_method_whose_forget_terms_all_weigh_nothing_is_refused_as_without_effect():
+    weights = {"forget_weight": 0.0, "hinge_weight": 0.0}
+    quail = METHODS["quail"]
+    with pytest.raises(InputError, match="forget_weight, hinge_weight: settings without effect"):
+        quail.refuse("tiny-llama", quail.settings(**weights))
+    for name in weights:
+        quail.refuse("tiny-llama", quail.settings(**{**weights, name: 1e-9}))

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 
 from pydantic.dataclasses import dataclass
 
+from mansu.errors import InputError
 from mansu.settings import NonNegative, Share, setting
 from mansu.unlearn.load import Load
 from mansu.unlearn.methods.base import Method
@@ -59,11 +60,21 @@ def unlearn(task: "Task", settings: Settings) -> "Update":
     return descend(task, settings, objective)
 
 
+def refuse(model: str, settings: Settings) -> None:
+    """Refuses a training that nothing asks to forget."""
+    if not settings.forget_weight and not settings.hinge_weight:
+        raise InputError(
+            "forget_weight, hinge_weight: settings without effect: where both are 0, nothing asks "
+            "the model to forget; raise one of them."
+        )
+
+
 METHOD = Method(
     "quail",
     "QUAIL",
     Settings,
     unlearn,
+    refuse=refuse,
     load=lambda settings, through: Load(compares=True),
     aims=True,
     colour="#17becf",
