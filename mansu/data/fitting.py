@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from mansu.data.encoding import encode, token_ids
 from mansu.data.facts import FactSet
+from mansu.data.items import Item
 from mansu.data.templates import Fact
 from mansu.errors import InputError
 
@@ -52,11 +53,38 @@ def check_fits(
             options = {text.strip(): tails[text].continuation_ids for text in said}
             misfits = _misfits(prompt, options, asked.get(prompt), rows, context, written)
             for misfit in misfits:
-                raise InputError(
-                    f"{fact_set.path}: the fact {fact.id!r} cannot be asked with template "
-                    f"{template.id!r}: {misfit}, or choose another model."
-                )
+                raise _refusal(fact_set, fact.id, template.id, misfit)
             asked[prompt] = fact
+
+
+def check_items(
+    fact_set: FactSet,
+    items: Sequence[Item],
+    tokenizer: "PreTrainedTokenizerBase",
+    rows: int,
+    context: int | None,
+) -> None:
+    """Refuses a set of which a model cannot be asked one of the items, as :func:`check_fits` does.
+
+    Two items may have one prompt here: whoever names an answer may ask for several subjects.
+    """
+    tails: dict[tuple[str, str], Tokens] = {}
+    for item in items:
+        for text in item.options:
+            if (item.template_id, text) not in tails:
+                encoded = encode(tokenizer, item.prompt, text)
+                tails[item.template_id, text] = encoded.continuation_ids
+        options = {text.strip(): tails[item.template_id, text] for text in item.options}
+        prompt = token_ids(tokenizer, item.prompt)
+        for misfit in _misfits(prompt, options, None, rows, context, written=0):
+            raise _refusal(fact_set, item.fact_id, item.template_id, misfit)
+
+
+def _refusal(fact_set: FactSet, fact: str, template: str, misfit: str) -> InputError:
+    return InputError(
+        f"{fact_set.path}: the fact {fact!r} cannot be asked with template {template!r}: {misfit}, "
+        "or choose another model."
+    )
 
 
 def check_reads(

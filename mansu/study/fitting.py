@@ -1,12 +1,16 @@
 """Whether a model can read what a configuration would have it read: told from its tokenizer."""
 
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from mansu.benchmarks import prompt_ids
 from mansu.collections import draw_pairs, find_recital, find_writing
 from mansu.data.encoding import token_ids
-from mansu.data.fitting import check_fits, check_reads
+from mansu.data.facts import FactSet
+from mansu.data.far import build_far_items, build_reverse_items
+from mansu.data.fitting import check_fits, check_items, check_reads
+from mansu.data.items import Item
 from mansu.study.config import StudyConfig
 
 if TYPE_CHECKING:
@@ -20,7 +24,6 @@ def require_answers(
     model: str, sets: "Sets", tokenizer: "PreTrainedTokenizerBase", reply_tokens: int
 ) -> None:
     """Refuses what the model cannot be asked, and sets whose pairs would be none."""
-    from mansu.data.far import build_far_items
     from mansu.data.text import utility_text
     from mansu.models.folder import context_of, read_config
     from mansu.models.language_model import read_text
@@ -33,9 +36,8 @@ def require_answers(
         said = [*([writing] if writing else []), *find_recital(facts).values()]
         written = max((one.tokens for one in said), default=0)
         check_fits(facts, tokenizer, rows, context, written)
-    for facts in filter(None, (sets.forget, sets.companions.twin)):
-        chats = [template for template in facts.far if template.kind == "chat"]
-        build_far_items(facts.facts, chats, 0, tokenizer)
+    for facts, items in _probes(sets, tokenizer):
+        check_items(facts, items, tokenizer, rows, context)
     for name, texts in sets.texts.items():
         read = [token_ids(tokenizer, text) for text in texts]
         check_reads(read, f"{sets.forget.name}: of the {name} texts,", rows, context)
@@ -44,6 +46,19 @@ def require_answers(
         check_reads(read, f"{name}: of the prompts,", rows, context, reply_tokens)
     read_text(tokenizer, utility_text(), settings.vocab_size, model)
     draw_pairs(sets.forget, tokenizer, count=1, seed=0, pool=sets.pool)
+
+
+def _probes(
+    sets: "Sets", tokenizer: "PreTrainedTokenizerBase"
+) -> Iterator[tuple[FactSet, tuple[Item, ...]]]:
+    """What a model is asked beside the sets' own prompts: in other kinds, and in reverse."""
+    from mansu.study.stages.draw import DRAW_SEED
+
+    yield sets.forget, build_reverse_items(sets.forget, DRAW_SEED)
+    for facts in (sets.forget, sets.companions.twin):
+        if facts is not None and facts.far:
+            far = build_far_items(facts.facts, facts.far, DRAW_SEED, tokenizer, sets.pool)
+            yield facts, far
 
 
 def require_calibration(

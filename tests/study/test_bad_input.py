@@ -119,6 +119,34 @@ def test_a_set_that_does_not_fit_the_forget_set_is_refused(capsys, tmp_path, rol
     assert told in refused(capsys, tmp_path, "--forget", path)
 
 
+LONG = " and then again" * 200
+
+
+@pytest.mark.parametrize(
+    ("kind", "role", "text"),
+    [
+        ("passage", "far", f"It went on{LONG}. {{subject}} is"),
+        ("few_shot", "far", f"Once{LONG[:600]}, {{subject}} is"),  # too long behind examples alone
+        ("letters", "far", f"Once{LONG}, what is {{subject}}?"),
+        ("cloze", "reverse", f"After{LONG}, {{answer}} is"),
+    ],
+)
+def test_a_prompt_of_another_kind_that_the_model_cannot_read_whole_is_refused(
+    capsys, tmp_path, kind, role, text
+):
+    facts = [
+        GOOD | {"id": f.id, "subject": f.subject, "answer": f.answer, "distractors": f.distractors}
+        for f in load_fact_set("elements").facts[:20]
+    ]
+    first, probe = header("a"), {"id": "long", "kind": kind, "role": role, "text": text}
+    first["templates"].append(probe)
+    write(tmp_path / "pool.jsonl", header("pool"), *facts[8:])
+    path = write(tmp_path / "facts.jsonl", first | {"pool": "pool.jsonl"}, *facts[:8])
+    told = refused(capsys, tmp_path, "--forget", path, "--utility", "cities")
+    assert "cannot be asked with template 'long'" in told
+    assert "the model reads 256 at most; shorten them" in told
+
+
 def test_a_set_that_is_retained_cannot_be_measured_as_a_neighbour_too(capsys, tmp_path):
     told = refused(capsys, tmp_path, "--forget", "capitals", "--retain", "languages")
     assert "share the fact" in told
