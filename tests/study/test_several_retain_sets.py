@@ -10,7 +10,7 @@ from mansu.errors import InputError
 from mansu.lab.dashboards.runs import change
 from mansu.models import LanguageModel
 from mansu.study.card_text import scorecard_table
-from mansu.study.check import load_sets
+from mansu.study.check import check, load_sets
 from mansu.study.config import StudyConfig, make_config
 from mansu.study.folders import Folders, study_folders
 from mansu.study.pipeline import run_study
@@ -40,6 +40,27 @@ def run(tiny: LanguageModel, tiny_config: StudyConfig, tmp_path: Path) -> Run:
 )
 def test_a_text_names_sets_with_commas_between_them_each_once(text, names):
     assert several(text) == names
+
+
+@pytest.mark.parametrize(
+    ("retain", "utility", "told"),
+    [
+        ("kept.jsonl,./link.jsonl", "cities", "are the same set; name it once"),
+        ("us_cities,kept.jsonl,copy.jsonl", "cities", "are the same set; name it once"),
+        ("us_cities", "us_cities", "utility: .* is the retain set .*us_cities"),
+        ("us_cities,kept.jsonl", "link.jsonl", "utility: .*link.jsonl is the retain set .*kept"),
+    ],
+)
+def test_one_set_has_one_role_by_whatever_name_link_or_copy_it_is_given(
+    retain, utility, told, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    write_set(tmp_path / "kept.jsonl", "capitals", ["train", "held_out"])
+    write_set(tmp_path / "copy.jsonl", "capitals", ["train", "held_out"])
+    (tmp_path / "link.jsonl").symlink_to("kept.jsonl")
+    values = {"model": "tiny-llama", "top_k": 1, "forget": "elements"}
+    with pytest.raises(InputError, match=told):
+        check(make_config({**values, "retain": retain, "utility": utility}), lambda: None)
 
 
 def test_a_file_whose_name_has_a_comma_is_one_set(tmp_path):
