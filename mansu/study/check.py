@@ -230,6 +230,12 @@ def _require_each_once(sets: Sets) -> None:
             f"utility: {sets.utility.path} is the retain set {kept[sets.utility.fingerprint].path},"
             " which training keeps; give a set that it never touches."
         )
+    near, far = sets.companions.neighbours, sets.companions.far_utility
+    if near and far and near.fingerprint == far.fingerprint:
+        raise InputError(
+            f"{sets.forget.path}: its neighbours and its far_utility are the same set ({far.path});"
+            " name another, or leave one out."
+        )
 
 
 def _require_sides(retain: FactSet) -> None:

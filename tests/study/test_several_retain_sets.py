@@ -1,6 +1,7 @@
 """Several sets can be kept: each is trained on, checked and measured, and none is hidden."""
 
 import dataclasses
+import json
 from pathlib import Path
 
 import pytest
@@ -61,6 +62,18 @@ def test_one_set_has_one_role_by_whatever_name_link_or_copy_it_is_given(
     values = {"model": "tiny-llama", "top_k": 1, "forget": "elements"}
     with pytest.raises(InputError, match=told):
         check(make_config({**values, "retain": retain, "utility": utility}), lambda: None)
+
+
+def test_one_set_is_not_measured_as_two_companions(tmp_path):
+    path = tmp_path / "forget.jsonl"
+    write_set(path, "elements", ["train", "held_out"])
+    header, *facts = path.read_text(encoding="utf-8").splitlines()
+    write_set(tmp_path / "beside.jsonl", "capitals", ["train", "held_out"])
+    named = {"neighbours": "beside.jsonl", "far_utility": "./beside.jsonl"}
+    path.write_text("\n".join([json.dumps(json.loads(header) | named), *facts]), encoding="utf-8")
+    values = {"model": "tiny-llama", "top_k": 1, "forget": str(path), "retain": "us_cities"}
+    with pytest.raises(InputError, match="neighbours and its far_utility are the same set"):
+        check(make_config({**values, "utility": "cities"}), lambda: None)
 
 
 def test_a_file_whose_name_has_a_comma_is_one_set(tmp_path):
