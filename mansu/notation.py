@@ -1,10 +1,12 @@
-"""YAML and JSON as people write them: one loader each, for which a repeated key is a mistake.
+"""Files, YAML and JSON as people give them: one reader each.
 
-Either notation would take the last of two values in silence.
+A repeated key is a mistake, though either notation would take the last of two values in silence;
+and so is a pipe, which a second reader would find empty.
 """
 
 import json
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -17,6 +19,18 @@ class RepeatedError(ValueError):
 
     def __init__(self, key: object, where: str = "") -> None:
         super().__init__(f"gives the key {quote(key)} twice{where}; keep one of them")
+
+
+def read_source(path: Path) -> bytes:
+    """A file's bytes, which whoever asks again gets again.
+
+    Raises:
+        OSError: It cannot be read.
+        ValueError: It is a pipe, or no file can have that name.
+    """
+    if path.is_fifo():
+        raise ValueError("it is a pipe, which can be read only once; give a file")
+    return path.read_bytes()
 
 
 def parse_yaml(text: str) -> Any:

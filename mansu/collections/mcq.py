@@ -26,7 +26,7 @@ from mansu.data.lettered_rows import Columns, make_questions
 from mansu.data.letters import turned_pairs
 from mansu.data.rows import Source, read_rows
 from mansu.errors import InputError, first_line
-from mansu.notation import parse_yaml
+from mansu.notation import parse_yaml, read_source
 from mansu.paths import expand
 
 
@@ -56,7 +56,7 @@ def load(part: str) -> FactSet:
 
 def _read(file: Path) -> _Mapping:
     try:
-        text = file.read_text(encoding="utf-8")
+        text = read_source(file).decode()
     except (OSError, ValueError) as error:
         raise InputError(f"it cannot be read ({first_line(error)}); give a YAML file.") from None
     known = ", ".join(_Mapping.model_fields)

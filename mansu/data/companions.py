@@ -18,6 +18,7 @@ from mansu.data.facts import FactSet, fact_set_names, load_fact_set, require_dis
 from mansu.data.far import SHOTS
 from mansu.data.templates import plain
 from mansu.errors import InputError
+from mansu.paths import expand
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ def _load(fact_set: FactSet, role: str) -> FactSet:
     name = fact_set.companions[role]
     built_in = re.fullmatch(r"[\w-]+", name) is not None
     try:
-        return load_fact_set(name if built_in else str(fact_set.path.parent / name))
+        return load_fact_set(name if built_in else str(fact_set.path.parent / expand(name)))
     except InputError as error:
         raise InputError(f"{fact_set.path}, {role}: {error}") from None
 

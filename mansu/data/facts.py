@@ -16,6 +16,7 @@ from mansu.data.folder import require_data_folder
 from mansu.data.schema import COMPANIONS, FactRecord, SetRecord, parse_line
 from mansu.data.templates import Fact, Template, plain
 from mansu.errors import InputError
+from mansu.notation import read_source
 from mansu.paths import absolute, expand
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -131,7 +132,7 @@ def load_fact_set(name_or_path: str) -> FactSet:
             f"./{name_or_path}.jsonl."
         )
     try:
-        content = path.read_bytes()
+        content = read_source(path)
     except (OSError, ValueError) as error:  # ValueError: a null character in the path
         reason = getattr(error, "strerror", None) or error
         raise InputError(

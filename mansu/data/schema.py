@@ -16,6 +16,8 @@ from pydantic import (
     model_validator,
 )
 
+from mansu.notation import parse_json
+
 Language = Literal["french", "spanish", "german"]
 Kind = (
     Literal["cloze", "possessive", "question", "few_shot", "letters", "chat", "passage"] | Language
@@ -132,7 +134,9 @@ def parse_line(line: bytes) -> SetRecord | FactRecord:
     """
     try:
         line.decode()
-        return _LINE.validate_json(line)
+        record = _LINE.validate_json(line)
+        parse_json(line)  # for which a key that is given twice is a mistake
+        return record
     except UnicodeDecodeError:
         raise ValueError("not UTF-8") from None
     except ValidationError as error:
@@ -141,5 +145,7 @@ def parse_line(line: bytes) -> SetRecord | FactRecord:
         place = "".join(f"{part}: " for part in first["loc"][1:])
         # A column of this line: pydantic knows of no other, so its line number is always 1.
         words = first["msg"].removeprefix("Value error, ").replace("at line 1 column", "at column")
+        if first["type"] == "json_invalid":
+            words += "; a fact set is JSON Lines, with an object on each line"
         message = _PLAINER.get(first["type"], words)
         raise ValueError(place + message) from None

@@ -99,6 +99,7 @@ def check(config: StudyConfig, tokenizer: "Callable[[], PreTrainedTokenizerBase 
     require_effect(config)
     sets = load_sets(config)
     require_disjoint(sets.forget, sets.utility)
+    _require_each_once(sets)
     for kept in sets.kept:
         require_disjoint(sets.forget, kept)
         for measured in (sets.companions.neighbours, sets.companions.far_utility):
@@ -211,6 +212,32 @@ def _require_retrained(config: StudyConfig) -> None:
         require_pair(config.model, config.retrained)
     except InputError as error:
         raise InputError(f"retrained: {error}") from None
+
+
+def _require_each_once(sets: Sets) -> None:
+    """Refuses a set that is kept twice, or kept and measured as one that training never touches.
+
+    A set is what its file holds, whatever name, link or copy it is given by.
+    """
+    kept: dict[str, FactSet] = {}
+    for facts in sets.kept:
+        if facts.fingerprint in kept:
+            raise InputError(
+                f"retain: {facts.path} and {kept[facts.fingerprint].path} are the same set; name "
+                "it once."
+            )
+        kept[facts.fingerprint] = facts
+    if sets.utility.fingerprint in kept:
+        raise InputError(
+            f"utility: {sets.utility.path} is the retain set {kept[sets.utility.fingerprint].path},"
+            " which training keeps; give a set that it never touches."
+        )
+    near, far = sets.companions.neighbours, sets.companions.far_utility
+    if near and far and near.fingerprint == far.fingerprint:
+        raise InputError(
+            f"{sets.forget.path}: its neighbours and its far_utility are the same set ({far.path});"
+            " name another, or leave one out."
+        )
 
 
 def _require_sides(retain: FactSet) -> None:

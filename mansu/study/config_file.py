@@ -7,7 +7,7 @@ from typing import Any
 import yaml
 
 from mansu.errors import InputError
-from mansu.notation import parse_yaml
+from mansu.notation import parse_yaml, read_source
 from mansu.paths import expand
 from mansu.study.config import StudyConfig
 
@@ -19,7 +19,7 @@ def read_config(path: str | Path) -> dict[str, Any]:
         InputError: The file is missing, unreadable, or not a mapping of keys to values.
     """
     try:
-        text = expand(path).read_text(encoding="utf-8")
+        text = read_source(expand(path)).decode()
     except (OSError, ValueError) as error:  # ValueError: not UTF-8, or a null in the path
         raise InputError(f"Configuration {path} cannot be read: {error}.") from error
     return parse_config(text, str(path))

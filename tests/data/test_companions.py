@@ -53,6 +53,19 @@ def test_a_path_is_taken_from_the_folder_of_the_file_that_names_it(named, tmp_pa
     assert loaded.far_utility is loaded.twin is loaded.pool is None
 
 
+def test_a_path_may_begin_at_home_or_with_a_variable_wherever_a_file_names_it(
+    named, tmp_path, monkeypatch
+):
+    named("neighbours", OTHER, fact("tar", "blue"))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("SETS", str(tmp_path))
+    for name in ("~/beside/it.jsonl", "$SETS/beside/it.jsonl", "./beside/../beside/it.jsonl"):
+        path = tmp_path / "own.jsonl"
+        lines = (HEADER | {"neighbours": name}, fact("grass"))
+        path.write_text("\n".join(map(json.dumps, lines)), encoding="utf-8")
+        assert load_companions(load_fact_set(str(path))).neighbours is not None
+
+
 def test_a_bare_word_names_a_built_in_set_and_naming_nothing_is_allowed(tmp_path):
     path = tmp_path / "own.jsonl"
     for header, expected in ((HEADER, None), (HEADER | {"far_utility": "opposites"}, "opposites")):

@@ -1,4 +1,5 @@
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -82,6 +83,13 @@ def test_the_fingerprint_changes_with_any_byte_of_the_file(write):
     assert load_fact_set(write(HEADER, GRASS, "")).fingerprint != first
 
 
+def test_a_pipe_is_refused_before_it_is_emptied(tmp_path):
+    pipe = tmp_path / "facts.jsonl"
+    os.mkfifo(pipe)
+    with pytest.raises(InputError, match=r"cannot be read \(it is a pipe, .*; give a file\)"):
+        load_fact_set(str(pipe))
+
+
 def test_blank_lines_windows_line_ends_and_a_byte_order_mark_are_taken(tmp_path):
     path = tmp_path / "facts.jsonl"
     lines = ["", json.dumps(HEADER), "  ", json.dumps(GRASS), ""]
@@ -109,6 +117,17 @@ def far(**changes: object) -> dict:
 
 BAD = {
     "not JSON": ([HEADER, "{"], 2, "Invalid JSON"),
+    "CSV": (["subject,answer", "grass,green"], 1, "Invalid JSON.*; a fact set is JSON Lines, with"),
+    "an answer twice": (
+        [HEADER, json.dumps(GRASS)[:-1] + ', "answer": "red"}'],
+        2,
+        "gives the key 'answer' twice; keep one of them",
+    ),
+    "a role twice, inside": (
+        [json.dumps(HEADER).replace('"role"', '"role": "far", "role"'), GRASS],
+        1,
+        "gives the key 'role' twice",
+    ),
     "JSON that is no object": ([HEADER, "[1]"], 2, "not a JSON object"),
     "too deep": ([HEADER, "[" * 100_000], 2, "Invalid JSON"),
     "a number too long": ([HEADER, "1" * 5000], 2, "Invalid JSON"),

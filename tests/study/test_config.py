@@ -1,5 +1,6 @@
 import dataclasses
 import math
+import os
 
 import numpy as np
 import pytest
@@ -149,6 +150,12 @@ def test_a_key_that_is_given_twice_is_refused_and_named(tmp_path, text, key, lin
     path.write_text(text, encoding="utf-8")
     with pytest.raises(InputError, match=rf"run\.yaml gives the key '{key}' twice \(line {line}\)"):
         read_config(path)
+
+
+def test_a_pipe_is_refused_before_its_one_reader_has_emptied_it(tmp_path):
+    os.mkfifo(tmp_path / "run.yaml")
+    with pytest.raises(InputError, match="it is a pipe, which can be read only once; give a file"):
+        read_config(tmp_path / "run.yaml")
 
 
 def test_a_merged_mapping_may_be_overridden_and_a_byte_order_mark_is_read(tmp_path):

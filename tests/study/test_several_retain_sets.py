@@ -1,6 +1,7 @@
 """Several sets can be kept: each is trained on, checked and measured, and none is hidden."""
 
 import dataclasses
+import json
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from mansu.errors import InputError
 from mansu.lab.dashboards.runs import change
 from mansu.models import LanguageModel
 from mansu.study.card_text import scorecard_table
-from mansu.study.check import load_sets
+from mansu.study.check import check, load_sets
 from mansu.study.config import StudyConfig, make_config
 from mansu.study.folders import Folders, study_folders
 from mansu.study.pipeline import run_study
@@ -40,6 +41,39 @@ def run(tiny: LanguageModel, tiny_config: StudyConfig, tmp_path: Path) -> Run:
 )
 def test_a_text_names_sets_with_commas_between_them_each_once(text, names):
     assert several(text) == names
+
+
+@pytest.mark.parametrize(
+    ("retain", "utility", "told"),
+    [
+        ("kept.jsonl,./link.jsonl", "cities", "are the same set; name it once"),
+        ("us_cities,kept.jsonl,copy.jsonl", "cities", "are the same set; name it once"),
+        ("us_cities", "us_cities", "utility: .* is the retain set .*us_cities"),
+        ("us_cities,kept.jsonl", "link.jsonl", "utility: .*link.jsonl is the retain set .*kept"),
+    ],
+)
+def test_one_set_has_one_role_by_whatever_name_link_or_copy_it_is_given(
+    retain, utility, told, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    write_set(tmp_path / "kept.jsonl", "capitals", ["train", "held_out"])
+    write_set(tmp_path / "copy.jsonl", "capitals", ["train", "held_out"])
+    (tmp_path / "link.jsonl").symlink_to("kept.jsonl")
+    values = {"model": "tiny-llama", "top_k": 1, "forget": "elements"}
+    with pytest.raises(InputError, match=told):
+        check(make_config({**values, "retain": retain, "utility": utility}), lambda: None)
+
+
+def test_one_set_is_not_measured_as_two_companions(tmp_path):
+    path = tmp_path / "forget.jsonl"
+    write_set(path, "elements", ["train", "held_out"])
+    header, *facts = path.read_text(encoding="utf-8").splitlines()
+    write_set(tmp_path / "beside.jsonl", "capitals", ["train", "held_out"])
+    named = {"neighbours": "beside.jsonl", "far_utility": "./beside.jsonl"}
+    path.write_text("\n".join([json.dumps(json.loads(header) | named), *facts]), encoding="utf-8")
+    values = {"model": "tiny-llama", "top_k": 1, "forget": str(path), "retain": "us_cities"}
+    with pytest.raises(InputError, match="neighbours and its far_utility are the same set"):
+        check(make_config({**values, "utility": "cities"}), lambda: None)
 
 
 def test_a_file_whose_name_has_a_comma_is_one_set(tmp_path):
