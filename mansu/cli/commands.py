@@ -39,8 +39,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):  # a terminal that cannot show a character
             stream.reconfigure(errors="backslashreplace")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    words = sys.argv[1:] if arguments is None else arguments
     try:
-        options = _parser(sys.argv[1:] if arguments is None else arguments).parse_args(arguments)
+        _require_text(words)
+        options = _parser(words).parse_args(words)
         return options.command(options)
     except InputError as error:
         print(f"mansu: {error}", file=sys.stderr)
@@ -56,6 +58,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:  # a folder that cannot be read, a disk that fails
         print(f"mansu: {RunError(f'{error}; see to it and run again.')}", file=sys.stderr)
         return 2 if error.errno in _NO_SUCH_NAME else 1
+
+
+def _require_text(words: Sequence[str]) -> None:
+    """Refuses a name that is no text: no configuration can hold it, and not every library opens it.
+
+    Raises:
+        InputError: There is one.
+    """
+    for word in words:
+        try:
+            word.encode()
+        except UnicodeEncodeError as error:
+            raise InputError(f"{word} is not UTF-8; rename the file or folder.") from error
 
 
 def _parser(words: Sequence[str]) -> argparse.ArgumentParser:

@@ -77,14 +77,10 @@ def _require_plug(field: str, name: str) -> str:
 
 
 def _split(value: Any) -> Any:
-    """Names in one text: from a shell with commas between, from papermill as it writes a tuple.
-
-    ``none`` alone is how an empty list is shown, and so names nothing.
-    """
+    """Names in one text: from a shell with commas between, from papermill as it writes a tuple."""
     if not isinstance(value, str):
         return value
-    if value.strip() == "none":
-        return []
+    value = "" if value.strip() == "none" else value  # which is how an empty list is shown
     return [name for part in value.split(",") if (name := part.strip(" ()[]'\""))]
 
 

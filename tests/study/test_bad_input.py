@@ -65,6 +65,19 @@ def test_a_value_that_cannot_work_is_refused(capsys, tmp_path, arguments, told):
     assert told in refused(capsys, tmp_path, *arguments)
 
 
+@pytest.mark.parametrize("option", ["--model", "--forget", "--config", "--out", "--shared"])
+def test_a_name_that_is_not_utf_8_is_refused_by_whichever_option_it_is_given(
+    capsys, tmp_path, monkeypatch, option
+):
+    monkeypatch.chdir(tmp_path)
+    words = ["run", "--model", "tiny-llama", "--top-k", "2", option, "./odd\udcff"]
+    assert main(words) == 2
+    assert capsys.readouterr().err == (
+        "mansu: ./odd\\udcff is not UTF-8; rename the file or folder.\n"
+    )
+    assert not list(tmp_path.iterdir())
+
+
 def test_an_unknown_option_is_refused_in_one_line(capsys):
     with pytest.raises(SystemExit) as ended:
         main(["run", "--no-such-option"])
