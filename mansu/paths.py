@@ -6,6 +6,7 @@ from pathlib import Path
 from mansu.errors import InputError
 
 SETS = "MANSU_SETS"
+CACHE = "MANSU_CACHE"
 # What an installed package carries of the repository; a checkout has it beside the package.
 SHIPPED = Path(__file__).parent / "shipped"
 
@@ -34,14 +35,12 @@ def cache_folder() -> Path:
     Raises:
         InputError: None of them is known.
     """
-    explicit = os.environ.get("MANSU_CACHE")
+    explicit = os.environ.get(CACHE)
     if explicit:
         return expand(explicit)
     folder = expand(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "mansu"
     if folder.parts[0].startswith("~"):
-        raise InputError(
-            "There is no home folder for the model cache; set MANSU_CACHE to a folder."
-        )
+        raise InputError(f"There is no home folder for the model cache; set {CACHE} to a folder.")
     return folder
 
 

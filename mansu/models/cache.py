@@ -14,7 +14,7 @@ from pathlib import Path
 
 from mansu.errors import saving
 from mansu.models.fingerprint import hash_file
-from mansu.paths import cache_folder
+from mansu.paths import CACHE, cache_folder
 from mansu.scratch import replacing
 
 DIGESTS = "digests.json"
@@ -33,7 +33,7 @@ def build_once(name: str, build: Callable[[Path], None]) -> Path:
     target = cache_folder() / _fit(name)
     if _is_whole(target):
         return target
-    way_out = "free space there, or set MANSU_CACHE to another folder, and run again"
+    way_out = f"free space there, or set {CACHE} to another folder, and run again"
     with saving(f"The model cache {target.parent}", way_out), _locked(target):
         if not _is_whole(target):  # another process may have built it meanwhile
             _build(target, build)

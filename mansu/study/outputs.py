@@ -10,9 +10,7 @@ from pathlib import Path
 from stat import S_ISDIR, S_ISREG
 
 from mansu.errors import InputError
-from mansu.paths import expand
-
-CACHE = "MANSU_CACHE"
+from mansu.paths import CACHE, expand
 
 
 def require_file(path: Path, option: str = "") -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from huggingface_hub.constants import HF_HOME
 
-from mansu.paths import cache_folder
+from mansu.paths import CACHE, cache_folder
 
 # Jupyter's name for the Python that it runs on itself. A user may have put another Python under
 # that name; first on JUPYTER_PATH, this folder says what it should be.
@@ -31,4 +31,4 @@ def server_environment(stand_in: str) -> dict[str, str]:
 
 
 def _model_places() -> dict[str, str]:
-    return {"MANSU_CACHE": str(cache_folder().resolve()), "HF_HOME": str(Path(HF_HOME).resolve())}
+    return {CACHE: str(cache_folder().resolve()), "HF_HOME": str(Path(HF_HOME).resolve())}

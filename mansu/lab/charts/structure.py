@@ -160,8 +160,7 @@ def divergence_chart(rows: Rows, origin: str = "unlearned") -> ChartType:
         "0: the circuit is intact; 1: dismantled; above 1: it works the other way. The noise floor "
         "is what quantization alone does to the untouched model. Normalised CAD does not move when "
         "the model's logits merely shrink. M′/M, what is left of the answer's logit difference: "
-        f"{ratios}. Dashed: what CAD must "
-        "lie above; normalised CAD has only its noise floor to clear."
+        f"{ratios}. Dashed: what CAD must lie above; normalised CAD has its noise floor alone."
     )
     title = heading("How much of the circuit is gone (CAD)", note, width=_WIDTH)
     return _bars(drawn, "measure", _colours(rows, compared), "divergence", RULES.min_cad, title)
