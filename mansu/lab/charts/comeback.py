@@ -26,7 +26,7 @@ def comeback_map(found: Sequence[Returned]) -> ChartType:
     lines = _entries(found)
     runs = list(dict.fromkeys(str(line["run"]) for line in lines))
     base = alt.Chart(pd.DataFrame(lines)).encode(
-        x=alt.X("format:N", title=None, sort=formats, axis=alt.Axis(orient="top", labelAngle=0)),
+        x=alt.X("format:N", title=None, sort=formats, axis=alt.Axis(orient="top", labelAngle=-35)),
         y=alt.Y("run:N", title=None, sort=runs, axis=alt.Axis(labelLimit=330)),
         tooltip=["run", "format", "forgotten", "share", "interval", "stored", "signal", "noise"],
     )
@@ -109,7 +109,7 @@ def formats_chart(found: Sequence[Returned]) -> ChartType:
             for one in found
         ]
     )
-    x = alt.X("format:N", title=None, sort=order, axis=alt.Axis(labelAngle=0))
+    x = alt.X("format:N", title=None, sort=order, axis=alt.Axis(labelAngle=-35))
     base = alt.Chart(frame).encode(x=x)
     points = base.mark_point(filled=True, size=70, color=VERMILION).encode(
         y=alt.Y("accuracy:Q", title="accuracy", scale=alt.Scale(domain=[0, 1])),
