@@ -1,5 +1,6 @@
 """Long files first, so that two processes that share the files end at about the same time."""
 
+import gc
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,11 @@ def pytest_configure(config: pytest.Config) -> None:
     """Keeps pytest-xdist from sorting the files by how many tests they have."""
     if hasattr(config.option, "loadscopereorder"):
         config.option.loadscopereorder = False
+
+
+def pytest_collection_finish() -> None:
+    """Spares every full collection of garbage a look at what was imported and collected."""
+    gc.freeze()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

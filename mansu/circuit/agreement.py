@@ -24,7 +24,7 @@ from mansu.circuit.patching import patch_edges
 from mansu.circuit.selection import rank_mlps
 from mansu.data.pairs import Pair
 from mansu.errors import InputError
-from mansu.models.language_model import LanguageModel
+from mansu.models import LanguageModel
 
 REFERENCE_STEPS = 20  # K of the finest grid
 

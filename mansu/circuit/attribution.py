@@ -42,8 +42,8 @@ from mansu.circuit.prompts import Prompts, check_pairs, embed
 from mansu.circuit.tracing import opened
 from mansu.data.pairs import Pair
 from mansu.errors import InputError, RunError
+from mansu.models import LanguageModel
 from mansu.models.batch import PaddingSide
-from mansu.models.language_model import LanguageModel
 
 Method = Literal["eap", "eap-ig"]
 Grid = Literal["k/K", "midpoint"]

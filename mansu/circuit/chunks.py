@@ -7,7 +7,7 @@ import torch
 
 from mansu.circuit.graph import Graph
 from mansu.data.pairs import Pair
-from mansu.models.language_model import LanguageModel
+from mansu.models import LanguageModel
 
 
 @dataclass(frozen=True)

@@ -25,8 +25,7 @@ from mansu.circuit.metric import logit_difference
 from mansu.circuit.prompts import check_pairs, embed
 from mansu.data.pairs import Pair
 from mansu.errors import RunError
-from mansu.models.batch import Batch, pad
-from mansu.models.language_model import LanguageModel
+from mansu.models import Batch, LanguageModel, pad
 from mansu.models.split import stretch
 
 # Fixed: a run patched with its own streams must not differ by so much as a rounding.

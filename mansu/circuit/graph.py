@@ -17,7 +17,7 @@ from functools import cached_property
 import torch
 
 from mansu.errors import InputError
-from mansu.models.language_model import LanguageModel
+from mansu.models import LanguageModel
 
 
 class SourceKind(IntEnum):

@@ -5,8 +5,8 @@ from typing import Any
 import torch
 
 from mansu.circuit.prompts import Prompts, working
+from mansu.models import LanguageModel
 from mansu.models.families.base import cap_logits
-from mansu.models.language_model import LanguageModel
 
 
 def last_position(hidden: torch.Tensor, prompts: Prompts) -> torch.Tensor:

@@ -14,7 +14,7 @@ from mansu.circuit.graph import Graph
 from mansu.circuit.metric import last_position
 from mansu.circuit.norm import inverse_scale
 from mansu.circuit.prompts import Prompts, working
-from mansu.models.language_model import LanguageModel
+from mansu.models import LanguageModel
 
 
 @dataclass

@@ -14,8 +14,8 @@ from mansu.circuit.passes import Writes, run_ends, write_differences
 from mansu.circuit.prompts import Prompts, check_pairs, embed
 from mansu.circuit.tracing import opened
 from mansu.data.pairs import Pair
+from mansu.models import LanguageModel
 from mansu.models.batch import PaddingSide
-from mansu.models.language_model import LanguageModel
 
 _PROJECTIONS = {
     ReaderKind.QUERY: "q_proj",

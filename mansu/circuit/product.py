@@ -13,7 +13,7 @@ from mansu.circuit.graph import Graph
 from mansu.circuit.norm import NormInput, pull_back, pull_back_heads
 from mansu.circuit.passes import LayerReads, Pass, gain
 from mansu.circuit.prompts import Prompts
-from mansu.models.language_model import LanguageModel
+from mansu.models import LanguageModel
 
 # Layers with few readers share a matrix product until it has about this many columns.
 _READERS_AT_ONCE = 48

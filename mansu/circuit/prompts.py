@@ -8,8 +8,8 @@ import torch
 
 from mansu.data.pairs import Pair
 from mansu.errors import InputError
-from mansu.models.batch import PaddingSide, pad
-from mansu.models.language_model import LanguageModel
+from mansu.models import LanguageModel, pad
+from mansu.models.batch import PaddingSide
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 from nnsight import NNsight
 
-from mansu.models.language_model import LanguageModel
+from mansu.models import LanguageModel
 
 _MISSING = object()
 _PLACES = ("forward", "__nnsight__")  # what nnsight writes into a module's instance dictionary

@@ -9,6 +9,7 @@ goes on.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -37,6 +38,8 @@ def encode(tokenizer: "PreTrainedTokenizerBase", prompt: str, continuation: str)
     return Encoded(prompt_ids, joint_ids[len(prompt_ids) :])
 
 
+# Every state of a model is asked the same questions.
+@lru_cache(maxsize=2**16)
 def token_ids(tokenizer: "PreTrainedTokenizerBase", text: str) -> tuple[int, ...]:
     """The text's token ids, behind the special tokens that the tokenizer puts in front by itself.
 

@@ -7,6 +7,8 @@ the libraries that compute.
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from mansu.models.memory import import_libraries
+
 if TYPE_CHECKING:
     from mansu.models.batch import Batch as Batch
     from mansu.models.batch import pad as pad
@@ -26,4 +28,5 @@ _PLACES = {
 def __getattr__(name: str) -> Any:
     if name not in _PLACES:
         raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
+    import_libraries()
     return getattr(importlib.import_module(f"{__name__}.{_PLACES[name]}"), name)
