@@ -94,24 +94,53 @@ if found:
     table(comeback.readable_frame(found), title=comeback.LAYOUT.title)
 
 # %% [markdown]
-# ## The map
+# ## Three methods in thirteen formats
 #
-# `mansu comeback papermill_runs/studies/comeback.yaml` measures every run of a study in every format, in slices if
-# you like (`--budget 60m`), and goes on where it stopped. What is measured stands here.
+# Now many runs. `mansu comeback papermill_runs/studies/formats.yaml` stops MANSU, gradient ascent and NPO where each has
+# first forgotten as much, and asks all three in every format. Shown is what was measured here, else what was measured
+# for the project.
+#
+# Guess first: which method's forgetting comes back, and in how many of the formats?
 
 # %%
 from mansu.sweep.comeback import shown_map
 
+by_format = shown_map("formats")
+show(charts.comeback_map(by_format))
+
+# %% [markdown]
+# And now the reason. If a format brought knowledge back because it undoes the update, *signal* would be low where the
+# share is high. If it did so by noise, *noise* would be large there.
+
+# %%
+show(charts.account_chart(by_format))
+
+# %% [markdown]
+# It is the signal. HQQ passes 0.37 of both global updates on, and brings two fifths back. INT4 g32 and MXFP4 pass
+# twice of them on, and there more is forgotten than in full precision. The noise is as large in NF4, where nothing
+# happens.
+#
+# But why would a format pass on a third of an update, or twice of it? A tiny update arrives whole, on average, where
+# weights are spread evenly over their bins: then as many cross a border as make up for those that do not. SmolLM2's
+# are not. The packaged model was dequantized from a 4-bit file, so that its weights lie on that file's grid, and the
+# borders of another format fall between the grid's levels, or on them. `python bench/response.py` shows it with noise
+# in the place of an update: of a change of 0.0001 a weight, HQQ passes on HQQOWN, INT4 g32 2.30, MXFP4 2.19 and
+# NF4 0.98. Take the same model off its grid first, every weight moved by up to half a step, and it is HQQFREE, 0.99,
+# 0.98 and 1.00.
+#
+# So what comes back here is told by *this checkpoint in that format*, and not by the format. A checkpoint that was
+# published in 16 bits lies on no such grid; one that somebody dequantized, unlearned and quantizes again does. MANSU
+# moves its weights from bin to bin, across a border each, and stays near 1 in HQQ as elsewhere.
+#
+# ## When passages are known by heart
+#
+# `mansu comeback papermill_runs/studies/comeback.yaml` measures methods × depths × formats on verbatim memory, in slices
+# if you like (`--budget 60m`), and goes on where it stopped. What is measured stands here.
+
+# %%
 measured = shown_map("comeback")
 if measured:
     show(charts.comeback_map(measured))
+    show(charts.account_chart(measured))
 else:
     print("Nothing is measured yet: run mansu comeback papermill_runs/studies/comeback.yaml.")
-
-# %% [markdown]
-# Now the reason. If rounding brought knowledge back because it undoes the update, *signal* would be low where the
-# share is high. If it does so by noise, *noise* would be large there.
-
-# %%
-if measured:
-    show(charts.noise_chart(measured))

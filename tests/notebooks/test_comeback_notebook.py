@@ -28,7 +28,8 @@ def test_the_comeback_notebook_shows_a_run_in_its_formats_and_the_map_if_there_i
     cells = nbformat.read(executed, as_version=4).cells
     outputs = [output for cell in cells for output in cell.get("outputs", [])]
     charts = sum("image/png" in output.get("data", {}) for output in outputs)
-    assert charts == (3 if shown_map("comeback") else 1)
+    assert shown_map("formats")
+    assert charts == (5 if shown_map("comeback") else 3)
     account = next(o["data"]["text/html"] for o in outputs if "text/html" in o.get("data", {}))
     assert "signal" in account
     assert format_title("bf16") in account

@@ -39,3 +39,4 @@ def use_poem(monkeypatch: pytest.MonkeyPatch, file: Path) -> None:
         monkeypatch.setattr(module, "poem_file", lambda: file)
     monkeypatch.setattr(taught, "RATE", 3e-3)
     monkeypatch.setattr(taught, "EPOCHS", 30)
+    monkeypatch.setattr(taught, "BATCH_REHEARSED", 2)

@@ -189,7 +189,7 @@ def test_charts_show_every_run_and_format_and_no_share_where_there_is_none() -> 
     drawn = to_spec(charts.comeback_map(found))
     assert "–" in json.dumps(drawn, ensure_ascii=False)
     assert len(to_frame(found)) == 3
-    noise = to_spec(charts.noise_chart(found))
-    points = max(map(len, noise["datasets"].values()))
+    account = to_spec(charts.account_chart(found))
+    points = max(map(len, account["datasets"].values()))
     assert points == 2
     assert to_spec(charts.formats_chart(found[:2]))["title"]

@@ -11,9 +11,9 @@ from mansu.lab.charts.behaviour import slopes as slopes
 from mansu.lab.charts.behaviour import speech_table as speech_table
 from mansu.lab.charts.behaviour import template_table as template_table
 from mansu.lab.charts.block import block_line as block_line
+from mansu.lab.charts.comeback import account_chart as account_chart
 from mansu.lab.charts.comeback import comeback_map as comeback_map
 from mansu.lab.charts.comeback import formats_chart as formats_chart
-from mansu.lab.charts.comeback import noise_chart as noise_chart
 from mansu.lab.charts.deployment import next_tokens as next_tokens
 from mansu.lab.charts.deployment import precision_slopes as precision_slopes
 from mansu.lab.charts.depth import depth_map as depth_map

@@ -1,4 +1,4 @@
-"""The map of what comes back: methods × formats, and the noise that would explain it."""
+"""The map of what comes back: methods × formats, and the account that would explain it."""
 
 import re
 from collections.abc import Sequence
@@ -13,6 +13,7 @@ from mansu.study.state import format_title
 
 _ROW = 24  # height of a run, in pixels
 _LONGEST = 40  # characters of a run's name
+_DECADES = [10.0**n for n in range(-4, 5)]
 _SETTING = re.compile(r"(?<=-)[a-z_]+=.*?(?=-[a-z_]+=|$)")  # in a run's name
 
 
@@ -53,41 +54,41 @@ def comeback_map(found: Sequence[Returned]) -> ChartType:
     )
 
 
-def noise_chart(found: Sequence[Returned]) -> ChartType:
-    """Share back against the noise that a format adds to the update, a point a run and format.
+def account_chart(found: Sequence[Returned]) -> ChartType:
+    """Share back against what each format makes of the update, a point a run and format.
 
     Args:
-        found: Runs in their formats; those without a share are left out.
+        found: Runs in their formats; those without a share or an account are left out.
     """
     names = list(dict.fromkeys(one.format for one in found))
-    frame = pd.DataFrame(
-        [line for line in _entries(found) if line["share"] is not None and line["noise"]]
-    )
-    base = alt.Chart(frame).encode(
-        x=alt.X(
-            "noise:Q",
-            title="noise: what rounding does to the weights, over what unlearning did",
-            scale=alt.Scale(type="log"),
-        ),
-        color=alt.Color("format:N", title=None, scale=format_scale(names)),
-    )
-    points = base.mark_point(filled=True, size=60).encode(
+    lines = [line for line in _entries(found) if line["share"] is not None and line["noise"]]
+    base = alt.Chart(pd.DataFrame(lines)).encode(
         y=alt.Y("share:Q", title="share back", axis=alt.Axis(format="%")),
+        color=alt.Color("format:N", title=None, scale=format_scale(names)),
         tooltip=["run", "format", "forgotten", "share", "interval", "stored", "signal", "noise"],
     )
-    bars = base.mark_rule(opacity=0.5).encode(y="low:Q", y2="high:Q")
-    zero = alt.Chart(pd.DataFrame({"y": [0]})).mark_rule(color=GREY).encode(y="y:Q")
-    return (zero + bars + points).properties(
-        width=WIDTH - 60,
-        height=260,
+    signal = alt.X("signal:Q", title="signal: what of the update arrives")
+    noise = alt.X(
+        "noise:Q",
+        title="noise, over the update",
+        scale=alt.Scale(type="log"),
+        axis=alt.Axis(values=_DECADES),
+    )
+    return alt.hconcat(_against(base, signal), _against(base, noise)).properties(
         title=heading(
-            "Does more noise bring more back?",
-            "A format rounds the update as it rounds all weights. Left of 1 the update is larger "
-            "than what rounding does to it; right of 1 the rounding moves the model further than "
-            "unlearning did, and in no direction of its own. Bars: 95 % intervals, facts "
-            "resampled.",
+            "What tells where it comes back?",
+            "Left: the part of the update that is still there after rounding, 1 where it arrives "
+            "whole. Right: what rounding adds to it in no direction of its own; above 1 that is "
+            "more than the update. Bars: 95 % intervals, facts resampled.",
         ),
     )
+
+
+def _against(base: alt.Chart, x: alt.X) -> ChartType:
+    points = base.mark_point(filled=True, size=60).encode(x=x)
+    bars = base.mark_rule(opacity=0.5).encode(x=x, y="low:Q", y2="high:Q")
+    zero = alt.Chart(pd.DataFrame({"y": [0]})).mark_rule(color=GREY).encode(y="y:Q")
+    return (zero + bars + points).properties(width=WIDTH // 2 - 95, height=240)
 
 
 def formats_chart(found: Sequence[Returned]) -> ChartType:
