@@ -212,6 +212,32 @@ def test_a_training_that_fails_is_a_loser_with_its_reason(study: Path, monkeypat
     }
 
 
+def test_a_second_search_into_the_file_is_refused_while_the_first_goes_on(
+    study: Path, monkeypatch, capsys
+) -> None:
+    module = sys.modules["mansu.study.stages.train"]
+    refused = []
+
+    class Beside:
+        key = staticmethod(module.train.key)
+
+        def __call__(self, run, watch):
+            refused.append(main(["tune", str(study)]))
+            raise RunError("The loss is not finite at step 2.")
+
+    monkeypatch.setattr(module, "train", Beside())
+    file = study.parent / "papermill_runs" / "tuning" / "tuned.yaml"
+    assert main(["tune", str(study)]) == 0  # which is held by nobody now
+    assert set(refused) == {2}
+    told = set(capsys.readouterr().err.splitlines())
+    assert told == {
+        f"mansu: Another process works on {file}; wait until it has ended, or give another place "
+        "with --out."
+    }
+    assert list(read_tuned(file)) == ["ga", "mansu"]
+    assert main(["tune", str(study)]) == 0
+
+
 @pytest.mark.parametrize(
     ("changes", "words", "told"),
     [
