@@ -104,6 +104,8 @@ def _is_same(base: str, name: str) -> bool:
             here = find_model(base), find_model(name)
         except InputError:
             return Path(base).name in Path(name).parts
+        if not (here[0] / "config.json").is_file():
+            return False
         configs = [hash_file(folder / "config.json") for folder in here]
         return configs[0] == configs[1] and fingerprint(base) == fingerprint(name)
     owned = base.replace("/", "--")  # as the hub's own cache names it

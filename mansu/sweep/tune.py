@@ -57,7 +57,6 @@ def tune(path: Path, budget: str | None = None, out: Path | None = None) -> tupl
     root = repository() / "papermill_runs" / study.study
     file = out or root / "tuned.yaml"
     require_file(file, "--out" if out else "")
-    read_own(file, _searched_on(study))
     for name in study.methods:
         _require_trainable(study, name, root)
     with alone(file):

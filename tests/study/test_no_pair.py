@@ -116,6 +116,10 @@ WRONG: dict[str, tuple[Callable[[Path], object], str]] = {
     "same weights": (the_same_weights, "has the same weights as tiny-llama"),
     "quantized": (quantized, "is quantized"),
     "another base": (lambda f: an_adapter(f, "tiny-qwen3"), "was trained on tiny-qwen3"),
+    "a base that is gone": (
+        lambda f: an_adapter(f, str(f.parent)),
+        "was trained on .*, not on tiny-llama; give that model",
+    ),
     "unknown base": (lambda f: an_adapter(f, "owner/other"), "was trained on owner/other"),
     "damaged adapter": (
         lambda f: an_adapter(f, "tiny-llama", target_modules=["no_such"]),
@@ -153,6 +157,17 @@ def test_a_checkpoint_that_is_no_update_of_the_original_is_refused_in_one_senten
     assert not (tmp_path / "out" / "scorecard.json").exists()
     if kind not in ("not finite", "same weights"):  # which are told by values
         assert not (tmp_path / "out").exists()
+
+
+def test_an_adapter_by_itself_is_told_apart_from_a_model(
+    tmp_path: Path, model_folder: Path, capsys
+) -> None:
+    an_adapter(model_folder, "tiny-llama")
+    words = ["audit", "--unlearned", str(model_folder), *ASKED, "--out", str(tmp_path / "out")]
+    assert main(words) == 2
+    said = capsys.readouterr().err
+    assert "holds an adapter, which is no model without its base; name that with --original" in said
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize("name", ["tiny-llama", "tiny-qwen3", "tiny-gemma3"])

@@ -321,6 +321,14 @@ def test_studies_of_other_methods_alone_search_into_one_file(study: Path) -> Non
     assert [*both["methods"]] == ["ga", "npo"]
 
 
+def test_a_study_that_cannot_work_is_told_of_before_its_file_is(study: Path, capsys) -> None:
+    file = study.with_name("tuned.yaml")
+    file.write_text("methods: {}\nstudy: {model: another}\n", encoding="utf-8")
+    study.write_text(yaml.safe_dump({**STUDY, "set": {"colour": 1}}), encoding="utf-8")
+    assert main(["tune", str(study), "--out", str(file)]) == 2
+    assert "'colour' is not a configuration key" in capsys.readouterr().err
+
+
 def test_a_file_that_no_search_wrote_is_refused(tmp_path: Path) -> None:
     (tmp_path / "tuned.yaml").write_text("npo: 3\n")
     with pytest.raises(InputError, match="mansu tune writes such files"):
