@@ -43,9 +43,14 @@ class NoResultError(RunError):
 
 
 def first_line(error: BaseException) -> str:
-    """An error's kind and the first line of its message, for the middle of a sentence."""
+    """An error's kind and the first line of its message, for the middle of a sentence.
+
+    A line that only announces the next one (torch: ``Error(s) in loading state_dict for …:``) says
+    nothing.
+    """
     lines = str(error).strip().splitlines()
-    return ": ".join([type(error).__name__, *(line[:120] for line in lines[:1])])
+    told = [line.strip() for line in lines if not line.endswith(":")] or lines
+    return ": ".join([type(error).__name__, *(line[:240] for line in told[:1])])
 
 
 @contextmanager

@@ -127,6 +127,7 @@ class Attack:
             Raises:
                 InputError: There is none; the sentence says what is missing.
         texts: What a calibrated format is given to read, of an attack that gives it something.
+        asks: All that it may come to ask or teach at a setting beside the sets' own prompts.
     """
 
     name: str
@@ -138,6 +139,7 @@ class Attack:
     tunes: bool = False
     forms: Callable[[Sequence[str]], tuple[str, ...]] | None = None
     texts: Callable[[FactSet], str] | None = None
+    asks: Callable[[FactSet, Companions, str], tuple[Item, ...]] = lambda *_: ()
 
     def usable(self, facts: FactSet, companions: Companions) -> tuple[str, ...]:
         """The settings that a fact set has the material for.

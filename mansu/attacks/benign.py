@@ -21,6 +21,7 @@ from mansu.attacks.relearning.tuning import CHECKS, relearn
 from mansu.data.companions import Companions
 from mansu.data.examples import build_examples
 from mansu.data.facts import FactSet
+from mansu.data.items import Item
 from mansu.data.templates import Fact, plain
 from mansu.errors import InputError
 from mansu.models import LanguageModel
@@ -61,4 +62,9 @@ def fitting(facts: FactSet, companions: Companions) -> tuple[str, ...]:
     return GRID
 
 
-ATTACK = Attack("benign", "benign relearning", strike, GRID, fitting, tunes=True)
+def asks(facts: FactSet, companions: Companions, _rate: str) -> tuple[Item, ...]:
+    """What is benign, in the forget set's words."""
+    return ask(benign := taught(facts, companions), facts.seen, len(benign) * len(facts.seen))
+
+
+ATTACK = Attack("benign", "benign relearning", strike, GRID, fitting, tunes=True, asks=asks)

@@ -69,4 +69,12 @@ def fitting(facts: FactSet, companions: Companions) -> tuple[str, ...]:
     return tuple(kind for kind in KINDS if kind in given)
 
 
-ATTACK = Attack("prompts", "prompts", strike, KINDS, fitting, "the set's file gives none")
+def asks(facts: FactSet, companions: Companions, kind: str) -> tuple[Item, ...]:
+    """Every prompt of a kind, whichever templates the original will be found to answer."""
+    alone = (Target(facts, companions, (template,), 1.0, "fp") for template in facts.templates)
+    return tuple(dict.fromkeys(item for target in alone for item in prompts(target, kind)))
+
+
+ATTACK = Attack(
+    "prompts", "prompts", strike, KINDS, fitting, "the set's file gives none", asks=asks
+)

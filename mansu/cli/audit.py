@@ -68,6 +68,7 @@ def _audit(options: argparse.Namespace) -> int:
         raise InputError("--unlearned is missing: name the model. See mansu audit --help.")
     alone = "model" not in named and not options.config
     if alone:  # the model stands by itself; no method has a part in it
+        _require_whole(named["checkpoint"])
         options.model, options.method = named.pop("checkpoint"), StudyConfig().method
     if "utility" not in named and not options.config:
         options.utility = free_utility(named)
@@ -90,13 +91,27 @@ def _require_places(options: argparse.Namespace) -> None:
     """Refuses reports that could not be written.
 
     Raises:
-        InputError: One could not, or both are one file.
+        InputError: One could not, or both are one file, or one a folder of results.
     """
+    folders = [(absolute(p), f"--{n}") for n in ("out", "shared") if (p := vars(options)[n])]
     for path, option in ((options.json, "--json"), (options.junit, "--junit")):
         if path:
             require_file(path, option)
+            for folder, name in folders:
+                if absolute(path) in (folder, *folder.parents):
+                    raise InputError(f"{option}: {path} is to be a folder ({name}); give a file.")
     if options.json and options.junit and absolute(options.json) == absolute(options.junit):
         raise InputError(f"--json and --junit: both are {options.json}; give two files.")
+
+
+def _require_whole(name: str) -> None:
+    """Refuses an adapter, which is no model by itself."""
+    folder = expand(name)
+    if (folder / "adapter_config.json").is_file() and not (folder / "config.json").is_file():
+        raise InputError(
+            f"--unlearned: {name} holds an adapter, which is no model without its base; name that "
+            "with --original."
+        )
 
 
 def free_utility(named: Mapping[str, Any]) -> str:

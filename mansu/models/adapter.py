@@ -56,6 +56,27 @@ def require_base(folder: Path, name: str) -> None:
         )
 
 
+def require_mergeable(folder: Path, skeleton: PreTrainedModel) -> None:
+    """Refuses an adapter that cannot be merged into its base, as far as shapes tell.
+
+    Some kinds begin at the base's own values (PiSSA, for one); those are told of when it is merged.
+
+    Args:
+        folder: The adapter's.
+        skeleton: The base without values; it changes.
+
+    Raises:
+        InputError: It is one.
+    """
+    try:
+        with warnings.catch_warnings(action="ignore"):  # of weights that have no values
+            merge(folder, skeleton)
+    except InputError as error:
+        cause = error.__cause__
+        if not isinstance(cause, RuntimeError) or "size mismatch" in str(cause):
+            raise
+
+
 def merge(folder: Path, module: PreTrainedModel) -> PreTrainedModel:
     """A model with an adapter merged into its weights, which change.
 
@@ -83,6 +104,8 @@ def _is_same(base: str, name: str) -> bool:
             here = find_model(base), find_model(name)
         except InputError:
             return Path(base).name in Path(name).parts
+        if not (here[0] / "config.json").is_file():
+            return False
         configs = [hash_file(folder / "config.json") for folder in here]
         return configs[0] == configs[1] and fingerprint(base) == fingerprint(name)
     owned = base.replace("/", "--")  # as the hub's own cache names it

@@ -1,22 +1,25 @@
-"""Whether a model's folder holds all the weights that its configuration asks for, and such shapes.
+"""Whether a model's folder holds the weights that its configuration asks for, in such shapes.
 
 Told from the files' headers alone, by what transformers itself makes of their names and shapes, so
 that whatever it would rename, tie or leave out counts as it does when the model is loaded.
 """
 
 import logging
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import safe_open
 from torch import Tensor
-from transformers import AutoModelForCausalLM
+from transformers import AutoModelForCausalLM, PreTrainedModel
 from transformers.utils.logging import get_verbosity, set_verbosity
 
 from mansu.errors import InputError, enumerate_some, first_line
+from mansu.models.families.base import decoder_name
 from mansu.models.folder import INDEX, read_config, weight_files
 
 
@@ -24,8 +27,8 @@ def require_weights(folder: Path) -> None:
     """Refuses a folder whose weights are not all there or do not fit; no weight is read.
 
     Raises:
-        InputError: They are missing, in whole or in part, damaged, or of other shapes than
-            ``config.json`` says.
+        InputError: They are missing, in whole or in part, damaged, or other ones or of other
+            shapes than ``config.json`` says.
     """
     files = weight_files(folder)
     if not files:
@@ -49,7 +52,7 @@ def _require_fit(folder: Path, _files: tuple[tuple[Path, int, int], ...]) -> Non
         with torch.device("meta"):
             kind = type(AutoModelForCausalLM.from_config(config, trust_remote_code=False))
         with _quiet():
-            _, found = kind.from_pretrained(
+            model, found = kind.from_pretrained(
                 None,
                 config=config,
                 state_dict=_stored(folder),
@@ -65,11 +68,33 @@ def _require_fit(folder: Path, _files: tuple[tuple[Path, int, int], ...]) -> Non
     wrong = [f"{name} is missing" for name in sorted(found["missing_keys"])]
     for name, stored, asked in sorted(found["mismatched_keys"]):
         wrong.append(f"{name} is {tuple(stored)} and not {tuple(asked)}")
+    for name in sorted(filter(_in_blocks(model), found["unexpected_keys"])):
+        wrong.append(f"{name} is stored, and the model has none of that name")
     if wrong:
         raise InputError(
             f"The weights in {folder} do not fit its config.json: {enumerate_some(wrong, 2)}; put "
-            "a whole copy there."
+            "a whole copy there, weights and config.json of one model."
         )
+
+
+def _in_blocks(model: PreTrainedModel) -> Callable[[str], bool]:
+    """Tells of a name that is not loaded whether a decoder block would compute with it.
+
+    A block more, a bias or an adapter makes another model than the one that is measured. Buffers of
+    old (``rotary_emb.inv_freq``), heads of other tasks and other towers change nothing here, nor do
+    blocks that only predict further tokens, which are stored behind the last one.
+    """
+    settings: Any = model.config.get_text_config()
+    last = settings.num_hidden_layers
+    further = range(last, last + (getattr(settings, "num_nextn_predict_layers", None) or 0))
+    decoder = re.escape(decoder_name(model))
+    named = re.compile(rf"(?:{decoder}\.)?layers\.(\d+)\..*\.(weight|bias)")
+
+    def found(name: str) -> bool:
+        match = named.fullmatch(name)
+        return match is not None and int(match[1]) not in further
+
+    return found
 
 
 def _stored(folder: Path) -> dict[str, Tensor]:

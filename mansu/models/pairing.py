@@ -7,7 +7,13 @@ from torch import Tensor
 from transformers import AutoModelForCausalLM, PretrainedConfig, PreTrainedModel
 
 from mansu.errors import InputError
-from mansu.models.adapter import adapter_fingerprint, is_adapter, merge, require_base
+from mansu.models.adapter import (
+    adapter_fingerprint,
+    is_adapter,
+    merge,
+    require_base,
+    require_mergeable,
+)
 from mansu.models.folder import read_config
 from mansu.models.language_model import LanguageModel
 from mansu.models.loading import find_model, fingerprint, load_module, load_tokenizer
@@ -40,8 +46,9 @@ def require_pair(original: str, other: str) -> None:
     folder = find_model(other)
     if is_adapter(folder):
         require_base(folder, original)
+        require_mergeable(folder, _skeleton(_config(original)))
         return
-    before, after = (read_config(find_model(name, weights=False)) for name in (original, other))
+    before, after = _config(original), _config(other)
     _require_same_shape(before, after, original, other)
     _require_same_tokens(original, other, folder)
     if fingerprint(original) == fingerprint(other):
@@ -118,10 +125,18 @@ def _require_same_shape(
             )
 
 
+def _config(name: str) -> PretrainedConfig:
+    return read_config(find_model(name, weights=False))
+
+
 def _shapes(config: PretrainedConfig) -> dict[str, tuple[int, ...]]:
+    return {name: tuple(weight.shape) for name, weight in _skeleton(config).named_parameters()}
+
+
+def _skeleton(config: PretrainedConfig) -> PreTrainedModel:
+    """A model whose weights have shapes and no values."""
     with torch.device("meta"):
-        module = AutoModelForCausalLM.from_config(config, trust_remote_code=False)
-    return {name: tuple(weight.shape) for name, weight in module.named_parameters()}
+        return AutoModelForCausalLM.from_config(config, trust_remote_code=False)
 
 
 def _require_same_tokens(original: str, other: str, folder: Path) -> None:

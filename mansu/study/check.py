@@ -19,7 +19,7 @@ from mansu.errors import InputError
 from mansu.models.layers import count_layers
 from mansu.study.cache.records import read_result
 from mansu.study.config import SETS, StudyConfig, differing_fields, make_config, require_fitting
-from mansu.study.fitting import require_answers, require_calibration
+from mansu.study.fitting import require_answers, require_attacks, require_calibration
 from mansu.study.folders import Folders
 from mansu.study.inert import require_effect
 from mansu.study.outputs import require_cache, require_folder
@@ -116,6 +116,7 @@ def check(config: StudyConfig, tokenizer: "Callable[[], PreTrainedTokenizerBase 
     found = tokenizer()
     if found is not None:
         require_answers(config.model, sets, found, config.reply_tokens)
+        require_attacks(config.model, sets, found, config.attacks)
         require_calibration(config, sets, found)
     return sets
 

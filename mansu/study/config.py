@@ -186,7 +186,8 @@ def make_config(values: dict[str, Any]) -> StudyConfig:
     except Invalid as error:
         told = [*_told(error), *told]
     if told:
-        raise InputError(f"{enumerate_some(told)}. See mansu run --help.")
+        end = "" if (wrong := enumerate_some(told)).endswith("?") else "."
+        raise InputError(f"{wrong}{end} See mansu run --help.")
     require_fitting(config)
     sets = {name: locate_set(getattr(config, name)) for name in SETS if name != "retain"}
     sets["retain"] = ",".join(map(locate_set, several(config.retain))) or config.retain
@@ -198,12 +199,13 @@ def make_config(values: dict[str, Any]) -> StudyConfig:
 
 def _told(error: Invalid) -> list[str]:
     known, told = {f.name for f in FIELDS}, []
-    for problem in error.errors(include_url=False):
+    spared = own_settings.spared(problems := error.errors(include_url=False))
+    for problem in problems:
         key = str(problem["loc"][0]) if problem["loc"] else "configuration"
-        if key not in known:
+        if key not in known | spared:
             told.append(f"{quote(key)} is not a configuration key")
-        else:
-            told.append(f"{key}: {words(problem)}, not {quote(problem['input'])}")
+        elif key in known:
+            told.append(f"{key}: {own_settings.told_of(problem)}")
     return told
 
 

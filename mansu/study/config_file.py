@@ -21,7 +21,8 @@ def read_config(path: str | Path) -> dict[str, Any]:
     try:
         text = read_source(expand(path)).decode()
     except (OSError, ValueError) as error:  # ValueError: not UTF-8, or a null in the path
-        raise InputError(f"Configuration {path} cannot be read: {error}.") from error
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"{path} cannot be read ({reason}); give a YAML file.") from error
     return parse_config(text, str(path))
 
 

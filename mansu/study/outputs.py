@@ -6,6 +6,7 @@ that nobody may write to: a finished run is read from it all the same.
 """
 
 import os
+from errno import ENAMETOOLONG
 from pathlib import Path
 from stat import S_ISDIR, S_ISREG
 
@@ -24,6 +25,7 @@ def require_file(path: Path, option: str = "") -> None:
         InputError: It is a folder or a device, lies under a file, is a link to nowhere, or its
             folder cannot be written to.
     """
+    _require_name(path, option)
     mode = _mode(path, option)
     if mode is not None and not S_ISREG(mode):
         kind = "a folder" if S_ISDIR(mode) else "no file that can be replaced"
@@ -61,6 +63,23 @@ def require_cache() -> None:
     """
     if named := os.environ.get(CACHE):
         require_folder(expand(named), CACHE)
+
+
+def _require_name(path: Path, option: str) -> None:
+    """Refuses a name that is too long for what it is called while it is written.
+
+    Raises:
+        InputError: It is.
+    """
+    try:
+        path.with_name(f".{path.name}.{'0' * 8}").lstat()
+    except OSError as error:
+        if error.errno == ENAMETOOLONG:
+            raise InputError(
+                f"{_named(option)}{path} cannot be written ({error.strerror}); give another place."
+            ) from error
+    except ValueError:  # no name at all, or a null in it: told of for itself
+        pass
 
 
 def _mode(path: Path, option: str) -> int | None:

@@ -51,7 +51,7 @@ def read(method: Method, values: dict[str, Any], known: Collection[str]) -> tupl
         return TypeAdapter(method.settings).validate_python(given), told
     except Invalid as error:
         wrong = [
-            f"{problem['loc'][0]}: {words(problem)}, not {quote(problem['input'])}"
+            f"{problem['loc'][0]}: {told_of(problem)}"
             for problem in error.errors(include_url=False)
         ]
         return method.settings(), [*told, *wrong]
@@ -59,8 +59,18 @@ def read(method: Method, values: dict[str, Any], known: Collection[str]) -> tupl
 
 def others(method: str) -> set[str]:
     """Names of settings that other methods have and this one has not."""
-    own = {field.name for field in own_fields(method)}
-    return {field.name for name in plugs(METHODS) for field in own_fields(name)} - own
+    return _every_name() - {field.name for field in own_fields(method)}
+
+
+def spared(problems: Collection[ErrorDetails]) -> set[str]:
+    """Keys that are no fault: whether an unknown method has a setting nobody can say."""
+    unknown = any(problem["loc"][:1] == ("method",) for problem in problems)
+    return _every_name() if unknown else set()
+
+
+def _every_name() -> set[str]:
+    """Names of settings that any method has."""
+    return {field.name for name in plugs(METHODS) for field in own_fields(name)}
 
 
 def as_mapping(given: Any) -> tuple[dict[Any, Any], list[str]]:
@@ -77,6 +87,12 @@ def as_mapping(given: Any) -> tuple[dict[Any, Any], list[str]]:
     if isinstance(given, Mapping):
         return dict(given), []
     return {}, ["settings: must be a mapping of names to values, such as {steps: 50}"]
+
+
+def told_of(problem: ErrorDetails) -> str:
+    """What is wrong with a value, and the value, where that is not named already."""
+    told = words(problem)
+    return told if " is unknown; " in told else f"{told}, not {quote(problem['input'])}"
 
 
 def words(problem: ErrorDetails) -> str:

@@ -16,6 +16,7 @@ from mansu.study.folders import Folders, study_folders
 from mansu.study.outputs import require_file, require_folder
 from mansu.study.run import Progress, Run, silent
 from mansu.sweep.grid import expand, read_study, untuned
+from mansu.sweep.lock import alone
 from mansu.sweep.places import repository
 from mansu.sweep.tune import seconds_of
 
@@ -65,16 +66,16 @@ def map_comeback(
         note(told)
     found: list[Returned] = []
     file, done = root / FILE, False
-    before = read_map(file)
-    try:
-        done = _measure(cells, found, end, progress, note)
-        return done, file
-    finally:
-        named = {(one.method, one.format) for one in found}
-        beside = [] if done else [one for one in before if (one.method, one.format) not in named]
-        if found:
-            root.mkdir(parents=True, exist_ok=True)
-            write_map([*found, *beside], file)
+    with alone(file):
+        before = read_map(file)
+        try:
+            done = _measure(cells, found, end, progress, note)
+            return done, file
+        finally:
+            named = {(one.method, one.format) for one in found}
+            kept = [] if done else [one for one in before if (one.method, one.format) not in named]
+            if found:
+                write_map([*found, *kept], file)
 
 
 def _measure(

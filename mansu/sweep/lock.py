@@ -1,4 +1,6 @@
-"""Holds a study for one sweep at a time. The lock dies with its holders; nobody unlocks by hand.
+"""Holds a study for one sweep at a time, and a file for one search.
+
+The lock dies with its holders; nobody unlocks by hand.
 
 Snakemake inherits the lock. When the sweep alone is killed, Snakemake works on unseen and holds
 it: the next sweep ends it and goes on from what is finished.
@@ -14,7 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
 
-from mansu.errors import InputError
+from mansu.errors import InputError, saving
 
 PATIENCE = 20.0  # seconds that a killed Snakemake may take to end
 
@@ -39,6 +41,31 @@ def holding(folder: Path) -> Iterator[int]:
         os.set_inheritable(handle.fileno(), True)
         handle.truncate(0)
         yield handle.fileno()
+
+
+@contextmanager
+def alone(file: Path) -> Iterator[None]:
+    """Holds a file that is read, worked on for long, and written anew.
+
+    Raises:
+        InputError: Another process holds it: whichever wrote last would undo the other's work.
+        RunError: Its folder cannot be written to.
+    """
+    place = file.with_name(f".{file.name}.lock")
+    with saving(file, "give another place with --out"):
+        place.parent.mkdir(parents=True, exist_ok=True)
+        handle = place.open("a", encoding="utf-8")
+    with handle:
+        try:
+            is_ours = _claimed(handle)
+        except OSError:  # a file system without locks
+            is_ours = True
+        if not is_ours:
+            raise InputError(
+                f"Another process works on {file}; wait until it has ended, or give another place "
+                "with --out."
+            )
+        yield
 
 
 def name_holder(lock: int, snakemake: int) -> None:

@@ -22,6 +22,7 @@ from mansu.study.outputs import require_file
 from mansu.study.tuned_file import Entry, read_entries, read_own, write_entries
 from mansu.study.tuning import PATIENCE, Tried, judge_checks, possible, search
 from mansu.sweep.grid import Study, read_study, shared_fields
+from mansu.sweep.lock import alone
 from mansu.sweep.places import repository
 from mansu.unlearn.checkpoint import Validation
 from mansu.unlearn.methods import find_method
@@ -48,7 +49,7 @@ def tune(path: Path, budget: str | None = None, out: Path | None = None) -> tupl
         Whether all is done, and the file.
 
     Raises:
-        InputError: The study or the budget does not fit.
+        InputError: The study or the budget does not fit, or another search writes the file.
     """
     study = read_study(path)
     _require_searchable(study, path)
@@ -56,21 +57,27 @@ def tune(path: Path, budget: str | None = None, out: Path | None = None) -> tupl
     root = repository() / "papermill_runs" / study.study
     file = out or root / "tuned.yaml"
     require_file(file, "--out" if out else "")
-    before = read_own(file, _searched_on(study))
     for name in study.methods:
         _require_trainable(study, name, root)
+    with alone(file):
+        return _search_all(study, root, file, end), file
+
+
+def _search_all(study: Study, root: Path, file: Path, end: float) -> bool:
+    """Goes on with every method's search; whether all are over."""
+    before = read_own(file, _searched_on(study))
     found: dict[str, _Search] = {}
     try:
         for name in study.methods:
             found[name] = one = _Search(study, name, root, end)
             one.go_on(before[name].tried if name in before else ())
     except _OverError:
-        return False, file
+        return False
     finally:
         entries = {name: entry for name, one in found.items() if (entry := one.entry) is not None}
         if entries:
             write_entries(file, _searched_on(study), before | entries)
-    return True, file
+    return True
 
 
 def tuned_table(file: Path) -> str:

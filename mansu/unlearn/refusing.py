@@ -1,11 +1,14 @@
 """Whether a model refuses, and which way its activations lie where it would."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import torch
+from transformers import PreTrainedTokenizerBase
 
-from mansu.data.encoding import Encoded, encode
+from mansu.data.encoding import Encoded, encode, token_ids
 from mansu.data.far import chat
+from mansu.data.fitting import check_reads
 from mansu.data.refusals import Unanswerable
 from mansu.errors import NoResultError
 from mansu.models import LanguageModel, pad
@@ -42,18 +45,35 @@ def find_direction(task: Task, layer: int, known: Sequence[Unanswerable]) -> tor
     asked, forget = (
         last_streams(model, layer, texts).mean(0)
         for texts in (
-            [put(model, pair.question) for pair in known],
-            [put(model, prompt, plain=prompt) for prompt in prompts],
+            [put(model.tokenizer, pair.question) for pair in known],
+            [put(model.tokenizer, prompt, plain=prompt) for prompt in prompts],
         )
     )
     return asked - forget
 
 
-def put(model: LanguageModel, question: str, plain: str = "") -> str:
-    """A question as the model is asked it: in its chat template, or else as it says."""
-    if model.tokenizer.chat_template is not None:
-        return chat(model.tokenizer, question)
+def put(tokenizer: PreTrainedTokenizerBase, question: str, plain: str = "") -> str:
+    """A question as a model is asked it: in its chat template, or else as it says."""
+    if tokenizer.chat_template is not None:
+        return chat(tokenizer, question)
     return plain or f"Question: {question}\nAnswer:"
+
+
+@lru_cache(maxsize=8)  # a study opens many runs on the same model
+def require_askable(
+    tokenizer: PreTrainedTokenizerBase,
+    known: tuple[Unanswerable, ...],
+    rows: int,
+    context: int | None,
+) -> None:
+    """Refuses a model that cannot be asked the questions; no weight is read.
+
+    Raises:
+        InputError: Its chat template cannot be rendered, or it cannot read a question whole.
+    """
+    asked = [pair.question for pair in known] + [pair.answerable for pair in known[:ASKED]]
+    read = [token_ids(tokenizer, put(tokenizer, question)) for question in asked]
+    check_reads(read, "lunar: of the questions without an answer,", rows, context)
 
 
 def require_refusals(model: LanguageModel, known: Sequence[Unanswerable]) -> None:
@@ -62,11 +82,11 @@ def require_refusals(model: LanguageModel, known: Sequence[Unanswerable]) -> Non
     Raises:
         NoResultError: It is none that refuses.
     """
-    refused = said(model, [put(model, pair.question) for pair in known])
-    answered = said(model, [put(model, pair.answerable) for pair in known])
+    refused = said(model, [put(model.tokenizer, pair.question) for pair in known])
+    answered = said(model, [put(model.tokenizer, pair.answerable) for pair in known])
     gap = refused - answered
     error = gap.std() / len(gap) ** 0.5
-    tokens = len(_followed(model, put(model, known[0].question)).continuation_ids)
+    tokens = len(_followed(model, put(model.tokenizer, known[0].question)).continuation_ids)
     at_random = -tokens * torch.tensor(model.rows).log()
     if not (gap.mean() > CERTAIN * error and refused.mean() > at_random):
         raise NoResultError(

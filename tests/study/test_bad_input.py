@@ -160,6 +160,38 @@ def test_a_prompt_of_another_kind_that_the_model_cannot_read_whole_is_refused(
     assert "the model reads 256 at most; shorten them" in told
 
 
+# What is added to the set's only template, and how long the first subject of the pool is.
+TOO_LONG = {
+    "prompts, few-shot": ("few-shot", " and then again" * 10, ""),
+    "prompts, filler": ("filler", " and then again" * 33, ""),
+    "benign, 2e-05": ("benign", "", " and then again" * 200),
+}
+
+
+@pytest.mark.parametrize("where", TOO_LONG)
+def test_an_attack_whose_prompt_the_model_cannot_read_whole_is_refused(capsys, tmp_path, where):
+    kind, words, subject = TOO_LONG[where]
+    name = where.partition(",")[0]
+    facts = [
+        GOOD | {"id": f.id, "subject": f.subject, "answer": f.answer, "distractors": f.distractors}
+        for f in load_fact_set("elements").facts[:20]
+    ]
+    first = header("a")
+    first["templates"][0]["text"] = f"Once{words}, {{subject}} is"
+    facts[8]["subject"] += subject
+    write(tmp_path / "pool.jsonl", header("pool"), *(facts[8:] if kind != "filler" else facts[8:9]))
+    path = write(tmp_path / "facts.jsonl", first | {"pool": "pool.jsonl"}, *facts[:8])
+    plan = ["plan", "--model", "tiny-llama", "--top-k", "2", "--utility", "cities"]
+    assert main([*plan, "--forget", path]) == 0  # no attack, nothing to refuse
+    capsys.readouterr()
+    assert main([*plan, "--forget", path, "--attacks", name]) == 2
+    told = capsys.readouterr().err
+    assert told.startswith(f"mansu: attacks: {where}: {path}: the fact ")
+    assert "cannot be asked with template 't'" in told
+    assert "the model reads 256 at most; shorten them" in told
+    assert told.endswith(f", or leave {name} out of attacks.\n")
+
+
 def test_a_set_that_is_retained_cannot_be_measured_as_a_neighbour_too(capsys, tmp_path):
     told = refused(capsys, tmp_path, "--forget", "capitals", "--retain", "languages")
     assert "share the fact" in told

@@ -169,6 +169,18 @@ def test_an_unknown_key_is_refused():
         make_config({"lr": 1})
 
 
+def test_a_method_that_is_unknown_is_told_of_alone_and_so_is_a_key_that_no_method_has():
+    values = {"method": "npoo", "steps": 3, "rank": 4, "formats": ["nf5"], "colour": 1}
+    with pytest.raises(InputError) as told:
+        make_config(values)
+    assert str(told.value) == (
+        "method: 'npoo' is unknown; did you mean 'npo'?; formats: 'nf5' is unknown; did you mean "
+        "'nf4'?; 'colour' is not a configuration key. See mansu run --help."
+    )
+    with pytest.raises(InputError, match=r"did you mean 'npo'\? See mansu run"):
+        make_config({"method": "npoo"})
+
+
 @settings(deadline=None, max_examples=200)
 @given(st.binary(max_size=200))
 def test_any_bytes_as_a_file_give_a_mapping_or_an_input_error(tmp_path_factory, content):

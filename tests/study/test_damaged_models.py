@@ -26,6 +26,12 @@ def change(folder: Path, change: Callable[[torch.Tensor], torch.Tensor | None]) 
     save_file({**weights, **kept}, folder / FILE, metadata={"format": "pt"})
 
 
+def add(folder: Path, name: str, like: str = WEIGHT) -> None:
+    """Stores a weight more, a copy of another one."""
+    weights = load_file(folder / FILE)
+    save_file({**weights, name: weights[like].clone()}, folder / FILE, metadata={"format": "pt"})
+
+
 def shard(folder: Path) -> None:
     AutoModelForCausalLM.from_pretrained(folder).save_pretrained(folder, max_shard_size="500KB")
     (folder / FILE).unlink(missing_ok=True)
@@ -53,6 +59,19 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
         f"{WEIGHT} is (100, 128) and not (256, 128)",
     ),
     "a missing weight": (lambda folder: change(folder, lambda w: None), f"{WEIGHT} is missing"),
+    "a block too many": (
+        lambda folder: add(folder, WEIGHT.replace("layers.1", "layers.4")),
+        "model.layers.4.mlp.up_proj.weight is stored, and the model has none of that name; put a "
+        "whole copy there, weights and config.json of one model.",
+    ),
+    "a bias too many": (
+        lambda folder: add(folder, "model.layers.1.self_attn.q_proj.bias", "model.norm.weight"),
+        "model.layers.1.self_attn.q_proj.bias is stored, and the model has none",
+    ),
+    "an adapter that is not merged": (
+        lambda folder: add(folder, "model.layers.0.mlp.up_proj.lora_A.default.weight"),
+        "model.layers.0.mlp.up_proj.lora_A.default.weight is stored, and the model has none",
+    ),
     "not a number": (
         lambda folder: change(folder, not_a_number),
         f"{WEIGHT} in {{folder}} holds values that are not finite in float32",
@@ -90,6 +109,35 @@ def test_what_a_folder_lacks_is_told_from_its_headers_and_no_weight_is_read(
     header = 8 + int.from_bytes(content[:8], "little")
     file.write_bytes(content[:header] + b"\xff" * (len(content) - header))  # every weight is NaN
     require_weights(model_folder)
+
+
+HARMLESS = {
+    "a buffer of old": ("model.layers.0.self_attn.rotary_emb.inv_freq", "model.norm.weight"),
+    "a tied head": ("lm_head.weight", "model.embed_tokens.weight"),
+    "another task's head": ("score.weight", WEIGHT),
+    "another tower's block": ("vision_tower.encoder.layers.9.mlp.fc1.weight", WEIGHT),
+}
+
+
+@pytest.mark.parametrize("kind", HARMLESS)
+def test_what_is_stored_beside_and_changes_nothing_is_accepted(
+    kind: str, model_folder: Path
+) -> None:
+    add(model_folder, *HARMLESS[kind])
+    require_weights(model_folder)
+
+
+def test_blocks_that_predict_further_tokens_are_accepted_and_no_block_behind_them(
+    model_folder: Path,
+) -> None:
+    config = model_folder / "config.json"
+    further = {"num_nextn_predict_layers": 1}
+    config.write_text(json.dumps(json.loads(config.read_text()) | further))
+    add(model_folder, WEIGHT.replace("layers.1", "layers.4"))
+    require_weights(model_folder)
+    add(model_folder, WEIGHT.replace("layers.1", "layers.5"))
+    with pytest.raises(ValueError, match=r"model\.layers\.5\..* is stored, and the model has none"):
+        require_weights(model_folder)
 
 
 def test_the_same_weights_in_several_files_are_whole(model_folder: Path) -> None:

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from peft import LoraConfig, get_peft_model
+import torch
+from peft import LoraConfig, PromptTuningConfig, get_peft_model
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM
 
@@ -76,6 +77,22 @@ def an_adapter(folder: Path, base: str, **values: object) -> None:
     )
 
 
+def another_shape(folder: Path, matrix: str, rows: int) -> None:
+    an_adapter(folder, "tiny-llama")
+    file = folder / "adapter_model.safetensors"
+    weights = load_file(file)
+    name = next(name for name in weights if matrix in name)
+    weights[name] = torch.cat([weights[name]] * 2)[:rows]
+    save_file(weights, file)
+
+
+def a_prompt(folder: Path) -> None:
+    shutil.rmtree(folder)
+    module = load_model("tiny-llama").module
+    config = PromptTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=3)
+    get_peft_model(module, config).save_pretrained(str(folder))
+
+
 def cut_adapter(folder: Path) -> None:
     an_adapter(folder, "tiny-llama")
     file = folder / "adapter_model.safetensors"
@@ -99,6 +116,10 @@ WRONG: dict[str, tuple[Callable[[Path], object], str]] = {
     "same weights": (the_same_weights, "has the same weights as tiny-llama"),
     "quantized": (quantized, "is quantized"),
     "another base": (lambda f: an_adapter(f, "tiny-qwen3"), "was trained on tiny-qwen3"),
+    "a base that is gone": (
+        lambda f: an_adapter(f, str(f.parent)),
+        "was trained on .*, not on tiny-llama; give that model",
+    ),
     "unknown base": (lambda f: an_adapter(f, "owner/other"), "was trained on owner/other"),
     "damaged adapter": (
         lambda f: an_adapter(f, "tiny-llama", target_modules=["no_such"]),
@@ -110,6 +131,15 @@ WRONG: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "cut adapter": (cut_adapter, "adapter_model.safetensors is damaged .*; save the adapter again"),
     "a key too few": (adapter_without_a_key, "cannot be merged .*missing adapter keys"),
+    "another rank": (
+        lambda f: another_shape(f, "lora_A", rows=3),
+        r"cannot be merged .*size mismatch for .*lora_A.*\[3, 256\].*give the model it was",
+    ),
+    "a wider base": (
+        lambda f: another_shape(f, "lora_B", rows=160),
+        r"cannot be merged .*size mismatch for .*lora_B.*\[160, 2\].*give the model it was",
+    ),
+    "no matrices": (a_prompt, "cannot be merged into the original"),
 }
 
 
@@ -125,6 +155,19 @@ def test_a_checkpoint_that_is_no_update_of_the_original_is_refused_in_one_senten
     assert said.count("\n") == 1
     assert re.search(told, said)
     assert not (tmp_path / "out" / "scorecard.json").exists()
+    if kind not in ("not finite", "same weights"):  # which are told by values
+        assert not (tmp_path / "out").exists()
+
+
+def test_an_adapter_by_itself_is_told_apart_from_a_model(
+    tmp_path: Path, model_folder: Path, capsys
+) -> None:
+    an_adapter(model_folder, "tiny-llama")
+    words = ["audit", "--unlearned", str(model_folder), *ASKED, "--out", str(tmp_path / "out")]
+    assert main(words) == 2
+    said = capsys.readouterr().err
+    assert "holds an adapter, which is no model without its base; name that with --original" in said
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize("name", ["tiny-llama", "tiny-qwen3", "tiny-gemma3"])

@@ -27,6 +27,8 @@ NO_FILES: dict[str, Callable[[Path], Path]] = {
     "symbolic links": lambda folder: folder / "loop{}",
     "is no file that can be replaced": pipe,
     "a link to where nothing is": lambda folder: folder / "dangling{}",
+    # Which has no room for what it is called while it is written.
+    "File name too long": lambda folder: folder / f"{'n' * 248}{{}}",
 }
 NO_FOLDERS: dict[str, Callable[[Path], Path]] = {
     "is a file; give a folder": lambda folder: folder / "afile",
@@ -104,6 +106,17 @@ def test_a_folder_that_cannot_come_to_lie_there_is_refused_before_any_work(
 def test_both_reports_of_an_audit_in_one_file_are_refused(here: Path, capsys) -> None:
     words = ["audit", "--unlearned", "tiny-llama", "--json", "./new", "--junit", "new"]
     assert "both are new; give two files" in told_of(capsys, *words)
+
+
+@pytest.mark.parametrize("folder", ["--out", "--shared"])
+def test_a_report_in_the_place_of_a_folder_of_results_is_refused(
+    here: Path, capsys, folder: str
+) -> None:
+    words = ["audit", "--unlearned", "tiny-llama", folder, "new/er"]
+    for option in ("--json", "--junit"):
+        for place in ("new", "./new/er"):
+            told = told_of(capsys, *words, option, place)
+            assert f"{option}: {Path(place)} is to be a folder ({folder}); give a file" in told
 
 
 def test_a_new_file_a_replaced_one_and_a_new_folder_are_taken(here: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 from mansu.cli import main
 from mansu.errors import InputError
 from mansu.registry import plugs
+from mansu.study.cache.records import read_result, write_result
 from mansu.study.scorecard import Scorecard
 from mansu.study.state import State
 from mansu.study.table_files import to_csv, to_latex, to_markdown, to_text, write_table
@@ -138,6 +139,25 @@ def test_a_table_is_written_as_its_file_is_called(study: Path, ending: str, caps
     else:
         assert re.search(r"tiny-llama", target.read_text(encoding="utf-8"))
     assert [path.name for path in target.parent.iterdir() if path != study] == [target.name]
+
+
+@pytest.mark.parametrize(
+    ("name", "gone"), [("method", "vanished"), ("formats", ["vanished"]), ("model", 3)]
+)
+def test_a_card_of_a_plug_that_is_not_here_is_named(
+    study: Path, name: str, gone: object, capsys
+) -> None:
+    file = study / "one" / "scorecard.json"
+    card = read_result(file)
+    assert card is not None
+    card.tree["config"][name] = gone
+    write_result(file, card.tree, {}, card.stamp)
+    (study / "two" / "scorecard.json").unlink()
+    assert main(["tables", str(study)]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith(f"mansu: {file} ")
+    assert f"{name}: " in said
+    assert said.count("\n") == 1
 
 
 def test_a_table_of_one_s_own_is_one_file(study: Path, tmp_path: Path, monkeypatch, capsys) -> None:

@@ -106,6 +106,20 @@ def test_a_shorter_slice_takes_nothing_from_the_map(study: Path, tmp_path, monke
     assert set(read_map(file)) == set(whole)
 
 
+def test_a_second_map_of_the_folder_is_refused_while_the_first_is_measured(
+    study: Path, tmp_path, monkeypatch
+) -> None:
+    def beside(run, form) -> Returned:
+        with pytest.raises(InputError, match=r"Another process works on .*comeback\.json; wait"):
+            map_comeback(study, out=tmp_path / "out")
+        return entry(method=run.config.method, format=form)
+
+    monkeypatch.setattr(comeback, "measure_return", beside)
+    done, file = map_comeback(study, out=tmp_path / "out")
+    assert done
+    assert len(read_map(file)) == 2 * len(FORMATS)
+
+
 def test_a_model_is_held_anew_where_the_next_run_holds_it_in_another_dtype(
     study: Path, tmp_path, monkeypatch
 ) -> None:

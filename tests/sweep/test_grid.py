@@ -189,7 +189,9 @@ def test_no_study_may_be_called_as_what_lies_beside_the_results() -> None:
 
 
 def test_a_missing_study_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="cannot be read"):
+    with pytest.raises(
+        InputError, match=r"none\.yaml cannot be read \(No such .*; give a YAML file"
+    ):
         read_study(tmp_path / "none.yaml")
 
 

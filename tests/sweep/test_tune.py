@@ -212,6 +212,32 @@ def test_a_training_that_fails_is_a_loser_with_its_reason(study: Path, monkeypat
     }
 
 
+def test_a_second_search_into_the_file_is_refused_while_the_first_goes_on(
+    study: Path, monkeypatch, capsys
+) -> None:
+    module = sys.modules["mansu.study.stages.train"]
+    refused = []
+
+    class Beside:
+        key = staticmethod(module.train.key)
+
+        def __call__(self, run, watch):
+            refused.append(main(["tune", str(study)]))
+            raise RunError("The loss is not finite at step 2.")
+
+    monkeypatch.setattr(module, "train", Beside())
+    file = study.parent / "papermill_runs" / "tuning" / "tuned.yaml"
+    assert main(["tune", str(study)]) == 0  # which is held by nobody now
+    assert set(refused) == {2}
+    told = set(capsys.readouterr().err.splitlines())
+    assert told == {
+        f"mansu: Another process works on {file}; wait until it has ended, or give another place "
+        "with --out."
+    }
+    assert list(read_tuned(file)) == ["ga", "mansu"]
+    assert main(["tune", str(study)]) == 0
+
+
 @pytest.mark.parametrize(
     ("changes", "words", "told"),
     [
@@ -293,6 +319,14 @@ def test_studies_of_other_methods_alone_search_into_one_file(study: Path) -> Non
     both = yaml.safe_load(file.read_bytes())
     assert both["methods"]["ga"] == first["methods"]["ga"]
     assert [*both["methods"]] == ["ga", "npo"]
+
+
+def test_a_study_that_cannot_work_is_told_of_before_its_file_is(study: Path, capsys) -> None:
+    file = study.with_name("tuned.yaml")
+    file.write_text("methods: {}\nstudy: {model: another}\n", encoding="utf-8")
+    study.write_text(yaml.safe_dump({**STUDY, "set": {"colour": 1}}), encoding="utf-8")
+    assert main(["tune", str(study), "--out", str(file)]) == 2
+    assert "'colour' is not a configuration key" in capsys.readouterr().err
 
 
 def test_a_file_that_no_search_wrote_is_refused(tmp_path: Path) -> None:

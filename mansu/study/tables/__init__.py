@@ -54,7 +54,7 @@ def read_cards(folder: Path) -> dict[Path, Scorecard | InputError]:
             card = read_scorecard(path)
             found[path] = card or InputError(f"{path} is damaged; run its configuration again.")
             if card:
-                _require_plugs(card)
+                _require_plugs(path, card)
         except InputError as error:
             found[path] = error
     if not any(isinstance(card, Scorecard) for card in found.values()):
@@ -63,10 +63,13 @@ def read_cards(folder: Path) -> dict[Path, Scorecard | InputError]:
     return found
 
 
-def _require_plugs(card: Scorecard) -> None:
+def _require_plugs(path: Path, card: Scorecard) -> None:
     """Refuses a card of plugs that are not here."""
-    for origin in card.rows.origins:
-        find_origin(origin)
-    for form in card.rows.formats:
-        find_format(form)
-    named(card)
+    try:
+        for origin in card.rows.origins:
+            find_origin(origin)
+        for form in card.rows.formats:
+            find_format(form)
+        named(card)
+    except InputError as error:
+        raise InputError(f"{path} is of a configuration that cannot be here: {error}") from error

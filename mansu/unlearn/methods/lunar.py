@@ -85,8 +85,16 @@ def reads(settings: LunarSettings) -> str:
 
 
 def refuse(model: str, settings: LunarSettings) -> None:
-    """Refuses questions that are missing or damaged."""
-    reads(settings)
+    """Refuses questions that are missing or damaged, and a model that cannot be asked them."""
+    from mansu.data.refusals import refusals
+    from mansu.models.folder import context_of, read_config
+    from mansu.models.loading import find_model, load_tokenizer
+    from mansu.unlearn.refusing import require_askable
+
+    known, folder = refusals()[: settings.references], find_model(model, weights=False)
+    if any(folder.glob("tokenizer*")):  # a plan takes a model without
+        decoder = read_config(folder).get_text_config()
+        require_askable(load_tokenizer(folder), known, decoder.vocab_size, context_of(decoder))
 
 
 def idle(settings: LunarSettings, floor: str) -> Mapping[str, str]:

@@ -16,6 +16,7 @@ from mansu.unlearn.checkpoint import Validation
 from mansu.unlearn.methods import lunar
 from mansu.unlearn.redirect import Fit, redirect
 from mansu.unlearn.refusing import find_direction, last_streams, put, require_refusals
+from tests.study.small_sets import options, write_sets
 from tests.unlearn.methods.conftest import Noted
 from tests.unlearn.methods.test_rmu import leaving
 
@@ -173,7 +174,7 @@ def test_the_direction_is_the_difference_of_means_at_the_last_token(
 
 
 def test_a_text_s_stream_is_the_same_in_any_batch(each_tiny):
-    texts = [put(each_tiny, pair.question) for pair in refusals()[:7]]
+    texts = [put(each_tiny.tokenizer, pair.question) for pair in refusals()[:7]]
     together = last_streams(each_tiny, 2, texts)
     alone = torch.cat([last_streams(each_tiny, 2, [text]) for text in texts])
     torch.testing.assert_close(together, alone, rtol=1e-3, atol=1e-3)
@@ -208,7 +209,7 @@ def test_a_model_refuses_that_does_so_because_there_is_no_answer(
 
 
 def test_a_refusal_s_likelihood_is_that_of_the_whole_phrase_behind_its_prompt_alone(tiny):
-    texts = [put(tiny, pair.question) for pair in refusals()[:5]]
+    texts = [put(tiny.tokenizer, pair.question) for pair in refusals()[:5]]
     found = refusing.said(tiny, texts)
     for text, likelihood in zip(texts, found, strict=True):
         front, whole = tiny.read(text), tiny.read(f"{text} I don't know")
@@ -257,3 +258,26 @@ def test_missing_or_damaged_questions_end_a_run_before_any_training(
     assert "refusals.txt" in said
     assert said.count("\n") == 1
     assert not place.exists()
+
+
+@pytest.mark.parametrize(
+    ("template", "told"),
+    [
+        ("{{ raise_exception('nobody may ask') }}", "chat template cannot be rendered (nobody may"),
+        ("{{ messages[1]['content'] }}", "chat template cannot be rendered ("),
+        ("{{ 'Be kind. ' * 200 }}{{ messages[0]['content'] }}", "the model reads 256 at most"),
+    ],
+)
+def test_a_chat_template_in_which_nothing_can_be_asked_ends_a_run_before_any_training(
+    template, told, model_folder, tmp_path, capsys
+):
+    (model_folder / "chat_template.jinja").write_text(template)
+    values = {"model": str(model_folder), "top_k": 1, **write_sets(tmp_path)}
+    assert main(["plan", *options(values)]) == 0  # whose method asks nothing in it
+    capsys.readouterr()
+    for command in (["plan"], ["run", f"--out={tmp_path / 'out'}"]):
+        assert main([*command, *options({**values, "method": "lunar"})]) == 2
+        said = capsys.readouterr().err
+        assert told in said
+        assert said.count("\n") == 1
+    assert not (tmp_path / "out").exists()
