@@ -124,8 +124,8 @@ show(charts.account_chart(by_format))
 # weights are spread evenly over their bins: then as many cross a border as make up for those that do not. SmolLM2's
 # are not. The packaged model was dequantized from a 4-bit file, so that its weights lie on that file's grid, and the
 # borders of another format fall between the grid's levels, or on them. `python bench/response.py` shows it with noise
-# in the place of an update: of a change of 0.0001 a weight, HQQ passes on HQQOWN, INT4 g32 2.30, MXFP4 2.19 and
-# NF4 0.98. Take the same model off its grid first, every weight moved by up to half a step, and it is HQQFREE, 0.99,
+# in the place of an update: of a change of 0.0001 a weight, HQQ passes on 0.38, INT4 g32 2.30, MXFP4 2.19 and
+# NF4 0.98. Take the same model off its grid first, every weight moved by up to half a step, and it is 1.00, 0.99,
 # 0.98 and 1.00.
 #
 # So what comes back here is told by *this checkpoint in that format*, and not by the format. A checkpoint that was
