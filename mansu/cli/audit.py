@@ -11,7 +11,7 @@ from mansu.data.facts import several
 from mansu.errors import InputError
 from mansu.paths import absolute, expand
 from mansu.study.config import FIELDS, StudyConfig, default_of
-from mansu.study.outputs import require_file
+from mansu.study.outputs import require_file, require_no_result
 
 if TYPE_CHECKING:
     from mansu.study.alone import Alone
@@ -80,10 +80,13 @@ def _audit(options: argparse.Namespace) -> int:
         report = report_alone(_judge_alone(config, options), asked)
     else:
         report = report_pair(judge(config, options, STUDY, given=True), asked)
-    if options.json:
-        write_json(options.json, report)
-    if options.junit:
-        write_junit(options.junit, report)
+    for path, option, write in (
+        (options.json, "--json", write_json),
+        (options.junit, "--junit", write_junit),
+    ):
+        if path:
+            require_no_result(path, option)  # the audit itself may have put one there
+            write(path, report)
     return report.exit_code
 
 
@@ -97,6 +100,7 @@ def _require_places(options: argparse.Namespace) -> None:
     for path, option in ((options.json, "--json"), (options.junit, "--junit")):
         if path:
             require_file(path, option)
+            require_no_result(path, option)
             for folder, name in folders:
                 if absolute(path) in (folder, *folder.parents):
                     raise InputError(f"{option}: {path} is to be a folder ({name}); give a file.")

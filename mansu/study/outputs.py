@@ -37,6 +37,18 @@ def require_file(path: Path, option: str = "") -> None:
         )
 
 
+def require_no_result(path: Path, option: str) -> None:
+    """Refuses to have a stage's result replaced by something else.
+
+    Raises:
+        InputError: One lies there.
+    """
+    from mansu.study.cache.records import read_result
+
+    if read_result(path) is not None:
+        raise InputError(f"{_named(option)}{path} is the result of a run; give another file.")
+
+
 def require_folder(path: Path, option: str = "") -> None:
     """Refuses a place where no folder can come to lie.
 

@@ -9,6 +9,7 @@ import pytest
 
 from mansu.cli import main
 from mansu.errors import InputError
+from mansu.study.cache.records import Stamp, read_result, write_result
 from mansu.study.outputs import require_file, require_folder
 from mansu.sweep import places
 from mansu.sweep.batch import sweep
@@ -106,6 +107,17 @@ def test_a_folder_that_cannot_come_to_lie_there_is_refused_before_any_work(
 def test_both_reports_of_an_audit_in_one_file_are_refused(here: Path, capsys) -> None:
     words = ["audit", "--unlearned", "tiny-llama", "--json", "./new", "--junit", "new"]
     assert "both are new; give two files" in told_of(capsys, *words)
+
+
+def test_a_report_in_the_place_of_a_result_is_refused_and_the_result_stays(
+    here: Path, capsys
+) -> None:
+    result = here / "circuit.json"
+    write_result(result, {"layers": [1]}, {}, Stamp("key", 1.0, 1))
+    for option in ("--json", "--junit"):
+        words = ["audit", "--unlearned", "tiny-llama", "--out", ".", option, "circuit.json"]
+        assert f"{option}: circuit.json is the result of a run" in told_of(capsys, *words)
+    assert read_result(result, "key") is not None
 
 
 @pytest.mark.parametrize("folder", ["--out", "--shared"])
