@@ -257,6 +257,7 @@ def test_a_second_search_into_the_file_is_refused_while_the_first_goes_on(
         ({"study": "reference"}, [], "'reference' is a name of the project's own"),
         ({"models": ["tiny-llama", "tiny-qwen3"]}, [], "one model, one group of sets and one seed"),
         ({"seeds": [0, 1]}, [], "one model, one group of sets and one seed"),
+        ({"methods": ["ga", "npo", "ga"]}, [], "methods names ga twice; drop the repeated entry"),
         ({"methods": ["nop"]}, [], "did you mean 'npo'"),
         ({"methods": ["given"]}, [], "there is nothing to tune"),
         ({"set": {"colour": 1}}, [], "'colour' is not a configuration key"),
