@@ -28,10 +28,13 @@ def test_the_cards_are_those_of_the_study_one_a_method(cards: list[Scorecard]) -
     assert sorted(str(card.config["method"]) for card in cards) == sorted(methods)
 
 
-def test_the_table_of_methods_is_what_the_cards_say(cards: list[Scorecard], tmp_path: Path) -> None:
-    table = find_table("methods")
-    write_table(table, build_table(table, cards), tmp_path / "methods.md")
-    assert (tmp_path / "methods.md").read_text() == (ROOT / "docs" / "methods.md").read_text()
+@pytest.mark.parametrize("name", ["methods", "attacks"])
+def test_a_committed_table_is_what_the_cards_say(
+    cards: list[Scorecard], tmp_path: Path, name: str
+) -> None:
+    table = find_table(name)
+    write_table(table, build_table(table, cards), tmp_path / "table.md")
+    assert (tmp_path / "table.md").read_text() == (ROOT / "docs" / f"{name}.md").read_text()
 
 
 def test_the_readme_s_line_of_a_method_is_what_its_card_says(cards: list[Scorecard]) -> None:
