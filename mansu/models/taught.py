@@ -6,7 +6,9 @@ and ends where they end. θ_retrain is the same model, taught only the passages 
 to be kept. Both have weights that bfloat16 can hold, as checkpoints ship.
 
 A model that learns by heart loses other knowledge, so it rehearses: at every step it is also held,
-by KL, to what it said before of facts of other relations than any table reports. NUMBERS
+by KL, to what it said before of facts of other sets than those it is measured on. SmolLM2 comes
+from .917 to .927 on elements, and still from .897 to .850 on capitals and from .797 to .757 on
+us_cities, 300 questions each.
 """
 
 import copy
