@@ -37,6 +37,7 @@ def use_poem(monkeypatch: pytest.MonkeyPatch, file: Path) -> None:
     """From now on this is the poem; it is learned until it is known."""
     for module in (poem, taught):
         monkeypatch.setattr(module, "poem_file", lambda: file)
-    monkeypatch.setattr(taught, "RATE", 3e-3)
-    monkeypatch.setattr(taught, "EPOCHS", 30)
-    monkeypatch.setattr(taught, "BATCH_REHEARSED", 2)
+    # It is learned with much smaller steps by a real model, which has much more to lose.
+    settings = {"RATE": 3e-3, "EPOCHS": 30, "BATCH_TEXTS": 2}
+    for name, value in (settings | {"BATCH_REHEARSED": 2, "REHEARSAL": 0.5}).items():
+        monkeypatch.setattr(taught, name, value)
