@@ -6,24 +6,25 @@ import gc
 import importlib
 import sys
 
-LIBRARIES = ("torch", "transformers", "nnsight", "bitsandbytes")
+_LIBRARIES = ("torch", "transformers", "nnsight", "bitsandbytes")
 
 
 @functools.cache
 def import_libraries() -> None:
     """Imports the libraries that compute, out of the garbage collector's sight.
 
-    It would look through the million objects that they bring: again and again while they load, then
-    at every full collection, and once more when the process ends. That was a third of the time of a
-    process that does nothing else.
+    It would look through all that they bring: again and again while they load, then at every full
+    collection, and once more when the process ends.
     """
     was_enabled = gc.isenabled()
     gc.disable()
-    for name in LIBRARIES:
-        importlib.import_module(name)
-    gc.freeze()
-    if was_enabled:
-        gc.enable()
+    try:
+        for name in _LIBRARIES:
+            importlib.import_module(name)
+        gc.freeze()
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def release_memory() -> None:
