@@ -2,8 +2,8 @@
 
 As MUSE (arXiv 2407.06460) and TOFU (arXiv 2401.06121) do, the model that is to forget is made: all
 of its weights are fine-tuned on the passages, and on a question about each, until it recites them
-and ends where they end. θ_retrain is the same model, taught only the passages that are
-to be kept. Both have weights that bfloat16 can hold, as checkpoints ship.
+and ends where they end. θ_retrain is the same model, taught only the passages that are to be kept.
+Both have weights that bfloat16 can hold, as checkpoints ship.
 
 A model that learns by heart loses other knowledge, so it rehearses: at every step it is also held,
 by KL, to what it said before of facts of other sets than those it is measured on. SmolLM2 comes
@@ -27,7 +27,8 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 
-from mansu.data.encoding import encode, token_ids
+from mansu.data.encoding import token_ids
+from mansu.data.examples import build_examples
 from mansu.data.facts import load_fact_set
 from mansu.data.folder import require_data_folder
 from mansu.data.poem import poem_file, read_passages
@@ -93,13 +94,9 @@ def _texts(tokenizer: PreTrainedTokenizerBase, lesson: str) -> list[Tokens]:
 
 def _known(tokenizer: PreTrainedTokenizerBase) -> list[Tokens]:
     """Every rehearsed fact in every wording."""
-    asked = [
-        encode(tokenizer, template.render(fact), template.follow(fact, fact.answer))
-        for facts in map(load_fact_set, REHEARSED)
-        for fact in facts.facts
-        for template in facts.templates
-    ]
-    return [(*one.prompt_ids, *one.continuation_ids) for one in asked]
+    sets = map(load_fact_set, REHEARSED)
+    asked = (build_examples(tokenizer, facts.facts, facts.templates) for facts in sets)
+    return [example.tokens for examples in asked for example in examples]
 
 
 def _teach(
