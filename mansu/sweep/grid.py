@@ -131,6 +131,11 @@ def read_study(path: str | Path) -> Study:
                 f"Study {path}: {place} may not hold {', '.join(taken)}; the grid itself does, "
                 f"through models, sets, methods and seeds."
             )
+    for axis in ("models", "methods", "seeds"):
+        if twice := [name for name, times in Counter(getattr(study, axis)).items() if times > 1]:
+            raise InputError(
+                f"Study {path}: {axis} names {twice[0]} twice; drop the repeated entry."
+            )
     for number, sets in enumerate(study.sets):
         if missing := [name for name in sets.models or () if name not in study.models]:
             raise InputError(

@@ -110,8 +110,6 @@ def _require_searchable(study: Study, path: Path) -> None:
     """
     if len(study.models) != 1 or len(study.sets) != 1 or len(study.seeds) != 1:
         raise InputError(f"Study {path}: tuning takes one model, one group of sets and one seed.")
-    if twice := [name for name in study.methods if study.methods.count(name) > 1]:
-        raise InputError(f"Study {path}: methods names {twice[0]} twice; drop the repeated entry.")
     unread = {"variants": any(study.variants), "tuned": study.tuned is not None}
     if named := [name for name, given in unread.items() if given]:
         raise InputError(

@@ -167,7 +167,10 @@ def test_a_sweep_and_a_plan_begin_with_the_methods_that_were_not_tuned(
         (SMALL | {"set": {"steps": 1, "settings": {"steps": 2}}}, "set gives steps both under"),
         (SMALL | {"variants": [{"tau": 1, "settings": {"tau": 1}}]}, "variants gives tau both"),
         (SMALL | {"variants": [{"model": "x"}]}, "variants may not hold model"),
-        (SMALL | {"seeds": [0, 0]}, "two runs for the folder"),
+        (SMALL | {"seeds": [0, 1, 0]}, "seeds names 0 twice; drop the repeated entry"),
+        (SMALL | {"methods": ["ga", "ga"]}, "methods names ga twice; drop the repeated entry"),
+        (SMALL | {"models": ["x", "x"]}, "models names x twice; drop the repeated entry"),
+        (SMALL | {"variants": [{}, {}]}, "two runs for the folder"),
         (SMALL | {"models": ["a/same", "b/same"]}, "two runs for the folder"),
     ],
 )
