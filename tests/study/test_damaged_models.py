@@ -9,10 +9,10 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM
 
-from mansu.cli import main
 from mansu.models import loading
 from mansu.models.completeness import require_weights
 from mansu.models.loading import load_model
+from tests.refusals import refused
 
 WEIGHT = "model.layers.1.mlp.up_proj.weight"
 FILE = "model.safetensors"
@@ -91,9 +91,7 @@ def test_a_damaged_model_is_refused_before_a_file_is_written(
     spoil, told = DAMAGE[damage]
     spoil(model_folder)
     out = tmp_path / "out"
-    assert main(["run", "--model", str(model_folder), "--top-k", "2", "--out", str(out)]) == 2
-    said = capsys.readouterr().err.splitlines()[-1]
-    assert said.startswith("mansu: ")
+    said = refused(capsys, "run", "--model", str(model_folder), "--top-k", "2", "--out", str(out))
     assert told.format(folder=model_folder) in said
     assert not out.exists()
 
@@ -151,8 +149,7 @@ def test_a_model_that_is_taught_from_a_folder_without_weights_is_not_begun(
     monkeypatch.setenv("MANSU_CACHE", str(tmp_path / "cache"))
     (model_folder / FILE).unlink()
     words = ["run", "--model", f"{model_folder}+verbatim", "--top-k", "2"]
-    assert main([*words, "--out", str(tmp_path / "out")]) == 2
-    said = capsys.readouterr().err
+    said = refused(capsys, *words, "--out", str(tmp_path / "out"))
     assert f"{model_folder} has no model.safetensors" in said
     assert "cache" not in said.replace(str(tmp_path), "")
     with pytest.raises(ValueError, match=r"has no model\.safetensors"):

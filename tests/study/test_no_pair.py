@@ -12,8 +12,8 @@ from peft import LoraConfig, PromptTuningConfig, get_peft_model
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM
 
-from mansu.cli import main
 from mansu.models import load_model
+from tests.refusals import refused
 from tests.study.test_audit import ASKED
 
 
@@ -150,9 +150,7 @@ def test_a_checkpoint_that_is_no_update_of_the_original_is_refused_in_one_senten
     spoil, told = WRONG[kind]
     spoil(model_folder)
     pair = ["--original", "tiny-llama", "--unlearned", str(model_folder)]
-    assert main(["audit", *pair, *ASKED, "--out", str(tmp_path / "out")]) == 2
-    said = capsys.readouterr().err
-    assert said.count("\n") == 1
+    said = refused(capsys, "audit", *pair, *ASKED, "--out", str(tmp_path / "out"))
     assert re.search(told, said)
     assert not (tmp_path / "out" / "scorecard.json").exists()
     if kind not in ("not finite", "same weights"):  # which are told by values
@@ -164,14 +162,12 @@ def test_an_adapter_by_itself_is_told_apart_from_a_model(
 ) -> None:
     an_adapter(model_folder, "tiny-llama")
     words = ["audit", "--unlearned", str(model_folder), *ASKED, "--out", str(tmp_path / "out")]
-    assert main(words) == 2
-    said = capsys.readouterr().err
+    said = refused(capsys, *words)
     assert "holds an adapter, which is no model without its base; name that with --original" in said
     assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize("name", ["tiny-llama", "tiny-qwen3", "tiny-gemma3"])
 def test_the_same_model_twice_and_another_family_are_refused(name: str, capsys) -> None:
-    assert main(["audit", "--original", "tiny-llama", "--unlearned", name, *ASKED]) == 2
-    said = capsys.readouterr().err
+    said = refused(capsys, "audit", "--original", "tiny-llama", "--unlearned", name, *ASKED)
     assert ("same files" if name == "tiny-llama" else "is a model of type") in said

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from mansu.cli import main
 from mansu.errors import InputError
 from mansu.study.cache.records import Stamp, read_result, write_result
 from mansu.study.outputs import require_file, require_folder
 from mansu.sweep import places
 from mansu.sweep.batch import sweep
+from tests.refusals import refused
 from tests.study.small_sets import FAST, options, write_sets
 
 
@@ -53,12 +53,9 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def told_of(capsys, *words: str) -> str:
     """What a command said as it was refused in one line, with nothing done or written."""
     before = {path: path.lstat().st_mtime_ns for path in Path().rglob("*")}
-    assert main(words) == 2
-    said = capsys.readouterr()
-    assert said.out == ""
-    assert said.err.count("\n") == 1
+    said = refused(capsys, *words)
     assert {path: path.lstat().st_mtime_ns for path in Path().rglob("*")} == before
-    return said.err
+    return said
 
 
 @pytest.mark.parametrize("told", NO_FILES)
