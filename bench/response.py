@@ -34,8 +34,8 @@ def off_grid(weight: Tensor, noise: torch.Generator) -> Tensor:
 
 def signals(
     model: LanguageModel, weights: dict[str, Tensor], form: str, sizes: list[float]
-) -> list[float]:
-    """The signal of a random update of each size, from some weights on."""
+) -> list[float | None]:
+    """The signal of a random update of each size, from some weights on; None where none moves."""
 
     def stored(these: dict[str, Tensor]) -> dict[str, Tensor]:
         with swapped(model.module, these), deployed(model, form):
@@ -47,7 +47,7 @@ def signals(
         moved = {n: w + size * torch.randn(w.shape, generator=noise) for n, w in weights.items()}
         became = stored(moved)
         rows = ((weights[n], moved[n], kept[n], became[n]) for n in weights)
-        found.append(account_rounding(rows).signal or 0.0)
+        found.append(account_rounding(rows).signal)
     return found
 
 
@@ -76,8 +76,8 @@ def main() -> None:
     print(f"{'format':<10}  as it is: {head}  off its grid: {head}")
     for form in options.formats.split(","):
         told = [
-            "  ".join(f"{signal:7.3f}" for signal in signals(model, weights, form, sizes))
-            for weights in (own, free)
+            "  ".join("      –" if s is None else f"{s:7.3f}" for s in found)
+            for found in (signals(model, weights, form, sizes) for weights in (own, free))
         ]
         print(f"{form:<10}            {told[0]}                {told[1]}", flush=True)
 
