@@ -36,13 +36,16 @@ def replaced(
     """Runs the body with every named weight replaced by what ``make`` turns name and weight into.
 
     One weight after the other, so that a device holds one weight twice and never all of them; the
-    originals come back bit for bit and in their own storage, also after an exception.
+    originals come back bit for bit and in their own storage, also after an exception. ``make`` may
+    give a weight back as it is.
     """
     originals: dict[str, _Parked] = {}
     try:
         for name in names:
             parameter = module.get_parameter(name)
             other = make(name, parameter.data)
+            if other.data_ptr() == parameter.data.data_ptr():
+                continue  # it is stored as it is, and parking it would empty it
             originals[name] = _Parked(parameter.data)
             parameter.data = other
         yield

@@ -74,6 +74,17 @@ def test_on_an_accelerator_the_originals_leave_the_device_and_return_to_their_st
         assert torch.equal(weights[name], copies[name])
 
 
+def test_a_weight_that_the_format_leaves_as_it_is_stays_on_the_accelerator(model, monkeypatch):
+    weights = linear_weights(model)
+    copies = {name: weight.clone() for name, weight in weights.items()}
+    monkeypatch.setattr(swap, "_in_host_memory", lambda tensor: False)
+    with swap.replaced(model.module, list(weights), lambda name, weight: weight):
+        assert all(torch.equal(weight, copies[name]) for name, weight in weights.items())
+    for name, weight in linear_weights(model).items():
+        assert weight.data_ptr() == weights[name].data_ptr()
+        assert torch.equal(weight, copies[name])
+
+
 def test_a_failure_half_way_brings_parked_originals_back(model, monkeypatch):
     name = "model.layers.1.mlp.up_proj.weight"
     copies = {name: weight.clone() for name, weight in linear_weights(model).items()}
