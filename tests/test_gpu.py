@@ -66,7 +66,7 @@ def test_a_format_stores_on_a_gpu_what_it_stores_on_a_processor(form, dtype):
             weights = linear_weights(model).values()
             stored.append(torch.cat([w.cpu().float().flatten() for w in weights]))
     apart = (stored[0] - stored[1]).abs() > 1e-5 * stored[1].abs()
-    assert apart.double().mean() <= 0.001
+    assert apart.double().mean() <= 0.005
 
 
 @pytest.mark.parametrize("target", ["nf4", "fp4", "nf4,fp4"])
