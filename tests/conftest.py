@@ -17,6 +17,7 @@ from filelock import FileLock
 from mansu.models import LanguageModel, load_model
 from mansu.models.knowing import KNOWN, knowing_folder
 from mansu.models.loading import find_model
+from mansu.models.recipes import TINY
 from mansu.study.config import StudyConfig, make_config
 from mansu.study.folders import Folders
 from mansu.study.pipeline import run_study
@@ -43,6 +44,18 @@ TINY_SETTINGS = {
     "validate_every": 4,
     "learning_rate": 0.02,
 }
+
+
+def pytest_sessionstart() -> None:
+    """Of two processes that share the tests, each begins at one end of the models that all need.
+
+    Made when they are first asked for, one of two would wait for the other, again and again.
+    """
+    worker = os.environ.get("PYTEST_XDIST_WORKER")
+    if worker:
+        wanted = [(name, knows) for name in TINY for knows in (True, False)]
+        for name, knows in wanted[:: -1 if worker == "gw1" else 1]:
+            knowing_folder(name, knows)
 
 
 def pytest_runtest_setup() -> None:

@@ -9,11 +9,11 @@ from mansu.models import LanguageModel
 
 # Wide and shallow, so that weights weigh against activations as in a real model.
 WIDE = {
-    "hidden_size": 512,
-    "intermediate_size": 2048,
+    "hidden_size": 384,
+    "intermediate_size": 1536,
     "num_hidden_layers": 5,
-    "num_attention_heads": 8,
-    "num_key_value_heads": 4,
+    "num_attention_heads": 6,
+    "num_key_value_heads": 3,
     "head_dim": 64,
     "max_position_embeddings": 512,
     "pad_token_id": 0,
@@ -32,7 +32,7 @@ KINDS = {
 
 @pytest.fixture(scope="session")
 def random_models(tiny: LanguageModel, tmp_path_factory) -> dict[str, str]:
-    """Folders of models with random weights, 20 million and more, and the tiny tokenizer."""
+    """Folders of models with random weights, 11 million and more, and the tiny tokenizer."""
     folders = {}
     for kind, differing in KINDS.items():
         folder = tmp_path_factory.mktemp(kind)
