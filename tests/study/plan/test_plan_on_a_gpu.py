@@ -20,6 +20,7 @@ LARGE = {
     "intermediate_size": 8192,
     "num_hidden_layers": 8,
     "num_attention_heads": 16,
+    "num_key_value_heads": 4,
     "head_dim": 128,
     "tie_word_embeddings": False,
 }
