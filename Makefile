@@ -18,7 +18,7 @@ PARALLEL := --numprocesses 2 --dist loadfile
 STUDY := papermill_runs/studies/default.yaml
 
 .PHONY: help install reproduce test torture check format lab serve bench notebooks student \
-    lock check-newest clean
+    lock check-newest check-oldest clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -81,8 +81,10 @@ lock: install  ## the newest releases within pyproject's ranges, into requiremen
 	    --extra sweep --extra dev --extra benchmarks --group models --output-file requirements.lock pyproject.toml
 
 check-newest:  ## the suite on the newest releases, whatever the ranges: says what broke
-	$(PYTHON) -m venv --clear $(if $(TORCH),,--system-site-packages) .venv-newest
-	$(RUN) OMP_NUM_THREADS=1 .venv-newest/bin/python .ci/newest.py --torch '$(TORCH)' $(PARALLEL)
+check-oldest:  ## the same on the lowest releases that the ranges name
+check-newest check-oldest: check-%:
+	$(PYTHON) -m venv --clear $(if $(TORCH),,--system-site-packages) .venv-$*
+	$(RUN) OMP_NUM_THREADS=1 .venv-$*/bin/python .ci/ends.py $* --torch '$(TORCH)' $(PARALLEL)
 
 clean:  ## remove the environment; results stay
 	rm -rf $(VENV)

@@ -23,7 +23,7 @@ WANTED = [
     Requirement(text)
     for text in (*PROJECT["project"]["dependencies"], *EXTRAS["sweep"], *EXTRAS["dev"])
 ]
-NEWEST = runpy.run_path(str(ROOT / ".ci" / "newest.py"))
+ENDS = runpy.run_path(str(ROOT / ".ci" / "ends.py"))
 
 
 def locked(name: str) -> list[str]:
@@ -101,7 +101,7 @@ def test_a_lock_that_changed_is_installed_again(tmp_path: Path) -> None:
 
 def test_newest_takes_away_upper_bounds_alone() -> None:
     given = ["a>=1,<2", "b>=0.8.1, <0.9", "c[x]>=1,<2; python_version < '3.13'", "d"]
-    assert NEWEST["unbounded"](given) == [
+    assert ENDS["unbounded"](given) == [
         *("a>=1", "b>=0.8.1", "c[x]>=1; python_version < '3.13'", "d"),
     ]
 
@@ -109,7 +109,7 @@ def test_newest_takes_away_upper_bounds_alone() -> None:
 def test_newest_names_every_package_that_is_not_the_lock_s() -> None:
     lock = "# a==9\na.b==1 \\\n    --hash=x\nc==2 ; python_version < '3.12'\nc==3 ; x\nd==4 \\\n"
     installed = {"A_b": "1.1", "c": "3", "d": "4", "new": "5", "torch": "6", "mansu": "0"}
-    assert NEWEST["differences"](lock, installed) == [
+    assert ENDS["differences"](lock, installed) == [
         "a-b 1.1 (lock: 1)",
         "new 5 (lock: not there)",
     ]

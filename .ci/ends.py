@@ -1,7 +1,9 @@
-"""Runs the suite on the newest releases, whatever pyproject's ranges: `make check-newest`.
+"""Runs the suite at an end of pyproject's ranges: `make check-newest` and `make check-oldest`.
 
-Installs them into the environment whose Python runs this, and says what broke: the first tests
-that fail, and every package that differs from requirements.lock.
+The newest releases, whatever the upper bounds, or the lowest that the ranges allow (of what they
+name; what these need in turn is the newest). Installs them into the environment whose Python runs
+this, and says what broke: the first tests that fail, and every package that differs from
+requirements.lock.
 """
 
 import argparse
@@ -10,7 +12,7 @@ import shlex
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import distributions
 from pathlib import Path
 
@@ -40,14 +42,15 @@ def _normal(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def _install(*words: str) -> None:
-    command = [sys.executable, "-m", "pip", "install", "--quiet", *words]
+def _install(*words: str, by: Sequence[str] = ("pip", "install")) -> None:
+    command = [sys.executable, "-m", *by, "--quiet", *words]
     subprocess.run(command, cwd=ROOT, check=True)  # noqa: S603 (our own command line, no shell)
 
 
 def main() -> int:
     """Installs, runs, tells; pytest's exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("end", choices=("newest", "oldest"))
     parser.add_argument("--torch", default="", help="what pip installs as PyTorch; may be empty")
     options, for_pytest = parser.parse_known_args()
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -55,7 +58,14 @@ def main() -> int:
     if options.torch:
         _install(*shlex.split(options.torch))
     needed = [*project["project"]["dependencies"], *extras["sweep"], *extras["dev"]]
-    _install(*unbounded([*needed, *extras["benchmarks"]]))
+    needed += extras["benchmarks"]
+    if options.end == "newest":
+        _install(*unbounded(needed))
+    else:  # pip knows no lowest release
+        _install("uv")
+        lowest = ("--python", sys.executable, "--resolution", "lowest-direct")
+        named = [requirement for requirement in needed if not requirement.startswith("torch>")]
+        _install(*lowest, *named, by=("uv", "pip", "install"))
     _install("--no-deps", *project["dependency-groups"]["models"])
     _install("--no-deps", "--no-build-isolation", "--editable", ".")
     command = [sys.executable, "-m", "pytest", "-q", "--maxfail=10", "--tb=short", *for_pytest]
