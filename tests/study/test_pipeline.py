@@ -1,7 +1,9 @@
 """Whole studies on the tiny model: the same twice, and stage by stage."""
 
 import dataclasses
+import importlib.metadata
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,7 @@ from mansu.study.pipeline import run_study
 from mansu.study.rules import RULE_NAMES
 from mansu.study.run import Run
 from mansu.study.scorecard import SCHEMA, Scorecard, read_scorecard
-from mansu.study.stages import draw, floor, localize, measure, train
+from mansu.study.stages import draw, floor, judge, localize, measure, train
 from mansu.study.state import State, states
 from tests.conftest import numbers
 
@@ -89,6 +91,24 @@ def test_a_second_call_computes_nothing_and_returns_the_same(finished_run, card)
     assert run_study(again) == card
     assert {p: p.stat().st_mtime_ns for p in finished_run.folder.parent.rglob("*.*")} == files
     assert not again._is_loaded  # and loads no weights for it
+
+
+def test_a_checkout_that_nobody_installed_ends_with_a_scorecard_too(
+    finished_run: Run, tmp_path: Path, monkeypatch
+) -> None:
+    known = importlib.metadata.version
+
+    def version(name: str) -> str:
+        if name == "mansu":
+            raise importlib.metadata.PackageNotFoundError(name)
+        return known(name)
+
+    monkeypatch.setattr(importlib.metadata, "version", version)
+    place = shutil.copytree(finished_run.folder, tmp_path / "run")
+    (place / "scorecard.json").unlink()
+    card = judge(Run(finished_run.config, Folders(place, finished_run.shared)))
+    assert card.versions["mansu"] == "not installed"
+    assert card.versions["torch"] == known("torch")
 
 
 def test_the_same_seed_gives_the_same_scorecard(finished_run, card, tmp_path):

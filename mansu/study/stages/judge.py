@@ -59,7 +59,12 @@ def attacked_rows(run: Run) -> Rows:
 
 def _versions(run: Run) -> dict[str, str]:
     """Of the libraries that computed, and of benchmarks' tasks as their source counts them."""
-    found = {name: importlib.metadata.version(name) for name in VERSIONED}
+    found = {}
+    for name in VERSIONED:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:  # this one, run from a checkout
+            found[name] = "not installed"
     return found | {name: find_benchmark(name).version() for name in run.config.benchmarks}
 
 
