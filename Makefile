@@ -16,6 +16,8 @@ export OMP_WAIT_POLICY ?= PASSIVE
 RUN := HF_HUB_OFFLINE=1 TOKENIZERS_PARALLELISM=false
 PARALLEL := --numprocesses 2 --dist loadfile
 STUDY := papermill_runs/studies/default.yaml
+# Notebooks at a time: while one trains, the original is asked beside it.
+JOBS ?= 2
 
 .PHONY: help install reproduce test torture check format lab serve bench notebooks student \
     lock check-newest check-oldest clean
@@ -37,7 +39,7 @@ $(VENV)/.installed: requirements.lock pyproject.toml Makefile
 	@touch $@
 
 reproduce: install  ## run notebooks 01-06 on SmolLM2-135M and print the scorecard
-	@$(RUN) $(BIN)/mansu sweep $(STUDY)
+	@$(RUN) $(BIN)/mansu sweep $(STUDY) --jobs $(JOBS)
 
 test: install  ## the whole test suite
 	$(RUN) OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q $(PARALLEL)

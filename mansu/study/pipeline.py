@@ -32,14 +32,18 @@ def run_audit(run: Run) -> Scorecard:
     return run_study(run)
 
 
-def _run_stages(run: Run) -> None:
-    asked = states(run)
-    for state in asked:
-        if find_origin(state.origin).place == "shared":  # which no training has a part in
+def measure_shared(run: Run) -> None:
+    """Measures, or reads, the states that no training has a part in."""
+    for state in states(run):
+        if find_origin(state.origin).place == "shared":
             measure(run, state)
+
+
+def _run_stages(run: Run) -> None:
+    measure_shared(run)
     for stage in (localize, train, floor):
         stage(run)
-    for state in asked:
+    for state in states(run):
         measure(run, state)
     for name in run.config.attacks:
         attack_all(run, name)

@@ -36,6 +36,7 @@ from mansu.sweep.places import repository
 from mansu.sweep.profiles import find_profile
 from mansu.sweep.watch import last_words, watch
 
+ASKED = "original.done"  # in a shared folder, where the original was asked
 MEMORY_MB = 8000  # what a cluster is asked for, a notebook
 
 
@@ -60,10 +61,12 @@ class Sweep:
 
     @cached_property
     def targets(self) -> tuple[Path, ...]:
-        """Every notebook to execute, shared ones first and once."""
+        """Every notebook to execute, shared ones first and once, and what says that the original
+        was asked."""
         shared = dict.fromkeys(folders.shared for folders in self.folders)
         return (
             *(place / f"{name}.ipynb" for place in shared for name in notebooks.SHARED),
+            *(place / ASKED for place in shared),
             *(f.run / f"{name}.ipynb" for f in self.folders for name in notebooks.OWN),
         )
 
@@ -136,7 +139,7 @@ def _print_plan(command: list[str], environment: dict[str, str]) -> int:
         raise RunError(f"Snakemake could not read the plan: {last_words(told.stderr)}")
     for line in lines[1:]:
         fate = "keep" if line[-1] == "no update" else "run "
-        print(f"  {fate}  {line[0].removesuffix('.ipynb')}")
+        print(f"  {fate}  {Path(line[0]).with_suffix('')}")
     return 0
 
 
@@ -152,7 +155,7 @@ def print_report(plan: Sweep) -> None:
         print(f"\n{scorecard_table(card, width)}\n\nartefacts")
         for folder in (folders.shared, folders.run):
             for path in sorted(folder.iterdir()):
-                if path.is_file() and not path.name.startswith("."):
+                if path.is_file() and not path.name.startswith(".") and path.name != ASKED:
                     print(f"  {_near(path)}")
     if len(cards) > 1:
         table = find_table("summary")
@@ -195,12 +198,14 @@ def _prepare(plan: Sweep, jobs: int) -> None:
         for folder in (folders.run, folders.shared):
             place = hidden / "parameters" / folder.relative_to(plan.root)
             _renew(place.with_name(place.name + ".yaml"), text)
+    cores = os.cpu_count() or 1
     payload = {
         "targets": [str(target.relative_to(plan.root)) for target in plan.targets],
         "python": sys.executable,
         "kernels": str(KERNELS),
         "notebooks": str(repository() / "notebooks"),
-        "threads": max(1, (os.cpu_count() or 1) // jobs),
+        "threads": max(1, cores // jobs),
+        "threads_after": max(1, cores // min(jobs, len(plan.configs))),  # when no more can run
         "gpu": int(any(config.device.startswith("cuda") for config in plan.configs)),
         "mem_mb": MEMORY_MB,
     }
@@ -222,6 +227,11 @@ def _command(snakefile: Path, profile: Path, plan: Sweep, jobs: int) -> list[str
 def _report_failures(plan: Sweep) -> int:
     for target in plan.targets:
         executed = target.with_name(f"{target.stem}.failed.ipynb")
+        if target.name == ASKED and not target.is_file() and (log := _log_of(plan, target)):
+            print(
+                f"mansu: the original could not be asked: {log.strip().splitlines()[-1]}",
+                file=sys.stderr,
+            )
         if target.is_file() or not executed.is_file():
             continue
         error = _error_of(executed, _log_of(plan, target))

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from mansu.lab import progress as module
-from mansu.lab.progress import STATUS, bars, progress, to_file
+from mansu.lab.progress import bars, progress
 from mansu.study.run import silent
+from mansu.sweep.status import STATUS
 
 
 def test_a_notebook_that_nobody_watches_prints_nothing(
@@ -22,26 +23,6 @@ def test_a_sweep_reads_how_far_a_notebook_is(
     monkeypatch.setenv(STATUS, str(tmp_path / "status"))
     progress()("training", 3, 10)
     assert (tmp_path / "status").read_text().startswith("training 3/10")
-
-
-def test_the_status_file_is_not_written_at_every_step(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # A clock that stands still: all of this happens within the half second.
-    monkeypatch.setattr(module.time, "monotonic", lambda: 1000.0)
-    update = to_file(tmp_path / "status")
-    for step in range(1, 11):
-        update("training", step, 10)
-    # The first and the last word are said at once; what lies between within half a second is not.
-    assert (tmp_path / "status").read_text().startswith("training 10/10")
-    update("checking", 1, 5)
-    assert (tmp_path / "status").read_text().startswith("checking 1/5")
-    update("checking", 2, 5)
-    assert (tmp_path / "status").read_text().startswith("checking 1/5")
-
-
-def test_a_status_file_that_cannot_be_written_stops_nothing(tmp_path: Path) -> None:
-    to_file(tmp_path / "missing" / "status")("training", 1, 2)
 
 
 def test_a_live_notebook_draws_one_bar_a_task(
