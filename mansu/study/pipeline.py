@@ -5,9 +5,9 @@ from contextlib import suppress
 from mansu.errors import NoResultError
 from mansu.study.run import Run
 from mansu.study.scorecard import Scorecard
-from mansu.study.stages import floor, judge, localize, measure, train
+from mansu.study.stages import floor, judge, localize, measure, measure_all, train
 from mansu.study.stages.attack import attack_all
-from mansu.study.state import find_origin, states
+from mansu.study.state import State, find_origin, states
 
 
 def run_study(run: Run) -> Scorecard:
@@ -32,15 +32,13 @@ def run_audit(run: Run) -> Scorecard:
     return run_study(run)
 
 
-def measure_shared(run: Run) -> None:
-    """Measures, or reads, the states that no training has a part in."""
-    for state in states(run):
-        if find_origin(state.origin).place == "shared":
-            measure(run, state)
+def shared_states(run: Run) -> tuple[State, ...]:
+    """Those that no training has a part in."""
+    return tuple(s for s in states(run) if find_origin(s.origin).place == "shared")
 
 
 def _run_stages(run: Run) -> None:
-    measure_shared(run)
+    measure_all(run, shared_states(run))
     for stage in (localize, train, floor):
         stage(run)
     for state in states(run):
