@@ -61,14 +61,17 @@ class Sweep:
 
     @cached_property
     def targets(self) -> tuple[Path, ...]:
-        """Every notebook to execute, shared ones first and once, and what says that the original
-        was asked."""
+        """Every notebook to execute, shared ones first and once."""
         shared = dict.fromkeys(folders.shared for folders in self.folders)
         return (
             *(place / f"{name}.ipynb" for place in shared for name in notebooks.SHARED),
-            *(place / ASKED for place in shared),
             *(f.run / f"{name}.ipynb" for f in self.folders for name in notebooks.OWN),
         )
+
+    @cached_property
+    def asked(self) -> tuple[Path, ...]:
+        """What says that a shared folder's original was asked."""
+        return tuple(dict.fromkeys(folders.shared / ASKED for folders in self.folders))
 
     @property
     def hidden(self) -> Path:
@@ -118,7 +121,7 @@ def sweep(
         if dry_run:
             return _print_plan(command, environment)
         before = [_modified(target) for target in plan.targets]
-        code = watch(command, environment, plan.root, plan.targets, lock)
+        code = watch(command, environment, plan.root, (*plan.targets, *plan.asked), lock)
         ran = sum(_modified(t) != m for t, m in zip(plan.targets, before, strict=True))
     follow_umask(plan.root / ".snakemake")  # Snakemake's records shut others out
     if code:
@@ -139,7 +142,8 @@ def _print_plan(command: list[str], environment: dict[str, str]) -> int:
         raise RunError(f"Snakemake could not read the plan: {last_words(told.stderr)}")
     for line in lines[1:]:
         fate = "keep" if line[-1] == "no update" else "run "
-        print(f"  {fate}  {Path(line[0]).with_suffix('')}")
+        if line[0].endswith(".ipynb"):
+            print(f"  {fate}  {line[0].removesuffix('.ipynb')}")
     return 0
 
 
@@ -225,13 +229,11 @@ def _command(snakefile: Path, profile: Path, plan: Sweep, jobs: int) -> list[str
 
 
 def _report_failures(plan: Sweep) -> int:
+    for asked in plan.asked:
+        if said := "" if asked.is_file() else _log_of(plan, asked).strip():
+            print(f"mansu: the original was not asked: {said.splitlines()[-1]}", file=sys.stderr)
     for target in plan.targets:
         executed = target.with_name(f"{target.stem}.failed.ipynb")
-        if target.name == ASKED and not target.is_file() and (log := _log_of(plan, target)):
-            print(
-                f"mansu: the original could not be asked: {log.strip().splitlines()[-1]}",
-                file=sys.stderr,
-            )
         if target.is_file() or not executed.is_file():
             continue
         error = _error_of(executed, _log_of(plan, target))
