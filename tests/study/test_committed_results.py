@@ -7,6 +7,7 @@ import pytest
 from mansu.study.comeback import read_map
 from mansu.study.folders import variant
 from mansu.study.scorecard import Scorecard
+from mansu.study.state import State
 from mansu.study.table_files import write_table
 from mansu.study.tables import build_table, find_table, read_cards
 from mansu.sweep.grid import expand, read_study
@@ -51,6 +52,16 @@ def test_the_readme_s_line_of_a_method_is_what_its_card_says(cards: list[Scoreca
             assert told == " / ".join(f"{100 * row[f'Δ {name} {f}']:+.1f}" for f in ("FP", "NF4"))
         assert cells[8] == " / ".join(f"{row[f'CAD {form}']:.2f}" for form in ("FP", "NF4"))
         assert cells[10] == card.word
+
+
+def test_gu_cone_on_the_circuit_ends_where_the_readme_says() -> None:
+    (card,) = read_cards(ROOT / "docs" / "cards" / "others").values()
+    assert isinstance(card, Scorecard)  # of these rules
+    assert card.config["settings"]["matrices"] == "circuit"
+    readme = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+    for form in ("fp", "nf4"):
+        row = card.rows.at("forget", "seen", "accuracy", State("unlearned", form), "value")
+        assert f"{row.value:.2f} [{row.low:.2f}, {row.high:.2f}]" in readme
 
 
 def test_the_map_of_formats_has_each_run_of_its_study_in_each_format() -> None:
