@@ -92,13 +92,17 @@ def test_a_run_of_a_gpu_is_judged_shown_and_exported_without_one(on_gpu, tmp_pat
             assert torch.equal(exported[name], weight.cpu()), name
 
 
+def assert_close(found: torch.Tensor, expected: torch.Tensor) -> None:
+    """As near as a processor's kernels come to one another (tests/quant/test_deployed.py)."""
+    assert (found - expected).norm() / expected.norm() < 0.03
+
+
 def test_the_deployed_model_says_what_real_four_bit_layers_say_on_a_gpu(on_gpu, tmp_path):
     assert main(["export", str(on_gpu.folder), "--to", str(tmp_path / "new")]) == 0
     real = load_real_4bit(tmp_path / "new", torch.float32, NF4).to("cuda")  # pyright: ignore
     tokens = torch.arange(2, 34, device="cuda").view(2, 16)
     with unlearned_model(on_gpu), deployed(on_gpu.model, "nf4"), torch.no_grad():
-        judged = on_gpu.model.module(tokens).logits
-        torch.testing.assert_close(real(tokens).logits, judged, atol=1e-3, rtol=1e-3)
+        assert_close(real(tokens).logits, on_gpu.model.module(tokens).logits)
 
 
 def test_an_nf4_export_made_on_a_gpu_loads_on_one(on_gpu, tmp_path):
@@ -107,8 +111,7 @@ def test_an_nf4_export_made_on_a_gpu_loads_on_one(on_gpu, tmp_path):
     loaded = AutoModelForCausalLM.from_pretrained(tmp_path / "new", device_map="cuda")
     tokens = torch.arange(2, 34, device="cuda").view(2, 16)
     with unlearned_model(on_gpu), deployed(on_gpu.model, "nf4"), torch.no_grad():
-        judged = on_gpu.model.module(tokens).logits
-        torch.testing.assert_close(loaded(tokens).logits.float(), judged, atol=1e-3, rtol=1e-3)
+        assert_close(loaded(tokens).logits.float(), on_gpu.model.module(tokens).logits)
 
 
 @pytest.mark.parametrize("name", FAMILIES)
